@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_AGENT_AGENT_H_
+#define VCD_CORE_AGENT_AGENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/hypervisor/hypervisor.h"
+#include "core/os/cancellation.h"
+#include "proto/vcd/v1/container.pb.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd {
+
+// What an agent can do.
+struct AgentCapabilities {
+  bool runs_processes = false;  // Containers have processes, streams and exits; they need a rootfs and a command.
+};
+
+// A process of a pod. An empty process id is the container's first process.
+struct ProcessKey {
+  std::string container_id;
+  std::string process_id;
+
+  bool operator==(const ProcessKey& other) const {
+    return container_id == other.container_id && process_id == other.process_id;
+  }
+  bool operator<(const ProcessKey& other) const {
+    return std::tie(container_id, process_id) < std::tie(other.container_id, other.process_id);
+  }
+};
+
+enum class StdStream { kStdout, kStderr };
+
+// A process as the guest tells it when a connection opens.
+struct GuestProcess {
+  ProcessKey key;
+  int32_t pid = 0;
+  bool started = false;  // False: held before its program.
+  std::optional<v1::ExitStatus> exit;
+  // Where output goes on: the guest sends it again from here.
+  uint64_t stdout_offset = 0;
+  uint64_t stderr_offset = 0;
+};
+
+// What the guest tells of itself.
+struct GuestInfo {
+  std::string kernel_release;
+  std::string agent_version;
+  std::vector<GuestProcess> processes;
+};
+
+// Hears what happens in the guest. Called on the I/O thread only, never concurrently; must not block for long, and must
+// outlive the session.
+class GuestObserver {
+ public:
+  virtual ~GuestObserver() = default;
+
+  // Bytes that a process wrote, from `offset` of its stream. May repeat bytes told before a reconnection. The guest stops
+  // reading the process's output until GuestSession::AcknowledgeOutput gives it room.
+  virtual void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) = 0;
+
+  // A process has ended; all its output was told before.
+  virtual void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) = 0;
+
+  // The guest no longer talks: no other call follows.
+  virtual void OnGuestLost(const absl::Status& why) = 0;
+};
+
+// A container's root file system as it was brought to the machine.
+struct DiskRootfs {
+  ScsiAddress address;
+  std::string fs_type;
+};
+struct SharedRootfs {
+  std::string tag;
+};
+using GuestRootfs = std::variant<std::monostate, DiskRootfs, SharedRootfs>;
+
+// A container to make.
+struct GuestContainerSpec {
+  v1::ContainerConfig config;
+  GuestRootfs rootfs;
+  std::string hostname;
+};
+
+// A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be made
+// on the I/O thread; they return kUnavailable (AGENT_UNAVAILABLE) when the guest is gone. Destroying the session ends the
+// conversation, not the guest; no observer call is running or follows after that.
+class GuestSession {
+ public:
+  virtual ~GuestSession() = default;
+
+  // What the guest told when the connection opened.
+  virtual const GuestInfo& info() const = 0;
+
+  // Starts the calls to the observer: until then output and exits wait. Once.
+  virtual void Observe() = 0;
+
+  // Makes a container and its first process, held; returns its pid in the guest. kAlreadyExists; kInvalidArgument with
+  // COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE or INVALID_FIELD (user, group). Nothing stays behind on failure.
+  virtual absl::StatusOr<int32_t> CreateContainer(const GuestContainerSpec& spec, const CallContext& context) = 0;
+
+  // Lets the held process run. kFailedPrecondition unless it is held.
+  virtual absl::Status StartContainer(const std::string& container_id, const CallContext& context) = 0;
+
+  // Kills what is left of it and forgets it, with all its processes. OK when there is none.
+  virtual absl::Status RemoveContainer(const std::string& container_id, const CallContext& context) = 0;
+
+  // Runs another process in a container; returns its pid. Errors as for CreateContainer.
+  virtual absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) = 0;
+
+  // Sends a signal to a process, or to all of its container. kNotFound for an unknown one, OK for one that has ended.
+  virtual absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) = 0;
+
+  // Forgets an ended exec. OK when there is none.
+  virtual absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) = 0;
+
+  // Gives bytes to a process's standard input, in order, and ends it when `close`. Never blocks; `done` runs once, on the
+  // I/O thread, when the guest has room for more: write the next only then. kNotFound, kUnavailable, or
+  // kFailedPrecondition when input is closed.
+  virtual void WriteInput(const ProcessKey& process, std::string data, bool close,
+                          std::function<void(absl::Status)> done) = 0;
+
+  // Lets the guest forget output up to `offset` and send more. Never blocks; any thread.
+  virtual void AcknowledgeOutput(const ProcessKey& process, StdStream stream, uint64_t offset) = 0;
+
+  // Syncs file systems and powers the guest off. The machine may end before the answer comes: that is success.
+  virtual absl::Status Shutdown(const CallContext& context) = 0;
+};
+
+// Whom to talk to.
+struct GuestSpec {
+  std::string pod_id;
+  std::string hostname;  // For the guest.
+};
+
+// Opens conversations with guests. Thread-safe.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+
+  virtual AgentCapabilities capabilities() const = 0;
+
+  // Waits until the guest answers. For a new machine and for an adopted one alike. The machine and the observer outlive
+  // the session. kDeadlineExceeded or kUnavailable with AGENT_UNAVAILABLE; the message ends with what the console said.
+  virtual absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
+                                                                GuestObserver& observer, const CallContext& context) = 0;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_AGENT_AGENT_H_
