@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/hypervisor/testing/fake_hypervisor.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/hypervisor/exit_notice.h"
+#include "core/hypervisor/machine_size.h"
+#include "core/os/mutex.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+
+struct FakeHypervisor::Machine {
+  VmSpec spec;
+  state::v1::VirtualMachine record;
+  bool running = true;
+  bool paused = false;
+  std::string end_reason;
+  std::set<ExitNotice*> notices;
+};
+
+// All that survives a handle. Locks: mu_ is a leaf; ExitNotice::Tell under it only posts.
+class FakeHypervisor::World {
+ public:
+  explicit World(IoThread& io) : io_(io) {}
+
+  IoThread& io() { return io_; }
+
+  // Records the call and plays its fault, if it has one.
+  absl::Status Enter(const std::string& step, const std::string& what, const CallContext& context) {
+    MutexLock lock(&mu_);
+    calls_.push_back(absl::StrCat(step, " ", what));
+    auto fault = faults_.find({step, ++counts_[step]});
+    if (fault == faults_.end()) return absl::OkStatus();
+    const std::optional<absl::Status> error = fault->second;
+    faults_.erase(fault);
+    if (error.has_value()) return *error;
+    return Hang(step, context);
+  }
+
+  void AddFault(const std::string& step, int n, std::optional<absl::Status> error) {
+    MutexLock lock(&mu_);
+    faults_[{step, counts_[step] + n}] = std::move(error);
+  }
+
+  void ForgetFaults() {
+    MutexLock lock(&mu_);
+    faults_.clear();
+  }
+
+  bool WaitUntilHanging(const std::string& step) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    MutexLock lock(&mu_);
+    while (hanging_[step] == 0) {
+      if (changed_.WaitWithDeadline(&mu_, deadline)) return false;
+    }
+    return true;
+  }
+
+  std::vector<std::string> calls() const {
+    MutexLock lock(&mu_);
+    return calls_;
+  }
+
+  absl::StatusOr<std::shared_ptr<Machine>> Start(const VmSpec& spec) {
+    MutexLock lock(&mu_);
+    std::shared_ptr<Machine>& machine = machines_[spec.pod_id];
+    if (machine != nullptr && machine->running) {
+      return absl::AlreadyExistsError(absl::StrCat("pod ", spec.pod_id, " has a running machine"));
+    }
+    machine = std::make_shared<Machine>();
+    machine->spec = spec;
+    machine->record.mutable_process()->set_pid(next_pid_++);
+    machine->record.mutable_process()->set_start_time_ticks(1);
+    machine->record.mutable_process()->set_boot_id("fake-boot");
+    machine->record.set_accelerator("fake");
+    return machine;
+  }
+
+  absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& pod_id, const state::v1::VirtualMachine& record) {
+    MutexLock lock(&mu_);
+    auto found = machines_.find(pod_id);
+    if (found == machines_.end() || !found->second->running ||
+        found->second->record.process().pid() != record.process().pid()) {
+      return absl::NotFoundError(absl::StrCat("the machine of pod ", pod_id, " has ended"));
+    }
+    return found->second;
+  }
+
+  void End(Machine& machine, const std::string& reason) {
+    MutexLock lock(&mu_);
+    EndLocked(machine, reason);
+  }
+
+  bool EndPod(const std::string& pod_id, const std::string& reason) {
+    MutexLock lock(&mu_);
+    auto found = machines_.find(pod_id);
+    if (found == machines_.end() || !found->second->running) return false;
+    EndLocked(*found->second, reason);
+    return true;
+  }
+
+  void EndRunDir(const std::string& run_dir) {
+    MutexLock lock(&mu_);
+    for (const auto& [pod_id, machine] : machines_) {
+      if (machine->spec.run_dir == run_dir && machine->running) EndLocked(*machine, "reaped");
+    }
+  }
+
+  void AddNotice(Machine& machine, ExitNotice* notice) {
+    MutexLock lock(&mu_);
+    machine.notices.insert(notice);
+    if (!machine.running) notice->Tell(machine.end_reason);
+  }
+
+  void RemoveNotice(Machine& machine, ExitNotice* notice) {
+    MutexLock lock(&mu_);
+    machine.notices.erase(notice);
+  }
+
+  // Runs `change` on a machine that runs, under the lock.
+  absl::Status Change(Machine& machine, const std::function<absl::Status(Machine&)>& change) {
+    MutexLock lock(&mu_);
+    if (!machine.running) {
+      return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", machine.spec.pod_id,
+                                                            " has ended: ", machine.end_reason)),
+                        {v1::ERROR_REASON_VM_EXITED, {}});
+    }
+    return change(machine);
+  }
+
+  state::v1::VirtualMachine RecordOf(const Machine& machine) const {
+    MutexLock lock(&mu_);
+    return machine.record;
+  }
+
+  // Copies what a test looks at; a default machine when none runs.
+  Machine Look(const std::string& pod_id) const {
+    MutexLock lock(&mu_);
+    auto found = machines_.find(pod_id);
+    if (found == machines_.end() || !found->second->running) return Machine();
+    return *found->second;
+  }
+
+  std::vector<std::string> live_machines() const {
+    MutexLock lock(&mu_);
+    std::vector<std::string> live;
+    for (const auto& [pod_id, machine] : machines_) {
+      if (machine->running) live.push_back(pod_id);
+    }
+    return live;
+  }
+
+  void set_console_tail(const std::string& text) {
+    MutexLock lock(&mu_);
+    console_tail_ = text;
+  }
+  std::string console_tail() const {
+    MutexLock lock(&mu_);
+    return console_tail_;
+  }
+  void set_capabilities(const HypervisorCapabilities& capabilities) {
+    MutexLock lock(&mu_);
+    capabilities_ = capabilities;
+  }
+  HypervisorCapabilities capabilities() const {
+    MutexLock lock(&mu_);
+    return capabilities_;
+  }
+  void set_agent_peer(const std::string& pod_id, UniqueFd peer) {
+    MutexLock lock(&mu_);
+    agent_peers_[pod_id] = std::move(peer);
+  }
+  UniqueFd TakeAgentPeer(const std::string& pod_id) {
+    MutexLock lock(&mu_);
+    auto found = agent_peers_.find(pod_id);
+    return found == agent_peers_.end() ? UniqueFd() : std::move(found->second);
+  }
+
+ private:
+  void EndLocked(Machine& machine, const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!machine.running) return;
+    machine.running = false;
+    machine.end_reason = reason;
+    agent_peers_.erase(machine.spec.pod_id);
+    for (ExitNotice* notice : machine.notices) notice->Tell(reason);
+  }
+
+  // Waits for the context's end; the lock is released meanwhile.
+  absl::Status Hang(const std::string& step, const CallContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    ++hanging_[step];
+    changed_.NotifyAll();
+    mu_.Unlock();
+    absl::Status ended = absl::OkStatus();
+    {
+      Mutex waiting_mu;
+      CondVar woken;
+      const auto wake = [&waiting_mu, &woken] {
+        MutexLock lock(&waiting_mu);
+        woken.NotifyAll();
+      };
+      std::optional<Cancellation::Subscription> subscribed;
+      if (context.cancellation != nullptr) subscribed.emplace(context.cancellation->Subscribe(wake));
+      {
+        MutexLock lock(&waiting_mu);
+        while ((ended = context.Check(step)).ok()) woken.WaitWithDeadline(&waiting_mu, context.deadline);
+      }
+      subscribed.reset();
+    }
+    mu_.Lock();
+    --hanging_[step];
+    return ended;
+  }
+
+  IoThread& io_;
+  mutable Mutex mu_;
+  CondVar changed_;
+  std::map<std::string, std::shared_ptr<Machine>> machines_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, UniqueFd> agent_peers_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> counts_ ABSL_GUARDED_BY(mu_);
+  // By step and number of its call; no status: it hangs.
+  std::map<std::pair<std::string, int>, std::optional<absl::Status>> faults_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
+  std::string console_tail_ ABSL_GUARDED_BY(mu_);
+  HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {true, true, true, true};
+  int next_pid_ ABSL_GUARDED_BY(mu_) = 1000001;  // Above what the tests' hosts give to real processes.
+};
+
+class FakeHypervisor::Handle : public VirtualMachine {
+ public:
+  Handle(std::shared_ptr<World> world, std::shared_ptr<Machine> machine)
+      : world_(std::move(world)), machine_(std::move(machine)), pod_id_(machine_->spec.pod_id), notice_(world_->io()) {
+    world_->AddNotice(*machine_, &notice_);
+  }
+  ~Handle() override { world_->RemoveNotice(*machine_, &notice_); }
+
+  state::v1::VirtualMachine Record() const override { return world_->RecordOf(*machine_); }
+
+  absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("ConnectAgent", pod_id_, context));
+    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [](Machine&) { return absl::OkStatus(); }));
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return PosixError(errno, "socketpair");
+    world_->set_agent_peer(pod_id_, UniqueFd(ends[1]));
+    return UniqueFd(ends[0]);
+  }
+
+  absl::Status Pause(const CallContext& context) override { return SetPaused("Pause", true, context); }
+  absl::Status Resume(const CallContext& context) override { return SetPaused("Resume", false, context); }
+
+  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("AttachDisk", absl::StrCat(pod_id_, " ", disk.id), context));
+    ScsiAddress address;
+    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
+      std::set<uint32_t> taken;
+      for (const state::v1::BlockDevice& device : machine.record.block_devices()) {
+        if (device.id() == disk.id) return absl::AlreadyExistsError(absl::StrCat("disk ", disk.id, " is there already"));
+        taken.insert(device.lun());
+      }
+      while (taken.count(address.lun) != 0) ++address.lun;
+      state::v1::BlockDevice* added = machine.record.add_block_devices();
+      added->set_id(disk.id);
+      added->set_path(disk.path);
+      added->set_lun(address.lun);
+      return absl::OkStatus();
+    }));
+    return address;
+  }
+
+  absl::Status DetachDisk(const std::string& id, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("DetachDisk", absl::StrCat(pod_id_, " ", id), context));
+    return world_->Change(*machine_, [&](Machine& machine) {
+      auto* devices = machine.record.mutable_block_devices();
+      for (int i = devices->size() - 1; i >= 0; --i) {
+        if (devices->Get(i).id() == id) devices->DeleteSubrange(i, 1);
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
+                              const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("ShareDirectory", absl::StrCat(pod_id_, " ", tag), context));
+    return world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
+      for (const state::v1::SharedDirectory& shared : machine.record.shared_directories()) {
+        if (shared.tag() == tag) return absl::AlreadyExistsError(absl::StrCat("directory ", tag, " is there already"));
+      }
+      state::v1::SharedDirectory* added = machine.record.add_shared_directories();
+      added->set_tag(tag);
+      added->set_host_path(host_path);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("UnshareDirectory", absl::StrCat(pod_id_, " ", tag), context));
+    return world_->Change(*machine_, [&](Machine& machine) {
+      auto* shared = machine.record.mutable_shared_directories();
+      for (int i = shared->size() - 1; i >= 0; --i) {
+        if (shared->Get(i).tag() == tag) shared->DeleteSubrange(i, 1);
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status Stop(StopMode mode, const CallContext& context) override {
+    const std::string how = mode == StopMode::kForce ? " force" : " orderly";
+    const absl::Status fault = world_->Enter("Stop", absl::StrCat(pod_id_, how), context);
+    if (!fault.ok() && context.Check("Stop").ok()) return fault;
+    world_->End(*machine_, "stopped");
+    return absl::OkStatus();
+  }
+
+  void OnExit(std::function<void(const std::string& reason)> callback) override { notice_.OnExit(std::move(callback)); }
+
+  std::string ConsoleTail() const override { return world_->console_tail(); }
+
+ private:
+  absl::Status SetPaused(const std::string& step, bool paused, const CallContext& context) {
+    VCD_RETURN_IF_ERROR(world_->Enter(step, pod_id_, context));
+    return world_->Change(*machine_, [paused](Machine& machine) {
+      machine.paused = paused;
+      return absl::OkStatus();
+    });
+  }
+
+  const std::shared_ptr<World> world_;
+  const std::shared_ptr<Machine> machine_;
+  const std::string pod_id_;
+  ExitNotice notice_;
+};
+
+FakeHypervisor::FakeHypervisor(IoThread& io) : world_(std::make_shared<World>(io)) {}
+FakeHypervisor::~FakeHypervisor() = default;
+
+void FakeHypervisor::FailNth(const std::string& step, int n, absl::Status error) {
+  world_->AddFault(step, n, std::move(error));
+}
+void FakeHypervisor::HangNth(const std::string& step, int n) { world_->AddFault(step, n, std::nullopt); }
+void FakeHypervisor::ForgetFaults() { world_->ForgetFaults(); }
+bool FakeHypervisor::WaitUntilHanging(const std::string& step) { return world_->WaitUntilHanging(step); }
+
+std::vector<std::string> FakeHypervisor::calls() const { return world_->calls(); }
+std::vector<std::string> FakeHypervisor::live_machines() const { return world_->live_machines(); }
+
+std::vector<std::string> FakeHypervisor::disks(const std::string& pod_id) const {
+  std::set<std::string> ids;
+  for (const auto& device : world_->Look(pod_id).record.block_devices()) ids.insert(device.id());
+  return {ids.begin(), ids.end()};
+}
+
+std::vector<std::string> FakeHypervisor::directories(const std::string& pod_id) const {
+  std::set<std::string> tags;
+  for (const auto& shared : world_->Look(pod_id).record.shared_directories()) tags.insert(shared.tag());
+  return {tags.begin(), tags.end()};
+}
+
+bool FakeHypervisor::paused(const std::string& pod_id) const { return world_->Look(pod_id).paused; }
+bool FakeHypervisor::Crash(const std::string& pod_id, const std::string& reason) {
+  return world_->EndPod(pod_id, reason);
+}
+void FakeHypervisor::set_console_tail(const std::string& text) { world_->set_console_tail(text); }
+void FakeHypervisor::set_capabilities(const HypervisorCapabilities& capabilities) {
+  world_->set_capabilities(capabilities);
+}
+UniqueFd FakeHypervisor::TakeAgentPeer(const std::string& pod_id) { return world_->TakeAgentPeer(pod_id); }
+
+HypervisorCapabilities FakeHypervisor::capabilities() const { return world_->capabilities(); }
+
+absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::HypervisorConfig& config) const {
+  VCD_RETURN_IF_ERROR(world_->Enter("Resolve", "config", CallContext()));
+  v1::HypervisorConfig resolved = config;
+  if (resolved.kernel_path().empty()) resolved.set_kernel_path("/fake/vmlinux");
+  if (resolved.initrd_path().empty()) resolved.set_initrd_path("/fake/initramfs.cpio");
+  if (resolved.machine_type().empty()) resolved.set_machine_type("q35");
+  if (resolved.accelerator().empty()) resolved.set_accelerator("tcg");
+  if (resolved.default_vcpus() == 0) resolved.set_default_vcpus(1);
+  if (resolved.default_memory_mib() == 0) resolved.set_default_memory_mib(128);
+  VCD_RETURN_IF_ERROR(CheckMachineSize(resolved));
+  return resolved;
+}
+
+absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(world_->Enter("Boot", spec.pod_id, context));
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec));
+  return std::make_unique<Handle>(world_, std::move(machine));
+}
+
+absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Adopt(const VmSpec& spec,
+                                                                      const state::v1::VirtualMachine& record,
+                                                                      const CallContext& context) {
+  VCD_RETURN_IF_ERROR(world_->Enter("Adopt", spec.pod_id, context));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Find(spec.pod_id, record));
+  return std::make_unique<Handle>(world_, std::move(machine));
+}
+
+absl::Status FakeHypervisor::Reap(const std::string& run_dir, const CallContext& context) {
+  const absl::Status fault = world_->Enter("Reap", run_dir, context);
+  if (!fault.ok() && context.Check("Reap").ok()) return fault;
+  world_->EndRunDir(run_dir);
+  return absl::OkStatus();
+}
+
+}  // namespace vcd
