@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_LINK_LINK_LIMITS_H_
+#define VCD_CORE_LINK_LINK_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+// What host and guest must agree on, beside the messages themselves (proto/vcd/agent/v1/agent.proto).
+namespace vcd {
+
+// Version of the protocol that HELLO and HELLO_ACK carry.
+inline constexpr uint32_t kProtocolVersion = 1;
+
+// Name of the virtio-serial port that the agent opens.
+inline constexpr char kAgentPortName[] = "vcd.agent";
+
+// Bytes of standard input that the host may send beyond what the guest acknowledged, per process.
+inline constexpr size_t kInputWindow = size_t{256} << 10;
+
+// Bytes of output that the guest may send beyond what the host acknowledged, per stream.
+inline constexpr size_t kOutputWindow = size_t{256} << 10;
+
+// The most bytes that one Output or Input message carries, so that control messages never wait long behind data.
+inline constexpr size_t kOutputChunk = size_t{32} << 10;
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_LINK_LINK_LIMITS_H_
