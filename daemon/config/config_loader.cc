@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config/config_loader.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+#include "daemon/server/listen_address.h"
+
+namespace vcd {
+namespace {
+
+using config::v1::DaemonConfig;
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// Copies a TOML table into a message, field by field; the schema is the message's own.
+class TableReader {
+ public:
+  explicit TableReader(const std::string& file) : file_(file) {}
+
+  absl::Status Read(const toml::table& table, const std::string& prefix, Message& message) const {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
+      if (field == nullptr) {
+        return Error(key.source(), absl::StrCat("unknown key `", prefix, name, "`; known are ",
+                                                KnownKeys(*message.GetDescriptor())));
+      }
+      VCD_RETURN_IF_ERROR(ReadField(node, prefix + name, *field, message));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Error(const toml::source_region& where, absl::string_view problem) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_, ":", where.begin.line, ":", where.begin.column, ": ", problem));
+  }
+
+ private:
+  absl::Status ReadField(const toml::node& node, const std::string& name, const FieldDescriptor& field,
+                         Message& message) const {
+    const google::protobuf::Reflection& reflection = *message.GetReflection();
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        if (!node.is_string()) return WrongType(node, name, "a string");
+        reflection.SetString(&message, &field, node.as_string()->get());
+        return absl::OkStatus();
+      case FieldDescriptor::CPPTYPE_UINT32: {
+        if (!node.is_integer()) return WrongType(node, name, "a whole number");
+        const int64_t value = node.as_integer()->get();
+        if (value < 0 || value > std::numeric_limits<uint32_t>::max()) {
+          return Error(node.source(), absl::StrCat("`", name, "` is ", value, "; it must be 0 … 4294967295"));
+        }
+        reflection.SetUInt32(&message, &field, static_cast<uint32_t>(value));
+        return absl::OkStatus();
+      }
+      case FieldDescriptor::CPPTYPE_MESSAGE:
+        if (!node.is_table()) return WrongType(node, name, absl::StrCat("a table, [", name, "]"));
+        return Read(*node.as_table(), name + ".", *reflection.MutableMessage(&message, &field));
+      default:
+        return absl::InternalError(absl::StrCat("`", name, "` has a type that the configuration cannot hold"));
+    }
+  }
+
+  absl::Status WrongType(const toml::node& node, const std::string& name, absl::string_view wanted) const {
+    std::ostringstream type;
+    type << node.type();
+    return Error(node.source(), absl::StrCat("`", name, "` must be ", wanted, ", not of type ", type.str()));
+  }
+
+  static std::string KnownKeys(const Descriptor& descriptor) {
+    std::vector<std::string> names;
+    for (int i = 0; i < descriptor.field_count(); ++i) names.push_back(descriptor.field(i)->name());
+    return absl::StrJoin(names, ", ");
+  }
+
+  const std::string& file_;
+};
+
+absl::Status CheckPath(absl::string_view field, const std::string& path) {
+  if (absl::StartsWith(path, "/") && !absl::StrContains(path, '\0')) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat("`", path, "` is not an absolute path"));
+}
+
+absl::Status CheckChoice(absl::string_view field, const std::string& value, const std::vector<std::string>& choices) {
+  for (const std::string& choice : choices) {
+    if (value == choice) return absl::OkStatus();
+  }
+  return InvalidField(field, absl::StrCat("`", value, "` is none of ", absl::StrJoin(choices, ", ")));
+}
+
+// A bound that catches typing errors before they become waits of years.
+absl::Status CheckAtMost(absl::string_view field, uint32_t value, uint32_t most) {
+  if (value <= most) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(value, " is more than ", most));
+}
+
+void Default(const std::string& value, std::string* field) {
+  if (field->empty()) *field = value;
+}
+
+}  // namespace
+
+absl::StatusOr<DaemonConfig> ParseConfig(const std::string& text, const std::string& name) {
+  const toml::parse_result parsed = toml::parse(std::string_view(text), std::string_view(name));
+  const TableReader reader(name);
+  if (parsed.failed()) {
+    return reader.Error(parsed.error().source(), std::string(parsed.error().description()));
+  }
+  DaemonConfig config;
+  VCD_RETURN_IF_ERROR(reader.Read(parsed.table(), "", config));
+  return config;
+}
+
+absl::StatusOr<DaemonConfig> LoadConfigFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  // A directory opens, and fails on the first read.
+  errno = 0;
+  if (!file.is_open() || file.peek() == std::ifstream::traits_type::eof()) {
+    if (errno != 0 || !file.is_open()) {
+      return PosixError(errno == 0 ? ENOENT : errno, absl::StrCat("read the configuration ", path));
+    }
+    return DaemonConfig();  // Empty.
+  }
+  text << file.rdbuf();
+  return ParseConfig(text.str(), path);
+}
+
+void FillDefaults(DaemonConfig& config) {
+  Default("/run/vcd", config.mutable_run_dir());
+  Default("/var/lib/vcd", config.mutable_state_dir());
+  Default(absl::StrCat("unix://", config.run_dir(), "/vcd.sock"), config.mutable_listen());
+  Default("qemu", config.mutable_hypervisor());
+  Default("native", config.mutable_agent());
+  Default("none", config.mutable_network());
+  if (config.max_parallel_boots() == 0) {
+    config.set_max_parallel_boots(std::max(1u, std::thread::hardware_concurrency()));
+  }
+  if (config.stop_grace_seconds() == 0) config.set_stop_grace_seconds(10);
+
+  Default("info", config.mutable_log()->mutable_level());
+  Default("text", config.mutable_log()->mutable_format());
+
+  config::v1::QemuConfig& qemu = *config.mutable_qemu();
+  Default("/usr/bin/qemu-system-x86_64", qemu.mutable_path());
+  Default("/usr/share/vcd/vmlinux", qemu.mutable_kernel_path());
+  Default("/usr/share/vcd/initramfs.cpio", qemu.mutable_initrd_path());
+  Default("/usr/share/qemu/qboot.rom", qemu.mutable_firmware_path());
+  Default("q35", qemu.mutable_machine_type());
+  Default("auto", qemu.mutable_accelerator());
+  Default("/usr/lib/qemu/virtiofsd", qemu.mutable_virtiofsd_path());
+  if (qemu.default_vcpus() == 0) qemu.set_default_vcpus(1);
+  if (qemu.default_memory_mib() == 0) qemu.set_default_memory_mib(128);
+  if (qemu.boot_timeout_seconds() == 0) qemu.set_boot_timeout_seconds(60);
+}
+
+absl::Status CheckConfig(const DaemonConfig& config) {
+  VCD_RETURN_IF_ERROR(ParseListenAddress(config.listen()).status());
+  VCD_RETURN_IF_ERROR(CheckPath("state_dir", config.state_dir()));
+  VCD_RETURN_IF_ERROR(CheckPath("run_dir", config.run_dir()));
+  if (config.state_dir() == config.run_dir()) {
+    return InvalidField("run_dir", "must differ from `state_dir`: one survives a reboot of the host, the other does not");
+  }
+  VCD_RETURN_IF_ERROR(CheckAtMost("max_parallel_boots", config.max_parallel_boots(), 1024));
+  VCD_RETURN_IF_ERROR(CheckAtMost("stop_grace_seconds", config.stop_grace_seconds(), 3600));
+  VCD_RETURN_IF_ERROR(CheckChoice("log.level", config.log().level(), {"debug", "info", "warning", "error"}));
+  VCD_RETURN_IF_ERROR(CheckChoice("log.format", config.log().format(), {"text", "json"}));
+  const config::v1::QemuConfig& qemu = config.qemu();
+  VCD_RETURN_IF_ERROR(CheckPath("qemu.path", qemu.path()));
+  VCD_RETURN_IF_ERROR(CheckPath("qemu.kernel_path", qemu.kernel_path()));
+  VCD_RETURN_IF_ERROR(CheckPath("qemu.initrd_path", qemu.initrd_path()));
+  VCD_RETURN_IF_ERROR(CheckPath("qemu.firmware_path", qemu.firmware_path()));
+  VCD_RETURN_IF_ERROR(CheckPath("qemu.virtiofsd_path", qemu.virtiofsd_path()));
+  VCD_RETURN_IF_ERROR(CheckChoice("qemu.accelerator", qemu.accelerator(), {"auto", "kvm", "tcg"}));
+  return CheckAtMost("qemu.boot_timeout_seconds", qemu.boot_timeout_seconds(), 3600);
+}
+
+}  // namespace vcd

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config/config_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace vcd {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ConfigLoaderTest, EveryKeyFindsItsField) {
+  const auto config = ParseConfig(R"(
+listen = "unix:///tmp/a.sock"
+state_dir = "/s"
+run_dir = "/r"
+hypervisor = "mock"
+agent = "noop"
+network = "none"
+max_parallel_boots = 3
+stop_grace_seconds = 4
+[log]
+level = "debug"
+format = "json"
+[qemu]
+path = "/q"
+kernel_path = "/k"
+initrd_path = "/i"
+firmware_path = "/f"
+machine_type = "q35"
+accelerator = "tcg"
+virtiofsd_path = "/v"
+default_vcpus = 2
+default_memory_mib = 256
+boot_timeout_seconds = 5
+)",
+                                  "f.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen(), "unix:///tmp/a.sock");
+  EXPECT_EQ(config->max_parallel_boots(), 3u);
+  EXPECT_EQ(config->log().format(), "json");
+  EXPECT_EQ(config->qemu().accelerator(), "tcg");
+  EXPECT_EQ(config->qemu().boot_timeout_seconds(), 5u);
+}
+
+struct BadFile {
+  const char* name;
+  const char* text;
+  const char* message;
+};
+
+class BadConfigTest : public testing::TestWithParam<BadFile> {};
+
+TEST_P(BadConfigTest, IsRefusedNamingLineAndKey) {
+  const auto config = ParseConfig(GetParam().text, "f.toml");
+  ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadConfigTest,
+    testing::Values(BadFile{"UnknownKey", "listen = \"x\"\n\nlisen = \"y\"\n", "f.toml:3:1: unknown key `lisen`; known are listen"},
+                    BadFile{"UnknownKeyInTable", "[qemu]\nkernel = \"x\"\n", "f.toml:2:1: unknown key `qemu.kernel`"},
+                    BadFile{"StringForNumber", "max_parallel_boots = \"2\"\n", "f.toml:1:22: `max_parallel_boots` must be a whole number"},
+                    BadFile{"NumberForString", "listen = 2\n", "`listen` must be a string, not of type integer"},
+                    BadFile{"ArrayForTable", "qemu = [1]\n", "`qemu` must be a table"},
+                    BadFile{"Negative", "stop_grace_seconds = -1\n", "`stop_grace_seconds` is -1"},
+                    BadFile{"TooLarge", "stop_grace_seconds = 4294967296\n", "4294967296; it must be"},
+                    BadFile{"BrokenToml", "listen = \n", "f.toml:1:"},
+                    BadFile{"TwiceTheSameKey", "listen = \"a\"\nlisten = \"b\"\n", "f.toml:2:"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(ConfigLoaderTest, DefaultsFillOnlyWhatIsEmpty) {
+  config::v1::DaemonConfig config;
+  config.set_run_dir("/tmp/x");
+  config.mutable_log()->set_level("error");
+  FillDefaults(config);
+  EXPECT_EQ(config.listen(), "unix:///tmp/x/vcd.sock");
+  EXPECT_EQ(config.log().level(), "error");
+  EXPECT_EQ(config.log().format(), "text");
+  EXPECT_EQ(config.hypervisor(), "qemu");
+  EXPECT_GE(config.max_parallel_boots(), 1u);
+  EXPECT_TRUE(CheckConfig(config).ok()) << CheckConfig(config);
+}
+
+TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
+  const auto problem_of = [](const std::function<void(config::v1::DaemonConfig&)>& change) {
+    config::v1::DaemonConfig config;
+    FillDefaults(config);
+    change(config);
+    return std::string(CheckConfig(config).message());
+  };
+  EXPECT_THAT(problem_of([](auto& c) { c.set_state_dir("rel"); }), HasSubstr("`state_dir`: `rel` is not an absolute path"));
+  EXPECT_THAT(problem_of([](auto& c) { c.set_run_dir(c.state_dir()); }), HasSubstr("`run_dir`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_log()->set_level("loud"); }), HasSubstr("`log.level`: `loud` is none of debug"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_qemu()->set_accelerator("hvf"); }), HasSubstr("auto, kvm, tcg"));
+  EXPECT_THAT(problem_of([](auto& c) { c.set_listen("tcp://0.0.0.0:1"); }), HasSubstr("mutual TLS"));
+  EXPECT_THAT(problem_of([](auto& c) { c.set_stop_grace_seconds(99999); }), HasSubstr("`stop_grace_seconds`"));
+}
+
+TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {
+  EXPECT_EQ(LoadConfigFile("/nowhere/vcd.toml").status().code(), absl::StatusCode::kNotFound);
+  const auto directory = LoadConfigFile("/tmp");
+  EXPECT_FALSE(directory.ok());
+  EXPECT_THAT(std::string(directory.status().message()), HasSubstr("/tmp"));
+}
+
+TEST(ConfigLoaderTest, EmptyFileIsEmpty) { EXPECT_TRUE(LoadConfigFile("/dev/null").ok()); }
+
+}  // namespace
+}  // namespace vcd
