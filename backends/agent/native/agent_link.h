@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_AGENT_NATIVE_AGENT_LINK_H_
+#define VCD_BACKENDS_AGENT_NATIVE_AGENT_LINK_H_
+
+#include <asio.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/link/frame_codec.h"
+#include "core/os/io_thread.h"
+#include "core/os/unique_fd.h"
+
+namespace vcd {
+
+// Frames over a connected stream socket. Everything but Open happens on the I/O thread. An idle link holds no buffer. The
+// object lives as long as someone shares it or an operation of its own is under way.
+class AgentLink : public std::enable_shared_from_this<AgentLink> {
+ public:
+  class Client {
+   public:
+    virtual ~Client() = default;
+    // A whole frame came.
+    virtual void OnFrame(const std::string& body) = 0;
+    // A frame came damaged, or too long, and was dropped.
+    virtual void OnDamage() = 0;
+    // All that was sent has left, and more may be sent.
+    virtual void OnDrained() = 0;
+    // The stream has ended; no other call follows.
+    virtual void OnClosed(const absl::Status& why) = 0;
+  };
+
+  // The most bytes that wait to be sent, those of one frame of the longest kind beside.
+  static constexpr size_t kMaxQueuedBytes = size_t{8} << 20;
+
+  // Takes the stream. Any thread.
+  static absl::StatusOr<std::shared_ptr<AgentLink>> Open(IoThread& io, UniqueFd stream);
+
+  // Not to be called; see Open.
+  explicit AgentLink(asio::generic::stream_protocol::socket socket) : socket_(std::move(socket)) {}
+
+  // Begins to read. The client stays until Close or OnClosed.
+  void Start(Client& client);
+
+  // Sends a frame, after a delimiter when `resynchronize`. False, with nothing done, when too much waits already.
+  bool Send(std::string_view body, bool resynchronize = false);
+
+  // Whether something waits to be sent.
+  bool busy() const { return !queue_.empty(); }
+
+  // While paused nothing is read: the peer is held up, and its end is not seen.
+  void SetReading(bool reading);
+
+  // Ends the stream; the client hears nothing more.
+  void Close();
+
+ private:
+  void WaitReadable();
+  void Read();
+  bool Deliver(std::string_view bytes);
+  void WriteNext();
+  void Fail(const absl::Status& why);
+
+  asio::generic::stream_protocol::socket socket_;
+  Client* client_ = nullptr;
+  FrameDecoder decoder_;
+  uint64_t drops_seen_ = 0;
+  char last_byte_ = kFrameDelimiter;
+  bool reading_ = true;
+  bool waiting_ = false;
+  std::deque<std::string> queue_;  // The first is being written.
+  size_t queued_bytes_ = 0;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_AGENT_NATIVE_AGENT_LINK_H_
