@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_TESTING_SCRIPTED_QMP_PEER_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_TESTING_SCRIPTED_QMP_PEER_H_
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/os/mutex.h"
+#include "core/os/unique_fd.h"
+
+namespace vcd {
+
+// QEMU's end of a QMP conversation, on a socketpair, with a thread of its own. It greets, and answers every command with
+// an empty success (device_del also with its DEVICE_DELETED) unless the script says otherwise. Thread-safe.
+class ScriptedQmpPeer {
+ public:
+  struct Options {
+    bool greets = true;
+  };
+  ScriptedQmpPeer() : ScriptedQmpPeer(Options()) {}
+  explicit ScriptedQmpPeer(Options options);
+  // Hangs up and joins the thread.
+  ~ScriptedQmpPeer();
+
+  // The client's end; once.
+  UniqueFd TakeClientSocket() { return std::move(client_); }
+
+  // What the next calls of the command answer, each used once, in order. `$ID` in a line stands for the command's id.
+  void AnswerWith(const std::string& command, std::vector<std::string> lines);
+  void Return(const std::string& command, const nlohmann::json& result);
+  void Fail(const std::string& command, const std::string& error_class, const std::string& text);
+  void StaySilent(const std::string& command) { AnswerWith(command, {}); }
+  void HangUpOn(const std::string& command);
+
+  // Writes a line at once.
+  void Emit(const std::string& line);
+  // Closes the conversation.
+  void HangUp();
+
+  // Names of the commands received, in order.
+  std::vector<std::string> commands() const;
+  // Blocks until that command has been received; false after ten seconds.
+  bool WaitFor(const std::string& command);
+  // Arguments of the last such command.
+  nlohmann::json arguments(const std::string& command) const;
+  // How many descriptors came along in all.
+  int received_fds() const;
+
+ private:
+  void Run();
+  void Handle(const nlohmann::json& message);
+  void Write(const std::string& line);
+
+  const Options options_;
+  UniqueFd client_;
+  UniqueFd server_;
+  mutable Mutex mu_;
+  CondVar changed_;
+  std::map<std::string, std::vector<std::vector<std::string>>> script_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> commands_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, nlohmann::json> arguments_ ABSL_GUARDED_BY(mu_);
+  int received_fds_ ABSL_GUARDED_BY(mu_) = 0;
+  std::thread thread_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_TESTING_SCRIPTED_QMP_PEER_H_
