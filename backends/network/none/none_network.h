@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_NETWORK_NONE_NONE_NETWORK_H_
+#define VCD_BACKENDS_NETWORK_NONE_NONE_NETWORK_H_
+
+#include <string>
+
+#include "core/network/network.h"
+
+namespace vcd {
+
+// No network: the guest has its loopback interface and no other.
+class NoneNetwork : public Network {
+ public:
+  absl::Status Check(const v1::NetworkConfig& config) const override;
+  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
+                                     const CallContext& context) override;
+  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_NETWORK_NONE_NONE_NETWORK_H_

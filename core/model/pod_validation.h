@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_MODEL_POD_VALIDATION_H_
+#define VCD_CORE_MODEL_POD_VALIDATION_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "proto/vcd/v1/container.pb.h"
+#include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd {
+
+// What a request may hold at most, in bytes of its encoded form.
+inline constexpr int kMaxConfigBytes = 1 << 20;
+
+// Checks of what clients ask for, before anything is touched. kInvalidArgument (INVALID_FIELD) names the field by its path
+// in the request, such as `config.containers[1].cmd.args[0]`; what this release cannot do is kUnimplemented
+// (NOT_IMPLEMENTED), naming the field too, once all else is right. Pure functions: whether a file exists, a backend is
+// known, or a user is in the image is told by whoever looks there.
+//
+// `field` is the path of the message itself. Ids may be empty: they are generated.
+// `runs_processes` is the agent's capability: with it containers need a root file system and a command.
+absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes, const std::string& field = "config");
+absl::Status ValidateContainerConfig(const v1::ContainerConfig& config, bool runs_processes,
+                                     const std::string& field = "config");
+absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field = "cmd");
+
+// Keys of annotations that are there or are to be added.
+absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::string>& annotations,
+                                 const std::string& field = "annotations");
+
+// kUnimplemented (NOT_IMPLEMENTED): "`field`: what is not implemented in this release".
+absl::Status NotImplementedField(absl::string_view field, absl::string_view what);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_MODEL_POD_VALIDATION_H_

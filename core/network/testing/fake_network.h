@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_NETWORK_TESTING_FAKE_NETWORK_H_
+#define VCD_CORE_NETWORK_TESTING_FAKE_NETWORK_H_
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/network/network.h"
+#include "core/os/mutex.h"
+
+namespace vcd {
+
+// A network that remembers who is attached and fails when told to. Accepts any configuration. Thread-safe.
+class FakeNetwork : public Network {
+ public:
+  absl::Status Check(const v1::NetworkConfig& config) const override;
+  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
+                                     const CallContext& context) override;
+  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override;
+
+  // The next calls return these, in order, and change nothing.
+  void FailCheck(absl::Status status);
+  void FailAttach(absl::Status status);
+  void FailDetach(absl::Status status);
+
+  // Pods that are attached, sorted.
+  std::vector<std::string> attached() const;
+  // "Attach web", "Detach web", in order; failed ones too.
+  std::vector<std::string> calls() const;
+
+ private:
+  // The scripted failure of a call, if there is one.
+  static absl::Status TakeFailure(std::deque<absl::Status>& failures);
+
+  mutable Mutex mu_;
+  mutable std::deque<absl::Status> check_failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> attach_failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> detach_failures_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> attached_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_NETWORK_TESTING_FAKE_NETWORK_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_STATE_STATE_STORE_H_
+#define VCD_CORE_STATE_STATE_STORE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/os/filesystem.h"
+#include "core/state/state_layout.h"
+#include "proto/vcd/state/v1/pod_state.pb.h"
+#include "proto/vcd/v1/pod.pb.h"
+
+namespace vcd {
+
+// What the two roots hold.
+struct StoredPods {
+  // Pods with a directory in either root, sorted. Not every one has a configuration: see StateStore.
+  std::vector<std::string> pod_ids;
+  // Paths under a `pods` directory whose name is no pod's; nobody touches them.
+  std::vector<std::string> foreign_paths;
+};
+
+// The records of pods on disk; each is replaced as a whole. Has no state of its own and is thread-safe across pods; calls
+// for one pod need its lock. Calls block on the disk. Errors name the pod; those of writing carry STORAGE.
+//
+// What is there after a crash, and what it means. A pod exists when it has a config.json:
+//
+//   config.json  state.json
+//   yes          yes         as the record and its intent say
+//   yes          no          the host restarted: stopped
+//   no           yes         half created (INTENT_CREATE) or half deleted: RemovePod finishes
+//   no           no          directories without records, the same: RemovePod finishes
+//
+// So a pod is created by CreatePodDirectories, SaveRecord with its intent, SaveConfig, in this order; and RemovePod takes
+// config.json away first, durably, and state.json last: were it the other way round, a crash between would leave a pod
+// that looks like one from before a reboot, and it would come back.
+class StateStore {
+ public:
+  // `filesystem` must outlive this.
+  StateStore(Filesystem& filesystem, std::string state_dir, std::string run_dir);
+
+  const StateLayout& layout() const { return layout_; }
+
+  // Makes the roots and the directories in them; the parents of the roots must be there. Once, before anything else.
+  absl::Status CreateRoots();
+
+  absl::StatusOr<StoredPods> ListPodIds();
+
+  // kNotFound; kDataLoss when it cannot be read or is another pod's.
+  absl::StatusOr<v1::PodConfig> LoadConfig(const std::string& pod_id);
+  // Durable when it returns OK. The directory must be there.
+  absl::Status SaveConfig(const v1::PodConfig& config);
+
+  // kNotFound when the host was restarted, or the pod never was; kDataLoss when it cannot be read or is another pod's.
+  absl::StatusOr<state::v1::PodRecord> LoadRecord(const std::string& pod_id);
+  // Survives a crash of the daemon when it returns OK. The directory must be there.
+  absl::Status SaveRecord(const state::v1::PodRecord& record);
+
+  // Both directories of a pod, and that of its logs. OK when they are there.
+  absl::Status CreatePodDirectories(const std::string& pod_id);
+
+  // Removes all that is stored of a pod, logs, sockets and lock file among it. OK when there is nothing. After an error
+  // or a crash, calling it again goes on.
+  absl::Status RemovePod(const std::string& pod_id);
+
+  // Puts what is stored of a pod aside, into <state_dir>/quarantine/<pod>-<n>/ with the lowest free n, so that its id is
+  // free and a person can look at it; returns that directory. It holds `reason.txt`, `state/` (the pod's directory under
+  // the state root) and `run/state.json`; sockets and the lock file are dropped. A crash in between leaves the pod where
+  // it was or complete in quarantine, perhaps twice.
+  absl::StatusOr<std::string> Quarantine(const std::string& pod_id, const std::string& reason);
+
+ private:
+  absl::StatusOr<std::string> CreateQuarantineDirectory(const std::string& pod_id);
+
+  Filesystem& filesystem_;
+  const StateLayout layout_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_STATE_STATE_STORE_H_
