@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_DAEMON_SERVER_UNIX_SOCKET_H_
+#define VCD_DAEMON_SERVER_UNIX_SOCKET_H_
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace vcd {
+
+// Makes sure that a socket can be bound at the path: makes its directory (0755), and refuses when something is there that
+// is no socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
+// kFailedPrecondition, or as the kernel says.
+absl::Status PrepareUnixSocketPath(const std::string& path);
+
+// Gives the socket to the group `vcd`; does nothing where there is no such group.
+absl::Status GiveUnixSocketToGroup(const std::string& path);
+
+// What the process's umask becomes while this object lives: whole processes have one, so use it before other threads run.
+class ScopedUmask {
+ public:
+  explicit ScopedUmask(mode_t mask);
+  ~ScopedUmask();
+  ScopedUmask(const ScopedUmask&) = delete;
+  ScopedUmask& operator=(const ScopedUmask&) = delete;
+
+ private:
+  const mode_t before_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_DAEMON_SERVER_UNIX_SOCKET_H_
