@@ -51,7 +51,7 @@ class Filesystem {
   // Replaces a file durably: whatever happens, a reader finds the old content or the new one, and after OK the new one
   // survives a crash of the host. Four of the steps above, in this order: WriteFile of `path` + ".tmp", SyncFile, Rename,
   // SyncDirectory. After an error the old file is there, except when only the last step failed: then it is the new one,
-  // perhaps not durable.
+  // perhaps not durable. A failure of the first three is followed by RemoveFile of the temporary file.
   absl::Status ReplaceFile(const std::string& path, const std::string& bytes);
 };
 

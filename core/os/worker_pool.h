@@ -41,7 +41,8 @@ class WorkerPool {
   const int max_threads_;
   const absl::Duration idle_limit_;
   mutable Mutex mu_;
-  CondVar changed_;
+  CondVar work_arrived_;
+  CondVar thread_ended_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   std::list<std::thread> threads_ ABSL_GUARDED_BY(mu_);
   // Threads that left their loop and are to be joined.
