@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/daemon/daemon_client.h"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/daemon/address.h"
+#include "client/daemon/rpc_error.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/security/credentials.h"
+#include "proto/vcd/v1/container_service.grpc.pb.h"
+#include "proto/vcd/v1/event_service.grpc.pb.h"
+#include "proto/vcd/v1/pod_service.grpc.pb.h"
+#include "proto/vcd/v1/process_service.grpc.pb.h"
+#include "proto/vcd/v1/system_service.grpc.pb.h"
+
+namespace vcd::client {
+namespace {
+
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& socket_path) {
+  grpc::ChannelArguments arguments;
+  // A page of pods or a burst of output may be larger than gRPC's 4 MiB.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  return grpc::CreateCustomChannel("unix:" + socket_path, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+struct CallCanceller::State {
+  std::mutex mutex;
+  bool cancelled = false;
+  grpc::ClientContext* context = nullptr;  // Of the call under way.
+
+  void Enter(grpc::ClientContext* entered) {
+    std::lock_guard<std::mutex> lock(mutex);
+    context = entered;
+    // Allowed before the call starts: it then ends as soon as it does.
+    if (cancelled) context->TryCancel();
+  }
+  void Leave() {
+    std::lock_guard<std::mutex> lock(mutex);
+    context = nullptr;
+  }
+};
+
+CallCanceller::CallCanceller() : state_(std::make_unique<State>()) {}
+CallCanceller::~CallCanceller() = default;
+
+void CallCanceller::Cancel() {
+  std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->cancelled = true;
+  if (state_->context != nullptr) state_->context->TryCancel();
+}
+
+struct DaemonClient::Stubs {
+  explicit Stubs(std::shared_ptr<grpc::Channel> channel)
+      : pod(channel), container(channel), process(channel), event(channel), system(channel) {}
+  v1::PodService::Stub pod;
+  v1::ContainerService::Stub container;
+  v1::ProcessService::Stub process;
+  v1::EventService::Stub event;
+  v1::SystemService::Stub system;
+};
+
+DaemonClient::DaemonClient(const std::string& socket_path, absl::Duration timeout)
+    : socket_path_(socket_path), timeout_(timeout), stubs_(std::make_unique<Stubs>(NewChannel(socket_path))) {}
+DaemonClient::~DaemonClient() = default;
+
+absl::Status DaemonClient::Explain(const absl::Status& status, absl::Duration timeout) const {
+  if (SaidByDaemon(status)) return status;
+  if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+    return absl::DeadlineExceededError(absl::StrCat("vcd at ", socket_path_, " did not answer within ",
+                                                    absl::FormatDuration(timeout),
+                                                    "; give it longer with --timeout, or look at its log"));
+  }
+  if (status.code() != absl::StatusCode::kUnavailable) return status;
+  absl::Status probe = ProbeSocket(socket_path_);
+  if (!probe.ok()) return probe;
+  return absl::UnavailableError(absl::StrCat("lost the connection to vcd at ", socket_path_, ": ",
+                                             std::string(status.message()),
+                                             "; try again, and look at vcd's log if it stays so"));
+}
+
+template <typename Request, typename Response, typename Method>
+absl::Status DaemonClient::Unary(Method method, const Request& request, Response* response, CallOptions options) {
+  const absl::Duration timeout = options.timeout == absl::ZeroDuration() ? timeout_ : options.timeout;
+  grpc::ClientContext context;
+  if (timeout != absl::InfiniteDuration()) {
+    context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
+  }
+  if (options.canceller != nullptr) options.canceller->state_->Enter(&context);
+  const grpc::Status status = method(&context, request, response);
+  if (options.canceller != nullptr) options.canceller->state_->Leave();
+  return Explain(FromGrpcStatus(status), timeout);
+}
+
+// A stub's method as a function, for Unary.
+#define VCD_UNARY(service, Method)                                                                      \
+  absl::Status DaemonClient::Method(const v1::Method##Request& request, v1::Method##Response* response, \
+                                    CallOptions options) {                                              \
+    return Unary([this](auto* context, const auto& sent,                                                \
+                        auto* received) { return stubs_->service.Method(context, sent, received); },    \
+                 request, response, options);                                                           \
+  }
+
+VCD_UNARY(pod, CreatePod)
+VCD_UNARY(pod, StartPod)
+VCD_UNARY(pod, RunPod)
+VCD_UNARY(pod, StopPod)
+VCD_UNARY(pod, PausePod)
+VCD_UNARY(pod, ResumePod)
+VCD_UNARY(pod, DeletePod)
+VCD_UNARY(pod, GetPod)
+VCD_UNARY(pod, ListPods)
+VCD_UNARY(container, KillContainer)
+VCD_UNARY(process, Exec)
+VCD_UNARY(process, Wait)
+VCD_UNARY(process, Signal)
+VCD_UNARY(system, GetVersion)
+VCD_UNARY(system, GetInfo)
+
+#undef VCD_UNARY
+
+template <typename Reader, typename Item>
+absl::Status DaemonClient::Stream(Reader* reader, const std::function<void()>& cancel,
+                                  const std::function<bool(const Item&)>& on_item) {
+  Item item;
+  bool wanted = true;
+  while (wanted && reader->Read(&item)) wanted = on_item(item);
+  if (!wanted) {
+    cancel();
+    reader->Finish();
+    return absl::OkStatus();
+  }
+  return Explain(FromGrpcStatus(reader->Finish()), absl::InfiniteDuration());
+}
+
+absl::Status DaemonClient::ReadLogs(const v1::ReadLogsRequest& request,
+                                    const std::function<bool(const v1::ReadLogsResponse&)>& on_item) {
+  grpc::ClientContext context;
+  auto reader = stubs_->process.ReadLogs(&context, request);
+  return Stream(
+      reader.get(), [&] { context.TryCancel(); }, on_item);
+}
+
+absl::Status DaemonClient::WatchEvents(const v1::WatchEventsRequest& request,
+                                       const std::function<bool(const v1::WatchEventsResponse&)>& on_item) {
+  grpc::ClientContext context;
+  auto reader = stubs_->event.WatchEvents(&context, request);
+  return Stream(
+      reader.get(), [&] { context.TryCancel(); }, on_item);
+}
+
+namespace {
+
+class GrpcAttachStream : public AttachStream {
+ public:
+  GrpcAttachStream(v1::ProcessService::Stub* stub, std::function<absl::Status(const absl::Status&)> explain)
+      : stub_(stub), explain_(std::move(explain)) {}
+
+  void Open(const v1::AttachRequest& first) override {
+    stream_ = stub_->Attach(&context_);
+    stream_->Write(first);  // When it fails, so does the first Read.
+  }
+  bool Read(v1::AttachResponse* response) override { return stream_->Read(response); }
+  bool Write(const v1::AttachRequest& request) override { return stream_->Write(request); }
+  void Cancel() override { context_.TryCancel(); }
+  absl::Status Finish() override { return explain_(FromGrpcStatus(stream_->Finish())); }
+
+ private:
+  v1::ProcessService::Stub* const stub_;
+  const std::function<absl::Status(const absl::Status&)> explain_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>> stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<AttachStream> DaemonClient::NewAttachStream() {
+  return std::make_unique<GrpcAttachStream>(
+      &stubs_->process, [this](const absl::Status& status) { return Explain(status, absl::InfiniteDuration()); });
+}
+
+}  // namespace vcd::client

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_DAEMON_DAEMON_CLIENT_H_
+#define VCD_CLIENT_DAEMON_DAEMON_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/daemon/attach_stream.h"
+#include "proto/vcd/v1/container_service.pb.h"
+#include "proto/vcd/v1/event_service.pb.h"
+#include "proto/vcd/v1/pod_service.pb.h"
+#include "proto/vcd/v1/process_service.pb.h"
+#include "proto/vcd/v1/system_service.pb.h"
+
+namespace vcd::client {
+
+// Ends a call from another thread. One call at a time; outlives it. Thread-safe.
+class CallCanceller {
+ public:
+  CallCanceller();
+  ~CallCanceller();
+  // The call now under way, and each later one, ends with CANCELLED.
+  void Cancel();
+
+ private:
+  friend class DaemonClient;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// How one call is made.
+struct CallOptions {
+  // Ends it early; may be null.
+  CallCanceller* canceller = nullptr;
+  // How long to wait for the answer; zero takes the client's own timeout. InfiniteDuration() waits for ever.
+  absl::Duration timeout = absl::ZeroDuration();
+};
+
+// The daemon as calls. This alone knows gRPC's stubs. Every method blocks until the daemon answers or the timeout has
+// passed; errors are what FromGrpcStatus and, when nobody is there, ProbeSocket say. Thread-safe.
+class DaemonClient {
+ public:
+  // `timeout` bounds each unary call that does not say otherwise; InfiniteDuration() is no bound. Connects with the
+  // first call.
+  DaemonClient(const std::string& socket_path, absl::Duration timeout);
+  ~DaemonClient();
+
+  absl::Duration timeout() const { return timeout_; }
+
+  absl::Status CreatePod(const v1::CreatePodRequest& request, v1::CreatePodResponse* response,
+                         CallOptions options = {});
+  absl::Status StartPod(const v1::StartPodRequest& request, v1::StartPodResponse* response, CallOptions options = {});
+  absl::Status RunPod(const v1::RunPodRequest& request, v1::RunPodResponse* response, CallOptions options = {});
+  absl::Status StopPod(const v1::StopPodRequest& request, v1::StopPodResponse* response, CallOptions options = {});
+  absl::Status PausePod(const v1::PausePodRequest& request, v1::PausePodResponse* response, CallOptions options = {});
+  absl::Status ResumePod(const v1::ResumePodRequest& request, v1::ResumePodResponse* response,
+                         CallOptions options = {});
+  absl::Status DeletePod(const v1::DeletePodRequest& request, v1::DeletePodResponse* response,
+                         CallOptions options = {});
+  absl::Status GetPod(const v1::GetPodRequest& request, v1::GetPodResponse* response, CallOptions options = {});
+  absl::Status ListPods(const v1::ListPodsRequest& request, v1::ListPodsResponse* response, CallOptions options = {});
+  absl::Status KillContainer(const v1::KillContainerRequest& request, v1::KillContainerResponse* response,
+                             CallOptions options = {});
+  absl::Status Exec(const v1::ExecRequest& request, v1::ExecResponse* response, CallOptions options = {});
+  absl::Status Wait(const v1::WaitRequest& request, v1::WaitResponse* response, CallOptions options = {});
+  absl::Status Signal(const v1::SignalRequest& request, v1::SignalResponse* response, CallOptions options = {});
+  absl::Status GetVersion(const v1::GetVersionRequest& request, v1::GetVersionResponse* response,
+                          CallOptions options = {});
+  absl::Status GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response, CallOptions options = {});
+
+  // Call `on_item` for each message until the stream ends, or until it answers false, which is OK as well.
+  absl::Status ReadLogs(const v1::ReadLogsRequest& request,
+                        const std::function<bool(const v1::ReadLogsResponse&)>& on_item);
+  absl::Status WatchEvents(const v1::WatchEventsRequest& request,
+                           const std::function<bool(const v1::WatchEventsResponse&)>& on_item);
+
+  // A stream that is not yet opened.
+  std::unique_ptr<AttachStream> NewAttachStream();
+
+ private:
+  struct Stubs;
+
+  // Puts the cause and the next step in the place of gRPC's own words when nobody could be reached.
+  absl::Status Explain(const absl::Status& status, absl::Duration timeout) const;
+  template <typename Request, typename Response, typename Method>
+  absl::Status Unary(Method method, const Request& request, Response* response, CallOptions options);
+  template <typename Reader, typename Item>
+  absl::Status Stream(Reader* reader, const std::function<void()>& cancel,
+                      const std::function<bool(const Item&)>& on_item);
+
+  const std::string socket_path_;
+  const absl::Duration timeout_;
+  const std::unique_ptr<Stubs> stubs_;
+};
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_DAEMON_DAEMON_CLIENT_H_
