@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/format/text.h"
+
+#include <cstring>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace vcd::client {
+namespace {
+
+std::string EnumWord(const std::string& name, const char* prefix, int number) {
+  return absl::StartsWith(name, prefix) ? absl::AsciiStrToLower(name.substr(strlen(prefix))) : absl::StrCat(number);
+}
+
+}  // namespace
+
+std::string Printable(const std::string& text, bool keep_newlines) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c == '\n' || c == '\t') {
+      result.push_back(c == '\n' && keep_newlines ? '\n' : ' ');
+    } else if (c < 0x20 || c == 0x7f) {
+      result.push_back('?');
+    } else if (c == 0xc2 && i + 1 < text.size() && (text[i + 1] & 0xe0) == 0x80) {
+      result.push_back('?');  // U+0080 … U+009F: control characters in two bytes.
+      ++i;
+    } else {
+      result.push_back(text[i]);
+    }
+  }
+  return result;
+}
+
+std::string Word(v1::PodState state) { return EnumWord(v1::PodState_Name(state), "POD_STATE_", state); }
+std::string Word(v1::ContainerState state) {
+  return EnumWord(v1::ContainerState_Name(state), "CONTAINER_STATE_", state);
+}
+std::string Word(v1::EventType type) { return EnumWord(v1::EventType_Name(type), "EVENT_TYPE_", type); }
+
+std::string Age(absl::Duration age) {
+  // The clocks of two readings may differ by a little; nothing is from the future.
+  const int64_t seconds = age < absl::ZeroDuration() ? 0 : absl::ToInt64Seconds(age);
+  if (seconds < 120) return absl::StrCat(seconds, "s");
+  if (seconds < 120 * 60) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, "h");
+  return absl::StrCat(seconds / 86400, "d");
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+}  // namespace vcd::client
