@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_ARGUMENTS_H_
+#define VCD_CLIENT_ARGUMENTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace vcd::client {
+
+// What a verb takes on its command line. A thin layer over CLI11, which so is compiled in one place only. Targets must
+// live until the command line was read; they keep their value when the option is not given.
+class Arguments {
+ public:
+  explicit Arguments(CLI::App* app) : app_(app) {}
+
+  // Names as CLI11 has them: "-q,--quiet". `type` is what the help shows for the value: "MIB".
+  void Flag(const std::string& names, bool* target, const std::string& help);
+  void Text(const std::string& names, std::string* target, const std::string& type, const std::string& help);
+  void Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
+              const std::string& help);
+  // One of a few words.
+  void Choice(const std::string& names, std::string* target, const std::vector<std::string>& choices,
+              const std::string& help);
+  // May be given several times, one value each, taken as it stands.
+  void Repeated(const std::string& names, std::vector<std::string>* target, const std::string& type,
+                const std::string& help);
+  // A required word, and one or more.
+  void Positional(const std::string& name, std::string* target, const std::string& help);
+  void Positionals(const std::string& name, std::vector<std::string>* target, const std::string& help);
+  // All words after `--`, or from the first that is no option of the verb, as they stand. May be none.
+  void CommandWords(std::vector<std::string>* target);
+  // More for the help: what CLI11 cannot know, such as an example.
+  void Footer(const std::string& text);
+
+  // Where CommandWords go; null for verbs that take none.
+  std::vector<std::string>* command_words() const { return command_words_; }
+
+ private:
+  CLI::App* const app_;
+  std::vector<std::string>* command_words_ = nullptr;
+};
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_ARGUMENTS_H_

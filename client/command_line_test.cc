@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/command_line.h"
+
+#include <string>
+#include <vector>
+
+#include "client/testing/run_vc.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+TEST(CommandLineTest, HelpNamesVerbsAndExample) {
+  const RunResult help = RunVc("/no/socket", {"--help"});
+  EXPECT_EQ(help.exit_status, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("  ps  "), HasSubstr("Example: vc run"), HasSubstr("VCD_ADDRESS")));
+  EXPECT_THAT(help.err, IsEmpty());
+}
+
+TEST(CommandLineTest, EveryVerbHasSummaryAndExample) {
+  for (const std::string verb : {"create", "events", "exec", "info", "inspect", "kill", "logs", "pause", "ps", "resume",
+                                 "rm", "run", "start", "stop", "version", "wait"}) {
+    const RunResult help = RunVc("/no/socket", {verb, "--help"});
+    EXPECT_EQ(help.exit_status, 0) << verb;
+    EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: vc " + verb), HasSubstr("Example: "), HasSubstr("--address")));
+  }
+  EXPECT_THAT(RunVc("/no/socket", {"run", "--help"}).out, HasSubstr("[OPTIONS] -- COMMAND [ARGS...]"));
+}
+
+TEST(CommandLineTest, VersionFlagNeedsNoDaemon) {
+  const RunResult version = RunVc("/no/socket", {"--version"});
+  EXPECT_EQ(version.exit_status, 0);
+  EXPECT_EQ(version.out, "vc 0.1.0\n");
+}
+
+TEST(CommandLineTest, UsageErrorsEndWithTwoAndNameTheWord) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{}, "subcommand"},
+      {{"frobnicate"}, "frobnicate"},
+      {{"ps", "--frobnicate"}, "--frobnicate"},
+      {{"ps", "-o", "xml"}, "\"xml\" is none of table, json, yaml, name"},
+      {{"rm"}, "POD"},
+      {{"stop", "-t", "soon", "web"}, "soon"},
+      {{"ps", "--timeout", "30"}, "\"30\" is no duration"},
+      {{"ps", "--address", "tcp://x:1"}, "tcp://x:1"},
+      {{"kill", "-s", "NOPE", "web"}, "\"NOPE\" is no signal"},
+      {{"create", "--", ""}, "cannot reach"},  // Not a usage error: the daemon judges the words.
+  };
+  for (const auto& [words, message] : cases) {
+    const RunResult result = RunVc("/no/socket", words);
+    EXPECT_EQ(result.exit_status, message == "cannot reach" ? 1 : 2) << message;
+    EXPECT_THAT(result.err, AllOf(StartsWith("vc: "), HasSubstr(message)));
+    EXPECT_THAT(result.out, IsEmpty());
+  }
+}
+
+TEST(CommandLineTest, VerbsThatPassOnExitCodesRefuseWithTheirOwn) {
+  for (const std::string verb : {"run", "exec"}) {
+    const RunResult result = RunVc("/no/socket", {verb, "--frobnicate", "pod", "--", "cmd"});
+    EXPECT_EQ(result.exit_status, 125);
+    EXPECT_THAT(result.err, HasSubstr("unknown option --frobnicate"));
+  }
+  EXPECT_EQ(RunVc("/no/socket", {"run", "--timeout", "x", "--", "cmd"}).exit_status, 125);
+}
+
+TEST(CommandLineTest, GlobalOptionsStandOnEitherSideOfTheVerb) {
+  const FakeServer server;
+  const std::string address = "unix://" + server.socket_path();
+  EXPECT_EQ(RunVc("/no/socket", {"--address", address, "ps"}).exit_status, 0);
+  EXPECT_EQ(RunVc("/no/socket", {"ps", "--address", address, "--timeout", "10s"}).exit_status, 0);
+  EXPECT_EQ(RunVc("/no/socket", {"--address=" + server.socket_path(), "ps"}).exit_status, 0);
+}
+
+TEST(CommandLineTest, APodMayHaveTheNameOfAVerb) {
+  FakeServer server;
+  v1::Pod pod;
+  pod.set_id("ps");
+  server.AddPod(pod);
+  EXPECT_EQ(RunVc(server, {"start", "ps"}).out, "ps\n");
+}
+
+TEST(CommandLineTest, PassesTheWordsAfterTheDashesVerbatim) {
+  FakeServer server;
+  const std::vector<std::string> words = {"-x", "--rm", "--", "{}", "[a,b]", "", "ps", "a b", "++", "--help"};
+  std::vector<std::string> line = {"create", "--id", "p", "--"};
+  line.insert(line.end(), words.begin(), words.end());
+  ASSERT_EQ(RunVc(server, line).exit_status, 0);
+  const v1::PodConfig config = server.last_config();
+  const auto& args = config.containers(0).cmd().args();
+  EXPECT_EQ(std::vector<std::string>(args.begin(), args.end()), words);
+}
+
+TEST(CommandLineTest, TakesACommandWithoutTheDashes) {
+  FakeServer server;
+  ASSERT_EQ(RunVc(server, {"create", "--id", "p", "ps", "-a", "--", "--rm"}).exit_status, 0);
+  EXPECT_THAT(server.last_config().containers(0).cmd().args(), ElementsAre("ps", "-a", "--", "--rm"));
+}
+
+TEST(CommandLineTest, SaysWhatToDoWhenTheDaemonIsNotThere) {
+  const RunResult result = RunVc("/no/socket", {"ps"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.err,
+            "vc: ps: cannot reach vcd at /no/socket: No such file or directory; start vcd, or name its socket with "
+            "--address or VCD_ADDRESS\n");
+}
+
+TEST(CommandLineTest, SaysWhenNobodyListensAnyMore) {
+  FakeServer server;
+  server.Stop();
+  const RunResult result = RunVc(server, {"rm", "web"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, AllOf(StartsWith("vc: rm web: cannot reach vcd at " + server.socket_path()),
+                                HasSubstr("start vcd, or name its socket")));
+}
+
+TEST(CommandLineTest, TimeoutEndsACallThatIsNotAnswered) {
+  FakeServer server;
+  server.Hang("ListPods");
+  const RunResult result = RunVc(server, {"ps", "--timeout", "50ms"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("did not answer within 50ms; give it longer with --timeout"));
+}
+
+TEST(CommandLineTest, KeepsTheGuestsWordsFromTheTerminal) {
+  FakeServer server;
+  server.Fail("StartPod", DaemonError(grpc::StatusCode::INTERNAL, "VM_EXITED", "guest said \x1b[2J"));
+  EXPECT_EQ(RunVc(server, {"start", "web"}).err, "vc: start web: guest said ?[2J\n");
+}
+
+}  // namespace
+}  // namespace vcd::client

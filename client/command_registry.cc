@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/command_registry.h"
+
+#include <memory>
+#include <vector>
+
+#include "client/commands/commands.h"
+
+namespace vcd::client {
+
+std::vector<std::unique_ptr<Command>> AllCommands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(NewRunCommand());
+  commands.push_back(NewCreateCommand());
+  commands.push_back(NewStartCommand());
+  commands.push_back(NewExecCommand());
+  commands.push_back(NewLogsCommand());
+  commands.push_back(NewPsCommand());
+  commands.push_back(NewInspectCommand());
+  commands.push_back(NewWaitCommand());
+  commands.push_back(NewKillCommand());
+  commands.push_back(NewPauseCommand());
+  commands.push_back(NewResumeCommand());
+  commands.push_back(NewStopCommand());
+  commands.push_back(NewRmCommand());
+  commands.push_back(NewEventsCommand());
+  commands.push_back(NewInfoCommand());
+  commands.push_back(NewVersionCommand());
+  return commands;
+}
+
+}  // namespace vcd::client

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "client/posix/unique_fd.h"
+#include "client/testing/run_vc.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// A directory with one file, `image`.
+class CreateCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(::mkdtemp(path_), nullptr);
+    UniqueFd file(::open(image().c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    ASSERT_TRUE(file.valid());
+  }
+  void TearDown() override {
+    ::unlink(image().c_str());
+    ::rmdir(path_);
+  }
+  std::string directory() const { return path_; }
+  std::string image() const { return directory() + "/image"; }
+
+  FakeServer server_;
+
+ private:
+  char path_[32] = "/tmp/vcd-test-XXXXXX";
+};
+
+TEST_F(CreateCommandTest, TurnsEveryOptionIntoItsField) {
+  RunOptions options;
+  options.variables["HOME"] = "/root";
+  const RunResult result = RunVc(server_, {"create",     "--id",
+                                           "web",        "--rootfs",
+                                           directory(),  "--readonly",
+                                           "-i",         "-e",
+                                           "A=1=2",      "-e",
+                                           "HOME",       "-w",
+                                           "/srv",       "-u",
+                                           "www:data",   "--hostname",
+                                           "host",       "--memory",
+                                           "256",        "--cpus",
+                                           "2",          "--hypervisor",
+                                           "qemu",       "--agent",
+                                           "native",     "--network",
+                                           "none",       "--kernel",
+                                           "/k",         "--initrd",
+                                           "/i",         "--firmware",
+                                           "/f",         "--accelerator",
+                                           "tcg",        "--kernel-param",
+                                           "loglevel=7", "--kernel-param",
+                                           "quiet",      "--annotation",
+                                           "a.b/c=d=e",  "--container-id",
+                                           "app",        "--",
+                                           "sh",         "-c",
+                                           "echo hi"},
+                                 options);
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(result.out, "web\n");
+  EXPECT_EQ(server_.last_config().ShortDebugString(),
+            "id: \"web\" hostname: \"host\" resources { memory_mib: 256 vcpus: 2 } hypervisor: \"qemu\" "
+            "hypervisor_config { kernel_path: \"/k\" initrd_path: \"/i\" firmware_path: \"/f\" "
+            "kernel_params { key: \"loglevel\" value: \"7\" } kernel_params { key: \"quiet\" } accelerator: \"tcg\" } "
+            "agent: \"native\" network: \"none\" containers { id: \"app\" rootfs { directory { path: \"" +
+                directory() +
+                "\" } readonly: true } cmd { args: \"sh\" args: \"-c\" args: \"echo hi\" "
+                "envs { name: \"A\" value: \"1=2\" } envs { name: \"HOME\" value: \"/root\" } user: \"www\" "
+                "primary_group: \"data\" work_dir: \"/srv\" interactive: true } } "
+                "annotations { key: \"a.b/c\" value: \"d=e\" }");
+  EXPECT_THAT(server_.calls(), ElementsAre(HasSubstr("CreatePod ")));
+}
+
+TEST_F(CreateCommandTest, TakesAFileForAnImage) {
+  ASSERT_EQ(RunVc(server_, {"create", "--rootfs", image(), "--", "x"}).exit_status, 0);
+  EXPECT_EQ(server_.last_config().containers(0).rootfs().image().path(), image());
+  EXPECT_EQ(server_.last_config().containers(0).id(), "main");
+}
+
+TEST_F(CreateCommandTest, MakesPathsAbsolute) {
+  char before[4096];
+  ASSERT_NE(::getcwd(before, sizeof before), nullptr);
+  ASSERT_EQ(::chdir(directory().c_str()), 0);
+  EXPECT_EQ(RunVc(server_, {"create", "--rootfs", "./image", "--kernel", "k", "--", "x"}).exit_status, 0);
+  ASSERT_EQ(::chdir(before), 0);
+  EXPECT_EQ(server_.last_config().containers(0).rootfs().image().path(), image());
+  EXPECT_EQ(server_.last_config().hypervisor_config().kernel_path(), directory() + "/k");
+}
+
+TEST_F(CreateCommandTest, PrintsTheIdThatTheDaemonMadeUp) {
+  EXPECT_EQ(RunVc(server_, {"create", "--", "x"}).out, "generated\n");
+}
+
+TEST_F(CreateCommandTest, NamesARootfsThatIsNotThere) {
+  const RunResult result = RunVc(server_, {"create", "--rootfs", "/no/such", "--", "x"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("vc: create: --rootfs /no/such: No such file or directory"));
+  EXPECT_THAT(RunVc(server_, {"create", "--rootfs", "/dev/null", "--", "x"}).err, HasSubstr("neither a directory"));
+  EXPECT_THAT(server_.calls(), IsEmpty());
+}
+
+TEST_F(CreateCommandTest, RefusesWhatItCannotUnderstand) {
+  EXPECT_THAT(RunVc(server_, {"create"}).err, HasSubstr("a command is needed"));
+  EXPECT_THAT(RunVc(server_, {"create", "-e", "UNSET", "--", "x"}).err, HasSubstr("-e UNSET: is not set"));
+  EXPECT_THAT(RunVc(server_, {"create", "--annotation", "x", "--", "x"}).err, HasSubstr("must be KEY=VALUE"));
+  EXPECT_EQ(RunVc(server_, {"create", "-e", "=x", "--", "x"}).exit_status, 2);
+  EXPECT_THAT(server_.calls(), IsEmpty());
+}
+
+TEST_F(CreateCommandTest, ReadsTheConfigurationAndLetsOptionsWin) {
+  RunOptions options;
+  options.stdin_text =
+      "id: file\nhostname: h\nresources: {memory_mib: 64, vcpus: 1}\ncontainers:\n- id: app\n  cmd:\n    args: "
+      "[serve]\n"
+      "    envs: [{name: A, value: '1'}, {name: B, value: '2'}]\n";
+  ASSERT_EQ(RunVc(server_, {"create", "-f", "-", "--id", "flag", "--memory", "128", "-e", "A=9"}, options).exit_status,
+            0);
+  EXPECT_EQ(server_.last_config().ShortDebugString(),
+            "id: \"flag\" hostname: \"h\" resources { memory_mib: 128 vcpus: 1 } containers { id: \"app\" cmd { "
+            "args: \"serve\" envs { name: \"B\" value: \"2\" } envs { name: \"A\" value: \"9\" } } }");
+}
+
+TEST_F(CreateCommandTest, NamesAnUnknownFieldOfTheConfiguration) {
+  RunOptions options;
+  options.stdin_text = "{\"hostnmae\": \"x\"}";
+  const RunResult result = RunVc(server_, {"create", "-f", "-"}, options);
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("vc: create: standard input: "), HasSubstr("hostnmae")));
+}
+
+TEST_F(CreateCommandTest, WantsToKnowWhichContainerIsMeant) {
+  RunOptions options;
+  options.stdin_text = "{\"containers\": [{\"id\": \"a\", \"cmd\": {\"args\": [\"x\"]}}, {\"id\": \"b\"}]}";
+  EXPECT_THAT(RunVc(server_, {"create", "-f", "-"}, options).err, HasSubstr("has no container \"main\" but a, b"));
+  EXPECT_EQ(RunVc(server_, {"create", "-f", "-", "--container-id", "a"}, options).exit_status, 0);
+}
+
+TEST_F(CreateCommandTest, PassesOnWhatTheDaemonSays) {
+  server_.Fail("CreatePod", DaemonError(grpc::StatusCode::ALREADY_EXISTS, "POD_EXISTS", "pod \"web\" exists"));
+  const RunResult result = RunVc(server_, {"create", "--id", "web", "--", "x"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.err, "vc: create web: pod \"web\" exists\n");
+}
+
+}  // namespace
+}  // namespace vcd::client

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/commands/choose_container.h"
+#include "client/commands/commands.h"
+#include "client/format/text.h"
+#include "client/posix/output.h"
+#include "proto/vcd/v1/process_service.pb.h"
+
+namespace vcd::client {
+namespace {
+
+class LogsCommand : public Command {
+ public:
+  std::string name() const override { return "logs"; }
+  std::string summary() const override { return "Print what a container has printed"; }
+
+  void Declare(Arguments* arguments) override {
+    arguments->Positional("POD", &pod_id_, "Id of the pod");
+    arguments->Flag("-f,--follow", &follow_, "Go on with what is printed later, until the process ends");
+    arguments->Number("--tail", &tail_lines_, "N", "Only the last lines (default: all)");
+    arguments->Flag("-t,--timestamps", &timestamps_, "The time, in UTC, before each line");
+    arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
+    arguments->Footer("Its standard output and standard error come out apart.\nExample: vc logs -f --tail 20 web");
+  }
+
+  int Run(Invocation& invocation) override {
+    if (tail_lines_ && *tail_lines_ == 0 && !follow_) return kSuccess;
+    const auto container_id = ChooseContainer(&invocation.daemon(), pod_id_, container_id_);
+    if (!container_id.ok()) {
+      invocation.Complain(pod_id_, container_id.status());
+      return kFailure;
+    }
+    v1::ReadLogsRequest request;
+    request.set_pod_id(pod_id_);
+    request.set_container_id(*container_id);
+    request.set_follow(follow_);
+    request.set_tail_lines(tail_lines_.value_or(0));
+    int write_errno = 0;
+    const absl::Status status = invocation.daemon().ReadLogs(request, [&](const v1::ReadLogsResponse& log) {
+      write_errno = Write(invocation.environment().streams, log);
+      return write_errno == 0;
+    });
+    if (write_errno == EPIPE) return kOutputClosed;
+    if (write_errno != 0) {
+      invocation.Complain(pod_id_, absl::StrCat("write standard output: ", strerror(write_errno)));
+      return kFailure;
+    }
+    if (status.ok()) return kSuccess;
+    invocation.Complain(pod_id_, status);
+    return kFailure;
+  }
+
+ private:
+  int Write(const Streams& streams, const v1::ReadLogsResponse& log) {
+    const bool is_stderr = log.stream() == v1::OUTPUT_STREAM_STDERR;
+    bool& at_line_start = is_stderr ? stderr_at_line_start_ : stdout_at_line_start_;
+    const int error =
+        WriteFully(is_stderr ? streams.err : streams.out, timestamps_ ? WithTime(log, &at_line_start) : log.data());
+    // A closed standard error ends nothing, as with `run`.
+    return is_stderr ? 0 : error;
+  }
+
+  // A message may be a part of a line, or hold several.
+  static std::string WithTime(const v1::ReadLogsResponse& log, bool* at_line_start) {
+    const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ ", ToTime(log.time()), absl::UTCTimeZone());
+    std::string text;
+    for (const char c : log.data()) {
+      if (*at_line_start) absl::StrAppend(&text, time);
+      text.push_back(c);
+      *at_line_start = c == '\n';
+    }
+    return text;
+  }
+
+  std::string pod_id_;
+  bool follow_ = false;
+  std::optional<uint32_t> tail_lines_;
+  bool timestamps_ = false;
+  std::string container_id_;
+  bool stdout_at_line_start_ = true;
+  bool stderr_at_line_start_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> NewLogsCommand() { return std::make_unique<LogsCommand>(); }
+
+}  // namespace vcd::client

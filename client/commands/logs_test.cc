@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include "client/testing/run_vc.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+v1::Pod PodOf(const std::string& id, v1::PodState state) {
+  v1::Pod pod;
+  pod.set_id(id);
+  pod.set_state(state);
+  return pod;
+}
+
+v1::ReadLogsResponse Log(v1::OutputStream stream, const std::string& data, int64_t seconds) {
+  v1::ReadLogsResponse log;
+  log.set_stream(stream);
+  log.set_data(data);
+  log.mutable_time()->set_seconds(seconds);
+  return log;
+}
+
+class LogsCommandTest : public testing::Test {
+ protected:
+  LogsCommandTest() {
+    v1::Pod pod = PodOf("web", v1::POD_STATE_STOPPED);
+    pod.add_containers()->set_id("side");
+    pod.add_containers()->set_id("main");
+    server_.AddPod(pod);
+    server_.SetLogs({Log(v1::OUTPUT_STREAM_STDOUT, "one", 1700000000),
+                     Log(v1::OUTPUT_STREAM_STDERR, "oops\n", 1700000001),
+                     Log(v1::OUTPUT_STREAM_STDOUT, "!\ntwo\n", 1700000002)});
+  }
+  FakeServer server_;
+};
+
+TEST_F(LogsCommandTest, KeepsTheStreamsApart) {
+  const RunResult result = RunVc(server_, {"logs", "web"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "one!\ntwo\n");
+  EXPECT_EQ(result.err, "oops\n");
+}
+
+TEST_F(LogsCommandTest, PassesItsOptionsOn) {
+  EXPECT_EQ(RunVc(server_, {"logs", "-f", "--tail", "5", "web"}).exit_status, 0);
+  EXPECT_THAT(server_.calls(),
+              ElementsAre("GetPod pod_id: \"web\"",
+                          "ReadLogs pod_id: \"web\" container_id: \"main\" follow: true tail_lines: 5"));
+}
+
+TEST_F(LogsCommandTest, PutsTheTimeBeforeEachLine) {
+  const RunResult result = RunVc(server_, {"logs", "-t", "-c", "main", "web"});
+  EXPECT_EQ(result.out, "2023-11-14T22:13:20.000000000Z one!\n2023-11-14T22:13:22.000000000Z two\n");
+  EXPECT_EQ(result.err, "2023-11-14T22:13:21.000000000Z oops\n");
+}
+
+TEST_F(LogsCommandTest, ListsTheContainersToChooseFrom) {
+  v1::Pod pod = PodOf("db", v1::POD_STATE_RUNNING);
+  pod.add_containers()->set_id("x");
+  pod.add_containers()->set_id("y");
+  server_.AddPod(pod);
+  const RunResult result = RunVc(server_, {"logs", "db"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("vc: logs db: the pod has several containers: x, y; choose one with -c"));
+}
+
+TEST_F(LogsCommandTest, PassesManyMegabytes) {
+  const std::string block(5 << 20, 'x');
+  server_.SetLogs({Log(v1::OUTPUT_STREAM_STDOUT, block, 1), Log(v1::OUTPUT_STREAM_STDOUT, block, 1)});
+  EXPECT_EQ(RunVc(server_, {"logs", "web"}).out, block + block);
+}
+
+}  // namespace
+}  // namespace vcd::client

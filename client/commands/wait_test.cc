@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include "client/testing/run_vc.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+v1::Pod PodOf(const std::string& id, v1::PodState state) {
+  v1::Pod pod;
+  pod.set_id(id);
+  pod.set_state(state);
+  return pod;
+}
+
+TEST(WaitCommandTest, PrintsTheExitCodeOfTheOnlyContainer) {
+  FakeServer server;
+  v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING);
+  pod.add_containers()->set_id("app");
+  server.AddPod(pod);
+  FakeProcess process;
+  process.exit_status.set_code(137);
+  server.SetProcess(process);
+  const RunResult result = RunVc(server, {"wait", "web"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "137\n");
+  EXPECT_THAT(server.calls(), ElementsAre("GetPod pod_id: \"web\"", "Wait pod_id: \"web\" container_id: \"app\""));
+}
+
+TEST(WaitCommandTest, ReportsAPodThatIsNotThere) {
+  FakeServer server;
+  const RunResult result = RunVc(server, {"wait", "web"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("vc: wait web: no pod"));
+}
+
+}  // namespace
+}  // namespace vcd::client

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_POD_CONFIG_FILE_H_
+#define VCD_CLIENT_POD_CONFIG_FILE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/vcd/v1/pod.pb.h"
+
+namespace vcd::client {
+
+// Reads a PodConfig as JSON or YAML out of `path`, or out of `stdin_fd` when that is "-". Blocks until its end.
+// INVALID_ARGUMENT names the file, and the field that is unknown or has a value of another kind.
+absl::StatusOr<v1::PodConfig> ReadPodConfig(const std::string& path, int stdin_fd);
+
+// The same for text; `name` stands in messages.
+absl::StatusOr<v1::PodConfig> ParsePodConfig(const std::string& name, const std::string& text);
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_POD_CONFIG_FILE_H_

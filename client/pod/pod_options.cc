@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/pod/pod_options.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/pod/config_file.h"
+
+namespace vcd::client {
+namespace {
+
+constexpr char kDefaultContainerId[] = "main";
+
+// The daemon works in another directory, so it needs the whole path.
+absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(option, " ", path, ": ", error.message()));
+  return absolute.lexically_normal().string();
+}
+
+absl::Status SetPath(const std::string& option, const std::string& path, std::string* field) {
+  if (path.empty()) return absl::OkStatus();
+  auto absolute = AbsolutePath(option, path);
+  if (!absolute.ok()) return absolute.status();
+  *field = *std::move(absolute);
+  return absl::OkStatus();
+}
+
+absl::Status SetRootfs(const std::string& path, v1::Rootfs* rootfs) {
+  auto absolute = AbsolutePath("--rootfs", path);
+  if (!absolute.ok()) return absolute.status();
+  struct stat status;
+  if (::stat(absolute->c_str(), &status) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--rootfs ", *absolute, ": ", strerror(errno),
+                                                   "; name a directory, or an erofs, squashfs or ext4 image"));
+  }
+  if (S_ISDIR(status.st_mode)) {
+    rootfs->mutable_directory()->set_path(*absolute);
+  } else if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) {
+    rootfs->mutable_image()->set_path(*absolute);
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--rootfs ", *absolute, ": is neither a directory nor an image file"));
+  }
+  return absl::OkStatus();
+}
+
+// `key=value`; the value may hold more '='.
+absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::string& option, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(option, " \"", text, "\": must be KEY=VALUE"));
+  }
+  return std::make_pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+void SetText(const std::string& value, std::string* field) {
+  if (!value.empty()) *field = value;
+}
+
+}  // namespace
+
+void CmdOptions::Declare(Arguments* arguments) {
+  arguments->Repeated("-e,--env", &env_, "K=V", "Set a variable of its environment; K alone passes on vc's own");
+  arguments->Text("-w,--workdir", &work_dir_, "DIR", "Directory in the container that it starts in");
+  arguments->Text("-u,--user", &user_, "USER[:GROUP]", "Who it runs as: names of the container, or numbers");
+  arguments->Flag("-i,--interactive", &interactive_, "Pass standard input on; without it, the command reads none");
+}
+
+absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) const {
+  for (const std::string& text : env_) {
+    v1::EnvVar variable;
+    if (text.find('=') == std::string::npos) {
+      const auto value = environment.variable(text);
+      if (!value) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("-e ", text, ": is not set in vc's own environment; give ", text, "=VALUE"));
+      }
+      variable.set_name(text);
+      variable.set_value(*value);
+    } else {
+      const auto pair = KeyAndValue("-e", text);
+      if (!pair.ok()) return pair.status();
+      variable.set_name(pair->first);
+      variable.set_value(pair->second);
+    }
+    // One of the same name in the file gives way.
+    auto* existing = cmd->mutable_envs();
+    for (int i = existing->size(); i-- > 0;) {
+      if (existing->Get(i).name() == variable.name()) existing->DeleteSubrange(i, 1);
+    }
+    *cmd->add_envs() = variable;
+  }
+  SetText(work_dir_, cmd->mutable_work_dir());
+  if (!user_.empty()) {
+    const size_t colon = user_.find(':');
+    cmd->set_user(user_.substr(0, colon));
+    cmd->set_primary_group(colon == std::string::npos ? "" : user_.substr(colon + 1));
+  }
+  if (interactive_) cmd->set_interactive(true);
+  return absl::OkStatus();
+}
+
+void PodOptions::Declare(Arguments* arguments) {
+  arguments->Text("-f,--file", &file_, "FILE",
+                  "Read the pod, a PodConfig in JSON or YAML (-: standard input); other options win over it");
+  arguments->Text("--id", &id_, "ID", "Id of the pod; otherwise one is made up");
+  arguments->Text("--container-id", &container_id_, "ID", "Id of the container (default: main)");
+  arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
+  arguments->Flag("--readonly", &readonly_, "The container cannot write to its root file system");
+  cmd_.Declare(arguments);
+  arguments->Text("--hostname", &hostname_, "NAME", "Host name in the guest (default: the pod's id)");
+  arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
+  arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
+  arguments->Text("--hypervisor", &hypervisor_, "NAME", "Hypervisor; \"vc info\" lists them");
+  arguments->Text("--agent", &agent_, "NAME", "Guest agent; \"vc info\" lists them");
+  arguments->Text("--network", &network_, "NAME", "Network model; \"vc info\" lists them");
+  arguments->Text("--kernel", &kernel_, "PATH", "Guest kernel");
+  arguments->Text("--initrd", &initrd_, "PATH", "Guest initramfs");
+  arguments->Text("--firmware", &firmware_, "PATH", "Guest firmware");
+  arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
+  arguments->Repeated("--kernel-param", &kernel_params_, "K[=V]", "One more parameter for the guest kernel");
+  arguments->Repeated("--annotation", &annotations_, "K=V", "An annotation of the pod");
+  arguments->CommandWords(&command_);
+}
+
+absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
+  SetText(id_, config->mutable_id());
+  SetText(hostname_, config->mutable_hostname());
+  SetText(hypervisor_, config->mutable_hypervisor());
+  SetText(agent_, config->mutable_agent());
+  SetText(network_, config->mutable_network());
+  if (memory_mib_) config->mutable_resources()->set_memory_mib(*memory_mib_);
+  if (cpus_) config->mutable_resources()->set_vcpus(*cpus_);
+  for (const std::string& text : annotations_) {
+    const auto pair = KeyAndValue("--annotation", text);
+    if (!pair.ok()) return pair.status();
+    (*config->mutable_annotations())[pair->first] = pair->second;
+  }
+  if (kernel_.empty() && initrd_.empty() && firmware_.empty() && accelerator_.empty() && kernel_params_.empty()) {
+    return absl::OkStatus();
+  }
+  v1::HypervisorConfig* hypervisor = config->mutable_hypervisor_config();
+  SetText(accelerator_, hypervisor->mutable_accelerator());
+  for (const std::string& text : kernel_params_) {
+    const size_t equals = text.find('=');
+    v1::Param* param = hypervisor->add_kernel_params();
+    param->set_key(text.substr(0, equals));
+    if (equals != std::string::npos) param->set_value(text.substr(equals + 1));
+  }
+  absl::Status status = SetPath("--kernel", kernel_, hypervisor->mutable_kernel_path());
+  status.Update(SetPath("--initrd", initrd_, hypervisor->mutable_initrd_path()));
+  status.Update(SetPath("--firmware", firmware_, hypervisor->mutable_firmware_path()));
+  return status;
+}
+
+absl::Status PodOptions::ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const {
+  if (!rootfs_.empty()) {
+    if (absl::Status status = SetRootfs(rootfs_, container->mutable_rootfs()); !status.ok()) return status;
+  }
+  if (readonly_) container->mutable_rootfs()->set_readonly(true);
+  if (!command_.empty()) {
+    *container->mutable_cmd()->mutable_args() = {command_.begin(), command_.end()};
+  }
+  if (container->cmd().args().empty()) {
+    return absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
+  }
+  return cmd_.Apply(environment, container->mutable_cmd());
+}
+
+absl::StatusOr<v1::ContainerConfig*> PodOptions::MainContainer(v1::PodConfig* config) const {
+  const std::string wanted = container_id_.empty() ? kDefaultContainerId : container_id_;
+  std::vector<std::string> known;
+  for (v1::ContainerConfig& container : *config->mutable_containers()) {
+    if (container.id() == wanted) return &container;
+    known.push_back(container.id().empty() ? "(without id)" : container.id());
+  }
+  // The only one is meant, whatever its name, unless another was asked for.
+  if (known.size() == 1 && (container_id_.empty() || config->containers(0).id().empty())) {
+    v1::ContainerConfig* only = config->mutable_containers(0);
+    if (only->id().empty()) only->set_id(wanted);
+    return only;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(file_, ": has no container \"", wanted, "\" but ",
+                                                 absl::StrJoin(known, ", "), "; choose with --container-id"));
+}
+
+absl::StatusOr<v1::PodConfig> PodOptions::Build(const Environment& environment) const {
+  v1::PodConfig config;
+  if (!file_.empty()) {
+    auto read = ReadPodConfig(file_, environment.streams.in);
+    if (!read.ok()) return read.status();
+    config = *std::move(read);
+  }
+  if (absl::Status status = ApplyToPod(&config); !status.ok()) return status;
+  if (config.containers().empty()) config.add_containers();
+  const auto container = MainContainer(&config);
+  if (!container.ok()) return container.status();
+  if (absl::Status status = ApplyToContainer(environment, *container); !status.ok()) return status;
+  return config;
+}
+
+}  // namespace vcd::client

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_POD_POD_OPTIONS_H_
+#define VCD_CLIENT_POD_POD_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/arguments.h"
+#include "client/environment.h"
+#include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd::client {
+
+// How a command runs: the options that `run`, `create` and `exec` share.
+class CmdOptions {
+ public:
+  void Declare(Arguments* arguments);
+  // Puts what was given into `cmd`. INVALID_ARGUMENT names the option.
+  absl::Status Apply(const Environment& environment, v1::Cmd* cmd) const;
+
+ private:
+  std::vector<std::string> env_;
+  std::string work_dir_;
+  std::string user_;
+  bool interactive_ = false;
+};
+
+// The options that say what a pod is: a file, and flags that win over it.
+class PodOptions {
+ public:
+  void Declare(Arguments* arguments);
+
+  // The pod that was asked for. Reads the file and looks at the root file system; all errors are INVALID_ARGUMENT and
+  // name the option or the file.
+  absl::StatusOr<v1::PodConfig> Build(const Environment& environment) const;
+
+  // Which container of a pod from Build the flags, and the terminal of `run`, belong to.
+  absl::StatusOr<v1::ContainerConfig*> MainContainer(v1::PodConfig* config) const;
+
+  bool reads_stdin() const { return file_ == "-"; }
+
+ private:
+  absl::Status ApplyToPod(v1::PodConfig* config) const;
+  absl::Status ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const;
+
+  std::string file_;
+  std::string id_;
+  std::string container_id_;
+  std::string rootfs_;
+  bool readonly_ = false;
+  CmdOptions cmd_;
+  std::string hostname_;
+  std::optional<uint32_t> memory_mib_;
+  std::optional<uint32_t> cpus_;
+  std::string hypervisor_;
+  std::string agent_;
+  std::string network_;
+  std::string kernel_;
+  std::string initrd_;
+  std::string firmware_;
+  std::string accelerator_;
+  std::vector<std::string> kernel_params_;
+  std::vector<std::string> annotations_;
+  std::vector<std::string> command_;
+};
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_POD_POD_OPTIONS_H_

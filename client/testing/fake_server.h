@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_TESTING_FAKE_SERVER_H_
+#define VCD_CLIENT_TESTING_FAKE_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "grpcpp/support/status.h"
+#include "proto/vcd/v1/event.pb.h"
+#include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/process.pb.h"
+#include "proto/vcd/v1/process_service.pb.h"
+
+namespace vcd::client {
+
+// What every process of the fake daemon does.
+struct FakeProcess {
+  // Printed in this order once it runs.
+  std::vector<std::pair<v1::OutputStream, std::string>> output;
+  // Then it sends its standard input back until that is closed …
+  bool echoes_stdin = false;
+  // … and then waits for a signal, which ends it, unless it ignores them.
+  bool waits_for_signal = false;
+  bool ignores_signals = false;
+  v1::ExitStatus exit_status;
+};
+
+// A status as the daemon sends it, with an ErrorInfo of domain `vcd`.
+grpc::Status DaemonError(grpc::StatusCode code, const std::string& reason, const std::string& message);
+
+// A daemon in the test's process, behind a real gRPC server on a Unix socket in a directory of its own. It keeps pods
+// and moves them through their states, and can be told to fail, to hang and to tell the test of a call. Set it up
+// before the first call that it should change. Thread-safe.
+class FakeServer {
+ public:
+  FakeServer();
+  // Ends all calls.
+  ~FakeServer();
+
+  std::string socket_path() const;
+  // Stops serving and leaves the socket's path behind, as a crash does.
+  void Stop();
+
+  void AddPod(const v1::Pod& pod);
+  void SetProcess(const FakeProcess& process);
+  void SetLogs(const std::vector<v1::ReadLogsResponse>& logs);
+  void SetEvents(const std::vector<v1::Event>& events);
+  // Pods in one page of ListPods.
+  void SetPageSize(int page_size);
+
+  // Calls of `method`, such as "StartPod", answer `status`.
+  void Fail(const std::string& method, const grpc::Status& status);
+  // Calls of `method` wait until they are cancelled, or the pod is deleted with force: then they are ABORTED.
+  void Hang(const std::string& method);
+  // Runs `hook` on a server thread at the start of each call of `method`.
+  void OnCall(const std::string& method, std::function<void()> hook);
+
+  // Every call so far: the method's name, a blank, the request as one line of text format.
+  std::vector<std::string> calls() const;
+  // Ids of the pods that are left.
+  std::vector<std::string> pod_ids() const;
+  // The last request of CreatePod or RunPod.
+  v1::PodConfig last_config() const;
+  // The last request of Exec.
+  v1::ExecRequest last_exec() const;
+  // All that came on standard input.
+  std::string stdin_bytes() const;
+
+ private:
+  class Daemon;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_TESTING_FAKE_SERVER_H_
