@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/container_lifecycle.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/os/completion.h"
+#include "core/pod/undo_stack.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+// What cleaning up may take, whatever the caller's own deadline.
+CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+
+// Device names count up from the lowest free number (the seed's block index, given back on removal).
+std::string FreeDeviceName(const state::v1::PodRecord& record) {
+  std::set<std::string> taken;
+  for (const state::v1::ContainerRecord& container : record.containers()) {
+    taken.insert(container.disk_id());
+    taken.insert(container.share_tag());
+  }
+  int index = 0;
+  while (taken.count(absl::StrCat("rootfs-", index)) != 0) ++index;
+  return absl::StrCat("rootfs-", index);
+}
+
+absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& config,
+                                         const state::v1::PodRecord& record, state::v1::ContainerRecord& container,
+                                         const CallContext& context) {
+  const std::string name = FreeDeviceName(record);
+  VirtualMachine& machine = *pod.machine();
+  switch (config.rootfs().source_case()) {
+    case v1::Rootfs::kImage: {
+      const v1::ImageRootfs& image = config.rootfs().image();
+      VCD_ASSIGN_OR_RETURN(const ScsiAddress address, machine.AttachDisk({name, image.path()}, context));
+      container.set_disk_id(name);
+      return GuestRootfs(DiskRootfs{address, image.fs_type()});
+    }
+    case v1::Rootfs::kDirectory:
+      VCD_RETURN_IF_ERROR(machine.ShareDirectory(name, config.rootfs().directory().path(), context));
+      container.set_share_tag(name);
+      return GuestRootfs(SharedRootfs{name});
+    case v1::Rootfs::SOURCE_NOT_SET:
+      break;
+  }
+  return GuestRootfs();
+}
+
+absl::Status DetachRootfs(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context) {
+  if (pod.machine() == nullptr) return absl::OkStatus();
+  if (!container.disk_id().empty()) return pod.machine()->DetachDisk(container.disk_id(), context);
+  if (!container.share_tag().empty()) return pod.machine()->UnshareDirectory(container.share_tag(), context);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
+                           state::v1::ContainerRecord& container, const CallContext& context) {
+  const std::string step = absl::StrCat("create container ", config.id());
+  VCD_RETURN_IF_ERROR(context.Check(step));
+  UndoStack undo;
+  GuestContainerSpec spec;
+  spec.config = config;
+  spec.hostname = pod.config().hostname();
+  if (pod.agent().capabilities().runs_processes) {
+    absl::StatusOr<GuestRootfs> rootfs = AttachRootfs(pod, config, record, container, context);
+    if (!rootfs.ok()) return Annotate(rootfs.status(), absl::StrCat(step, ": attach its rootfs"));
+    spec.rootfs = *std::move(rootfs);
+    undo.Push([&pod, &container] {
+      const absl::Status detached = DetachRootfs(pod, container, CleanUpContext());
+      if (!detached.ok()) LogError(pod.id(), absl::StrCat("undo: detach rootfs: ", detached.message()));
+      container.clear_disk_id();
+      container.clear_share_tag();
+    });
+  }
+  // Before the container is there, so that not a byte of its output comes too early.
+  VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), /*resume_log=*/false));
+  undo.Push([&pod, &config] { pod.RemoveProcess({config.id(), ""}); });
+  absl::StatusOr<int32_t> pid = pod.session()->CreateContainer(spec, context);
+  if (!pid.ok()) return WithMetadata(Annotate(pid.status(), step), "container_id", config.id());
+  undo.Commit();
+
+  container.set_id(config.id());
+  container.set_state(v1::CONTAINER_STATE_READY);
+  container.set_guest_pid(*pid);
+  container.clear_reason();
+  container.clear_exit_status();
+  container.clear_started_at();
+  container.clear_finished_at();
+  if (!container.has_created_at()) StampNow(container.mutable_created_at());
+  return absl::OkStatus();
+}
+
+absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const CallContext& context) {
+  const absl::Status started = pod.session()->StartContainer(container.id(), context);
+  if (!started.ok()) {
+    return WithMetadata(Annotate(started, absl::StrCat("start container ", container.id())), "container_id",
+                        container.id());
+  }
+  container.set_state(v1::CONTAINER_STATE_RUNNING);
+  StampNow(container.mutable_started_at());
+  return absl::OkStatus();
+}
+
+absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context) {
+  absl::Status result;
+  if (pod.session() != nullptr) result.Update(pod.session()->RemoveContainer(container.id(), context));
+  result.Update(DetachRootfs(pod, container, context));
+  return result;
+}
+
+absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_ids, absl::Duration grace,
+                          const CallContext& context) {
+  // Each stage signals all before it waits for any, so that the grace is one for all of them.
+  struct Stage {
+    int signal;
+    absl::Duration limit;
+  };
+  for (const Stage& stage : {Stage{SIGTERM, grace}, Stage{SIGKILL, absl::Seconds(10)}}) {
+    const CallContext stage_context = context.Within(stage.limit);
+    std::vector<std::shared_ptr<ProcessEntry>> waiting;
+    for (const std::string& id : container_ids) {
+      std::shared_ptr<ProcessEntry> process = pod.FindProcess({id, ""});
+      if (process == nullptr || process->end().has_value()) continue;
+      VCD_RETURN_IF_ERROR(
+          pod.session()->Signal({id, ""}, stage.signal, /*all=*/false, context.Within(absl::Seconds(5))));
+      waiting.push_back(std::move(process));
+    }
+    bool all_ended = true;
+    for (const std::shared_ptr<ProcessEntry>& process : waiting) {
+      Completion<v1::ExitStatus> ended;
+      std::unique_ptr<PodRuntime::WaitHandle> handle =
+          process->Wait([ended](absl::StatusOr<v1::ExitStatus> status) { ended.Set(std::move(status)); });
+      all_ended &= ended.Wait(stage_context, "the container's end").ok();
+    }
+    if (all_ended) return absl::OkStatus();
+    VCD_RETURN_IF_ERROR(context.Check("end the containers"));
+  }
+  return absl::DeadlineExceededError("a container survives SIGKILL");
+}
+
+absl::Status ForgetContainer(Pod& pod, const std::string& container_id) {
+  absl::Status config = pod.ChangeConfig([&](v1::PodConfig& config) {
+    auto& list = *config.mutable_containers();
+    list.erase(std::remove_if(list.begin(), list.end(), [&](const auto& entry) { return entry.id() == container_id; }),
+               list.end());
+  });
+  VCD_RETURN_IF_ERROR(config);
+  return pod.Change(
+      [&](state::v1::PodRecord& record) {
+        auto& list = *record.mutable_containers();
+        list.erase(
+            std::remove_if(list.begin(), list.end(), [&](const auto& entry) { return entry.id() == container_id; }),
+            list.end());
+        if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
+      },
+      /*fact=*/true);
+}
+
+}  // namespace vcd

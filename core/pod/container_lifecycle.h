@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_CONTAINER_LIFECYCLE_H_
+#define VCD_CORE_POD_CONTAINER_LIFECYCLE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/pod/pod.h"
+
+namespace vcd {
+
+// The steps that make, start, stop and remove one container in the guest of a pod whose lock the caller holds
+// exclusively, and which has a session. They change the pod's record in memory terms given to them and block.
+
+// Brings the rootfs to the machine and makes the container, held; fills `container` in as `ready`. Undoes itself on
+// failure.
+absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
+                           state::v1::ContainerRecord& container, const CallContext& context);
+
+// Lets it run; `container` becomes `running`.
+absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const CallContext& context);
+
+// Removes it from guest and machine, killing what is left of it. Goes on after a failed step and returns the first
+// error.
+absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context);
+
+// SIGTERM to the first processes of the containers named, SIGKILL to those that are left after `grace`; returns when
+// all have ended, or the context has. A guest that does not answer is an error.
+absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_ids, absl::Duration grace,
+                          const CallContext& context);
+
+// Takes it out of the pod's configuration and record.
+absl::Status ForgetContainer(Pod& pod, const std::string& container_id);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_CONTAINER_LIFECYCLE_H_

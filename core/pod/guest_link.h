@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_GUEST_LINK_H_
+#define VCD_CORE_POD_GUEST_LINK_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/agent/agent.h"
+#include "core/os/mutex.h"
+
+namespace vcd {
+
+// The session with a pod's guest, for those who may come when it is gone: output to acknowledge, input to write. Calls
+// that block go to `session()` instead, by an operation that holds the pod's lock: only an exclusive one replaces the
+// session. Shared by the pod and its processes. Thread-safe.
+class GuestLink {
+ public:
+  // Puts a session in place and returns the one before, to be destroyed outside of any lock.
+  std::unique_ptr<GuestSession> Exchange(std::unique_ptr<GuestSession> session) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return std::exchange(session_, std::move(session));
+  }
+
+  // Null when there is none.
+  GuestSession* session() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return session_.get();
+  }
+
+  void AcknowledgeOutput(const ProcessKey& process, StdStream stream, uint64_t offset) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (session_ != nullptr) session_->AcknowledgeOutput(process, stream, offset);
+  }
+
+  // kUnavailable, on this thread, when there is no session.
+  void WriteInput(const ProcessKey& process, std::string data, bool close, std::function<void(absl::Status)> done)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      MutexLock lock(&mu_);
+      if (session_ != nullptr) return session_->WriteInput(process, std::move(data), close, std::move(done));
+    }
+    done(absl::UnavailableError("the guest does not answer"));
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::unique_ptr<GuestSession> session_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_GUEST_LINK_H_

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_LIVE_POD_RUNTIME_H_
+#define VCD_CORE_POD_LIVE_POD_RUNTIME_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/os/file_lock.h"
+#include "core/os/mutex.h"
+#include "core/pod/pod.h"
+#include "core/pod/pod_environment.h"
+#include "core/pod/pod_lifecycle.h"
+#include "core/pod/pod_runtime.h"
+
+namespace vcd {
+
+// The PodRuntime over real backends and real records. Every mutation takes one path: find the pod, take its lock, run
+// the operation's body on the worker pool, release the lock, answer. The bodies are in pod_operations.cc,
+// container_operations.cc and process_operations.cc; what Open does is in pod_recovery.cc.
+class LivePodRuntime : public PodRuntime {
+ public:
+  LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
+                 WorkerPool& pool, EventBus& events);
+  ~LivePodRuntime() override;
+
+  // Loads every record and starts to reconcile; see PodRuntime::Open.
+  absl::Status Recover();
+
+  void WaitReconciled() override;
+  void BeginShutdown() override;
+
+  absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
+  std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+
+  void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
+  void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
+  void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline, PodCallback done) override;
+  void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) override;
+  void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
+                            const std::vector<std::string>& remove_keys, absl::Time deadline,
+                            PodCallback done) override;
+
+  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+                       ContainerCallback done) override;
+  void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                      ContainerCallback done) override;
+  void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+                     absl::Time deadline, ContainerCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                       DoneCallback done) override;
+
+  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
+            std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
+              DoneCallback done) override;
+  std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
+                                   std::function<void(absl::StatusOr<v1::ExitStatus>)> done) override;
+  absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
+                                                       OutputStart start) override;
+  absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
+                                                         bool follow, uint32_t tail_lines) override;
+  void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
+                  DoneCallback done) override;
+
+ private:
+  // What an operation's body gets beside the locked pod.
+  struct Grant {
+    PodLock& lock;
+    CallContext context;                     // How long it may take, and what cancels it.
+    std::unique_ptr<BootGate::Place> place;  // When its request `boots`.
+  };
+  using Body = std::function<absl::Status(Pod&, Grant&)>;
+  struct Request {
+    std::string operation;  // For messages: "StopPod".
+    LockMode mode = LockMode::kExclusive;
+    absl::Time deadline;     // Of waiting for the lock.
+    absl::Duration ceiling;  // Of the body.
+    absl::Status preempt;    // Not OK: cancels what holds the lock with it, and goes before all others.
+    bool boots = false;      // Needs a place in the boot gate.
+  };
+
+  // The one path of a mutation; `done` runs on the worker pool after the lock is released.
+  void Submit(const std::string& pod_id, const Request& request, Body body, DoneCallback done);
+  void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id, const Request& request,
+               const Body& body, const DoneCallback& done);
+  // Submit for bodies whose answer is the pod, or a container of it.
+  void SubmitForPod(const std::string& pod_id, const Request& request, Body body, PodCallback done);
+  void SubmitForContainer(const std::string& pod_id, const std::string& container_id, const Request& request, Body body,
+                          ContainerCallback done);
+
+  // pod_operations.cc
+  void Create(v1::PodConfig config, bool start, absl::Time deadline, PodCallback done);
+  absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
+  absl::Status CreateBody(Pod& pod, bool start, Grant& grant);
+  absl::Status StartBody(Pod& pod, Grant& grant);
+  absl::Status StopBody(Pod& pod, const StopOptions& options);
+  absl::Status PauseBody(Pod& pod, const CallContext& context);
+  absl::Status ResumeBody(Pod& pod, const CallContext& context);
+  absl::Status DeleteBody(Pod& pod, bool force);
+  std::shared_ptr<Pod> MakePod(v1::PodConfig config, state::v1::PodRecord record);
+  static absl::Status Preempted(const std::string& pod_id, const std::string& operation);
+  // The machine has ended, or the guest is silent: the pod becomes `failed` and gives all up. On the I/O thread.
+  void HandleLost(const std::string& pod_id, const absl::Status& why);
+
+  // container_operations.cc
+  absl::Status CreateContainerBody(Pod& pod, const v1::ContainerConfig& config, const CallContext& context);
+  absl::Status StartContainerBody(Pod& pod, const std::string& container_id, const CallContext& context);
+  absl::Status StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace,
+                                 const CallContext& context);
+  absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, const CallContext& context);
+
+  // process_operations.cc
+  void ForgetOldExecs(Pod& pod, const CallContext& context);
+
+  // pod_recovery.cc
+  void Load(const std::string& pod_id);
+  void Reconcile(Pod& pod, const CallContext& context);
+  void Vanish(Pod& pod);
+  void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
+
+  // Work that must end before the runtime may: operations and reconciliations.
+  void Begin() ABSL_LOCKS_EXCLUDED(work_mu_);
+  void End() ABSL_LOCKS_EXCLUDED(work_mu_);
+
+  const PodRuntimeOptions options_;
+  const Backends& backends_;
+  Filesystem& filesystem_;
+  IoThread& io_;
+  WorkerPool& pool_;
+  EventBus& events_;
+  StateStore store_;
+  // Keeps a second daemon off; from Recover to the end.
+  std::optional<FileLock> daemon_lock_;
+  PodRegistry registry_;
+  BootGate boot_gate_;
+  PodLockTable locks_;
+  const PodEnvironment environment_;
+
+  Mutex work_mu_;
+  CondVar work_changed_;
+  size_t working_ ABSL_GUARDED_BY(work_mu_) = 0;
+  size_t reconciling_ ABSL_GUARDED_BY(work_mu_) = 0;
+  bool shutting_down_ ABSL_GUARDED_BY(work_mu_) = false;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_LIVE_POD_RUNTIME_H_

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_OUTPUT_SOURCE_H_
+#define VCD_CORE_POD_OUTPUT_SOURCE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/agent/agent.h"
+#include "core/os/mutex.h"
+#include "core/pod/process_output.h"
+
+namespace vcd {
+
+// What one process writes, for any number of readers, each at its own pace. Implementations say where the bytes are
+// kept: ContainerLog in a file, ExecOutput in memory. Shared by the process and its readers. Thread-safe.
+class OutputSource : public std::enable_shared_from_this<OutputSource> {
+ public:
+  virtual ~OutputSource() = default;
+
+  // Takes bytes from the guest; those before what was taken already are dropped. On the I/O thread.
+  void Append(StdStream stream, uint64_t offset, const std::string& data) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // There will be no more.
+  void End() ABSL_LOCKS_EXCLUDED(mu_);
+
+ protected:
+  // Where one reader stands. Made and used by the implementation.
+  struct Cursor {
+    virtual ~Cursor() = default;
+  };
+  enum class Readiness { kChunk, kWait, kEnd };
+
+  // Offsets from which each stream goes on.
+  OutputSource(uint64_t stdout_offset, uint64_t stderr_offset) : received_{stdout_offset, stderr_offset} {}
+
+  // Keeps new bytes; then readers are told.
+  virtual void Store(StdStream stream, const std::string& data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
+  // Whether there is something at the cursor; kWait only while !ended_.
+  virtual Readiness Look(const Cursor& cursor) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  // The chunk at the cursor, after Look said so.
+  virtual absl::StatusOr<OutputChunk> Take(Cursor& cursor) ABSL_LOCKS_EXCLUDED(mu_) = 0;
+  // The reader goes away.
+  virtual void Drop(Cursor&) ABSL_LOCKS_EXCLUDED(mu_) {}
+
+  std::unique_ptr<OutputReader> MakeReader(std::unique_ptr<Cursor> cursor);
+
+  mutable Mutex mu_;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+
+ private:
+  class Reader;
+  struct ReaderState;
+
+  void WakeReaders() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Only on the I/O thread.
+  uint64_t received_[2];
+  std::set<std::shared_ptr<ReaderState>> waiting_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_OUTPUT_SOURCE_H_

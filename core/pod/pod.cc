@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/pod/pod_view.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+
+state::v1::ContainerRecord* FindContainer(state::v1::PodRecord& record, const std::string& container_id) {
+  for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+    if (container.id() == container_id) return &container;
+  }
+  return nullptr;
+}
+
+const state::v1::ContainerRecord* FindContainer(const state::v1::PodRecord& record, const std::string& container_id) {
+  return FindContainer(const_cast<state::v1::PodRecord&>(record), container_id);
+}
+
+absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id) {
+  return WithDetail(
+      absl::NotFoundError(absl::StrCat("container ", container_id, " of pod ", pod_id, ": there is none; `vc inspect ",
+                                       pod_id, "` shows those that are")),
+      {v1::ERROR_REASON_CONTAINER_NOT_FOUND, {{"pod_id", pod_id}, {"container_id", container_id}}});
+}
+
+absl::Status VmExited(const std::string& pod_id, const std::string& reason) {
+  return WithDetail(absl::UnavailableError(absl::StrCat("pod ", pod_id, ": its VM ended: ", reason)),
+                    {v1::ERROR_REASON_VM_EXITED, {{"pod_id", pod_id}}});
+}
+
+void StampNow(google::protobuf::Timestamp* timestamp) {
+  const int64_t nanoseconds = absl::ToUnixNanos(absl::Now());
+  timestamp->set_seconds(nanoseconds / 1000000000);
+  timestamp->set_nanos(static_cast<int32_t>(nanoseconds % 1000000000));
+}
+
+Pod::Pod(const PodEnvironment& environment, v1::PodConfig config, state::v1::PodRecord record)
+    : environment_(environment), id_(record.pod_id()), config_(std::move(config)), record_(std::move(record)) {}
+
+std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
+
+std::string Pod::LogPath(const std::string& container_id) const {
+  return environment_.store.layout().ContainerLog(id_, container_id);
+}
+
+v1::PodConfig Pod::config() const {
+  MutexLock lock(&mu_);
+  return config_;
+}
+
+state::v1::PodRecord Pod::record() const {
+  MutexLock lock(&mu_);
+  return record_;
+}
+
+v1::PodState Pod::state() const {
+  MutexLock lock(&mu_);
+  return record_.state();
+}
+
+v1::Pod Pod::View() const {
+  MutexLock lock(&mu_);
+  return MakePodView(config_, record_);
+}
+
+absl::StatusOr<v1::Container> Pod::ViewContainer(const std::string& container_id) const {
+  MutexLock lock(&mu_);
+  for (const v1::ContainerConfig& container : config_.containers()) {
+    if (container.id() == container_id) {
+      return MakeContainerView(id_, container, FindContainer(record_, container_id));
+    }
+  }
+  return ContainerNotFound(id_, container_id);
+}
+
+void Pod::PublishLocked() { environment_.registry.Publish(View()); }
+
+absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact) {
+  MutexLock changing(&change_mu_);
+  state::v1::PodRecord record = this->record();
+  change(record);
+  absl::Status saved = environment_.store.SaveRecord(record);
+  if (!saved.ok()) {
+    saved = WithMetadata(saved, "pod_id", id_);
+    LogError(id_, absl::StrCat("state not written: ", saved.message()));
+    if (!fact) return saved;
+  }
+  {
+    MutexLock lock(&mu_);
+    record_ = std::move(record);
+  }
+  PublishLocked();
+  return saved;
+}
+
+absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change) {
+  MutexLock changing(&change_mu_);
+  v1::PodConfig config = this->config();
+  change(config);
+  VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config), "pod_id", id_));
+  {
+    MutexLock lock(&mu_);
+    config_ = std::move(config);
+  }
+  PublishLocked();
+  return absl::OkStatus();
+}
+
+void Pod::Tell(v1::EventType type, const std::string& container_id, const std::string& process_id,
+               const std::optional<v1::ExitStatus>& exit_status, const std::string& reason) {
+  v1::Event event;
+  event.set_type(type);
+  event.set_pod_id(id_);
+  event.set_container_id(container_id);
+  event.set_process_id(process_id);
+  if (exit_status.has_value()) *event.mutable_exit_status() = *exit_status;
+  event.set_reason(reason);
+  StampNow(event.mutable_time());
+  environment_.events.Publish(std::move(event));
+}
+
+Hypervisor& Pod::hypervisor() const { return *environment_.backends.hypervisors.at(config().hypervisor()); }
+Agent& Pod::agent() const { return *environment_.backends.agents.at(config().agent()); }
+Network& Pod::network() const { return *environment_.backends.networks.at(config().network()); }
+
+void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
+  machine_ = std::move(machine);
+  machine_end_ = Completion<std::string>();
+  machine_->OnExit([weak = weak_from_this(), end = machine_end_](const std::string& reason) {
+    end.Set(reason);
+    std::shared_ptr<Pod> self = weak.lock();
+    if (self == nullptr || self->lost_ == nullptr) return;
+    self->lost_(VmExited(self->id_, reason));
+  });
+}
+
+std::optional<std::string> Pod::MachineEnd(absl::Duration wait) {
+  absl::StatusOr<std::string> end = machine_end_.Wait({absl::Now() + wait, nullptr}, "the VM's end");
+  return end.ok() ? std::optional<std::string>(*end) : std::nullopt;
+}
+
+std::unique_ptr<VirtualMachine> Pod::TakeMachine() {
+  if (machine_ != nullptr) machine_->OnExit(nullptr);
+  return std::move(machine_);
+}
+
+absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resume_log) {
+  const ProcessKey key{container_id, ""};
+  // The log holds the link, not the pod: readers may keep it longer.
+  ContainerLog::Acknowledge acknowledge = [guest = guest_, key](StdStream stream, uint64_t offset) {
+    guest->AcknowledgeOutput(key, stream, offset);
+  };
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<ContainerLog> log,
+                       resume_log ? ContainerLog::Resume(LogPath(container_id), std::move(acknowledge))
+                                  : ContainerLog::Create(LogPath(container_id), std::move(acknowledge)));
+  auto process = std::make_shared<ProcessEntry>(key, std::move(log));
+  MutexLock lock(&mu_);
+  processes_[key] = std::move(process);
+  return absl::OkStatus();
+}
+
+void Pod::AddExecProcess(const ProcessKey& key, uint64_t stdout_offset, uint64_t stderr_offset) {
+  auto output = std::make_shared<ExecOutput>(
+      stdout_offset, stderr_offset,
+      [guest = guest_, key](StdStream stream, uint64_t offset) { guest->AcknowledgeOutput(key, stream, offset); });
+  auto process = std::make_shared<ProcessEntry>(key, std::move(output));
+  MutexLock lock(&mu_);
+  processes_[key] = std::move(process);
+}
+
+std::shared_ptr<ProcessEntry> Pod::FindProcess(const ProcessKey& key) const {
+  MutexLock lock(&mu_);
+  auto found = processes_.find(key);
+  return found == processes_.end() ? nullptr : found->second;
+}
+
+void Pod::RemoveProcess(const ProcessKey& key) {
+  std::shared_ptr<ProcessEntry> removed;  // Its destruction may close files: outside the mutex.
+  MutexLock lock(&mu_);
+  auto found = processes_.find(key);
+  if (found == processes_.end()) return;
+  removed = std::move(found->second);
+  processes_.erase(found);
+  ended_execs_.erase(std::remove(ended_execs_.begin(), ended_execs_.end(), key), ended_execs_.end());
+}
+
+void Pod::RemoveProcesses(const std::string& container_id, const absl::StatusOr<v1::ExitStatus>& end) {
+  std::vector<std::shared_ptr<ProcessEntry>> removed;
+  {
+    MutexLock lock(&mu_);
+    for (auto process = processes_.begin(); process != processes_.end();) {
+      if (process->first.container_id != container_id) {
+        ++process;
+        continue;
+      }
+      removed.push_back(std::move(process->second));
+      process = processes_.erase(process);
+    }
+    ended_execs_.erase(std::remove_if(ended_execs_.begin(), ended_execs_.end(),
+                                      [&](const ProcessKey& key) { return key.container_id == container_id; }),
+                       ended_execs_.end());
+  }
+  for (const std::shared_ptr<ProcessEntry>& process : removed) process->Finish(end);
+}
+
+void Pod::FinishProcesses(const absl::StatusOr<v1::ExitStatus>& end) {
+  std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes;
+  {
+    MutexLock lock(&mu_);
+    processes = processes_;
+    for (const auto& [key, process] : processes) {
+      if (!key.process_id.empty()) processes_.erase(key);
+    }
+    ended_execs_.clear();
+  }
+  for (const auto& [key, process] : processes) process->Finish(end);
+}
+
+std::vector<ProcessKey> Pod::EndedExecs(size_t keep) const {
+  MutexLock lock(&mu_);
+  if (ended_execs_.size() <= keep) return {};
+  return std::vector<ProcessKey>(ended_execs_.begin(), ended_execs_.end() - static_cast<std::ptrdiff_t>(keep));
+}
+
+absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
+  VCD_RETURN_IF_ERROR(ViewContainer(key.container_id).status());
+  const std::string what = key.process_id.empty() ? "its first process" : absl::StrCat("process ", key.process_id);
+  return WithDetail(absl::NotFoundError(absl::StrCat("container ", key.container_id, " of pod ", id_, ": ", what,
+                                                     " is not there; it has not been started, or it ended long ago")),
+                    {v1::ERROR_REASON_PROCESS_NOT_FOUND,
+                     {{"pod_id", id_}, {"container_id", key.container_id}, {"process_id", key.process_id}}});
+}
+
+void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) {
+  // A process that is not known any more must not hold the guest up.
+  if (std::shared_ptr<ProcessEntry> entry = FindProcess(process)) {
+    entry->Append(stream, offset, data);
+  } else {
+    guest_->AcknowledgeOutput(process, stream, offset + data.size());
+  }
+}
+
+void Pod::OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) {
+  if (std::shared_ptr<ProcessEntry> entry = FindProcess(process)) entry->Finish(status);
+  environment_.pool.Post([self = shared_from_this(), process, status] { self->RecordExit(process, status); });
+}
+
+void Pod::RecordExit(const ProcessKey& process, const v1::ExitStatus& status) {
+  if (!process.process_id.empty()) {
+    {
+      MutexLock lock(&mu_);
+      if (processes_.count(process) != 0) ended_execs_.push_back(process);
+    }
+    Tell(v1::EVENT_TYPE_PROCESS_EXITED, process.container_id, process.process_id, status);
+    return;
+  }
+  bool changed = false;
+  (void)Change(
+      [&](state::v1::PodRecord& record) {
+        state::v1::ContainerRecord* container = FindContainer(record, process.container_id);
+        if (container == nullptr || container->has_exit_status()) return;
+        container->set_state(v1::CONTAINER_STATE_STOPPED);
+        *container->mutable_exit_status() = status;
+        container->set_guest_pid(0);
+        StampNow(container->mutable_finished_at());
+        changed = true;
+      },
+      /*fact=*/true);
+  if (!changed) return;
+  LogInfo(id_, absl::StrCat("container ", process.container_id, " ended with status ", status.code()));
+  Tell(v1::EVENT_TYPE_CONTAINER_STOPPED, process.container_id, "", status);
+}
+
+void Pod::OnGuestLost(const absl::Status& why) {
+  if (lost_ != nullptr) lost_(why);
+}
+
+}  // namespace vcd

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_POD_H_
+#define VCD_CORE_POD_POD_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/os/completion.h"
+#include "core/os/mutex.h"
+#include "core/pod/guest_link.h"
+#include "core/pod/pod_environment.h"
+#include "core/pod/process_entry.h"
+#include "proto/vcd/state/v1/pod_state.pb.h"
+#include "proto/vcd/v1/pod.pb.h"
+
+namespace vcd {
+
+// One pod in memory: its configuration, its state record, its machine, its guest and its processes.
+//
+// Two things change it. Operations hold the pod's lock (core/lock); the machine and the session are replaced only by
+// one that holds it exclusively. What happens in the guest comes in on the I/O thread: exits reach waiters there, and
+// are recorded on the worker pool, in order, without the pod's lock, because a lock that hangs must not hide that a
+// container has ended. Every change of the record therefore goes through Change, which writes it and publishes the
+// snapshot.
+class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
+ public:
+  Pod(const PodEnvironment& environment, v1::PodConfig config, state::v1::PodRecord record);
+
+  const std::string& id() const { return id_; }
+  std::string run_dir() const;
+
+  // Copies of what is now.
+  v1::PodConfig config() const ABSL_LOCKS_EXCLUDED(mu_);
+  state::v1::PodRecord record() const ABSL_LOCKS_EXCLUDED(mu_);
+  v1::PodState state() const ABSL_LOCKS_EXCLUDED(mu_);
+  v1::Pod View() const ABSL_LOCKS_EXCLUDED(mu_);
+  // kNotFound (CONTAINER_NOT_FOUND).
+  absl::StatusOr<v1::Container> ViewContainer(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Changes the record, writes it and publishes what clients see. When it cannot be written nothing is changed
+  // (STORAGE), unless `fact`: then it describes what has happened already, stays in memory and is written with the next
+  // change. Blocks on the disk; not on the I/O thread.
+  absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
+      ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
+  // The same for the configuration.
+  absl::Status ChangeConfig(const std::function<void(v1::PodConfig&)>& change) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
+  // Publishes an event of this pod.
+  void Tell(v1::EventType type, const std::string& container_id = "", const std::string& process_id = "",
+            const std::optional<v1::ExitStatus>& exit_status = std::nullopt, const std::string& reason = "");
+
+  // ---- For operations that hold the lock exclusively ----
+  Hypervisor& hypervisor() const;
+  Agent& agent() const;
+  Network& network() const;
+  VirtualMachine* machine() const { return machine_.get(); }
+  // Takes a machine over and watches for its end.
+  void SetMachine(std::unique_ptr<VirtualMachine> machine);
+  // Why the machine has ended, waiting a moment for it: a guest falls silent just before its machine is seen to end.
+  std::optional<std::string> MachineEnd(absl::Duration wait);
+  // Stops watching and gives it back.
+  std::unique_ptr<VirtualMachine> TakeMachine();
+  GuestLink& guest() { return *guest_; }
+  GuestSession* session() const { return guest_->session(); }
+
+  // ---- Processes ----
+  // Makes the entry of a first process, with its log, or of an exec; replaces one of before.
+  absl::Status AddContainerProcess(const std::string& container_id, bool resume_log) ABSL_LOCKS_EXCLUDED(mu_);
+  void AddExecProcess(const ProcessKey& key, uint64_t stdout_offset, uint64_t stderr_offset) ABSL_LOCKS_EXCLUDED(mu_);
+  // Null when there is none.
+  std::shared_ptr<ProcessEntry> FindProcess(const ProcessKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
+  void RemoveProcess(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Forgets a container's processes; waiters are told `end`.
+  void RemoveProcesses(const std::string& container_id, const absl::StatusOr<v1::ExitStatus>& end)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Every process that has not ended is told that it has; execs are forgotten.
+  void FinishProcesses(const absl::StatusOr<v1::ExitStatus>& end) ABSL_LOCKS_EXCLUDED(mu_);
+  // The execs of a container that have ended, oldest first, beyond the last `keep`.
+  std::vector<ProcessKey> EndedExecs(size_t keep) const ABSL_LOCKS_EXCLUDED(mu_);
+  // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it.
+  absl::Status ProcessNotFound(const ProcessKey& key) const;
+
+  // Path of a container's log.
+  std::string LogPath(const std::string& container_id) const;
+
+  // Called when the machine has ended, or the guest no longer talks, without our doing; set once. On the I/O thread.
+  void OnLost(std::function<void(absl::Status why)> lost) { lost_ = std::move(lost); }
+
+  // GuestObserver.
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
+  void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
+  void OnGuestLost(const absl::Status& why) override;
+
+ private:
+  void RecordExit(const ProcessKey& process, const v1::ExitStatus& status);
+  void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const PodEnvironment& environment_;
+  const std::string id_;
+  const std::shared_ptr<GuestLink> guest_ = std::make_shared<GuestLink>();
+  std::unique_ptr<VirtualMachine> machine_;
+  Completion<std::string> machine_end_;
+  std::function<void(absl::Status)> lost_;
+
+  // Held from the change to the published snapshot, across the write: changes of one pod come one after the other.
+  // Before mu_; never taken on the I/O thread.
+  Mutex change_mu_;
+
+  mutable Mutex mu_;
+  v1::PodConfig config_ ABSL_GUARDED_BY(mu_);
+  state::v1::PodRecord record_ ABSL_GUARDED_BY(mu_);
+  std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes_ ABSL_GUARDED_BY(mu_);
+  std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);
+};
+
+// The record of a container; null when there is none.
+state::v1::ContainerRecord* FindContainer(state::v1::PodRecord& record, const std::string& container_id);
+const state::v1::ContainerRecord* FindContainer(const state::v1::PodRecord& record, const std::string& container_id);
+
+// kNotFound (CONTAINER_NOT_FOUND) naming both.
+absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id);
+
+// kUnavailable (VM_EXITED) for what cannot be had from a machine that has ended.
+absl::Status VmExited(const std::string& pod_id, const std::string& reason);
+
+// Sets a protobuf timestamp to now.
+void StampNow(google::protobuf::Timestamp* timestamp);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_POD_H_

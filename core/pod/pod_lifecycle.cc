@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod_lifecycle.h"
+
+#include <signal.h>
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/pod/container_lifecycle.h"
+#include "core/pod/undo_stack.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+// What cleaning up may take, whatever became of the operation.
+CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
+
+void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& status) {
+  if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
+}
+
+// A guest that may get directories of the host later needs memory that their server can share.
+bool NeedsSharedMemory(const v1::PodConfig& config) {
+  if (config.containers().empty()) return true;
+  for (const v1::ContainerConfig& container : config.containers()) {
+    if (container.rootfs().has_directory()) return true;
+  }
+  return false;
+}
+
+absl::Status BootMachine(Pod& pod, const CallContext& context) {
+  const v1::PodConfig config = pod.config();
+  VmSpec spec;
+  spec.pod_id = pod.id();
+  spec.run_dir = pod.run_dir();
+  spec.config = config.hypervisor_config();
+  spec.shared_memory = NeedsSharedMemory(config);
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
+  if (!machine.ok()) return Annotate(machine.status(), "boot the VM");
+  pod.SetMachine(*std::move(machine));
+  return absl::OkStatus();
+}
+
+void StopMachine(Pod& pod) {
+  std::unique_ptr<GuestSession> session = pod.guest().Exchange(nullptr);
+  session.reset();
+  if (std::unique_ptr<VirtualMachine> machine = pod.TakeMachine()) {
+    LogFailure(pod, "undo: stop the VM", machine->Stop(StopMode::kForce, CleanUpContext()));
+  }
+  LogFailure(pod, "undo: clean the VM's directory", pod.hypervisor().Reap(pod.run_dir(), CleanUpContext()));
+}
+
+absl::Status ConnectGuest(Pod& pod, const CallContext& context) {
+  absl::StatusOr<std::unique_ptr<GuestSession>> session =
+      pod.agent().Connect({pod.id(), pod.config().hostname()}, *pod.machine(), pod, context);
+  if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
+  GuestSession* connected = session->get();
+  pod.guest().Exchange(*std::move(session));
+  connected->Observe();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
+  absl::StatusOr<std::unique_ptr<GuestSession>> session =
+      pod.agent().Connect({pod.id(), pod.config().hostname()}, *pod.machine(), pod, context);
+  if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
+  // The entries must be there before the first byte comes.
+  std::set<std::string> in_guest;
+  for (const GuestProcess& process : (*session)->info().processes) {
+    if (process.key.process_id.empty()) {
+      in_guest.insert(process.key.container_id);
+      VCD_RETURN_IF_ERROR(pod.AddContainerProcess(process.key.container_id, /*resume_log=*/true));
+    } else {
+      pod.AddExecProcess(process.key, process.stdout_offset, process.stderr_offset);
+    }
+  }
+  const bool runs_processes = pod.agent().capabilities().runs_processes;
+  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+      if (!runs_processes || in_guest.count(container.id()) != 0 || container.state() == v1::CONTAINER_STATE_STOPPED ||
+          container.state() == v1::CONTAINER_STATE_FAILED) {
+        continue;
+      }
+      container.set_state(v1::CONTAINER_STATE_FAILED);
+      container.set_reason("the guest does not know it any more");
+    }
+  }));
+  GuestSession* connected = session->get();
+  pod.guest().Exchange(*std::move(session));
+  connected->Observe();
+  return absl::OkStatus();
+}
+
+v1::ExitStatus KilledStatus() {
+  v1::ExitStatus status;
+  status.set_signal(SIGKILL);
+  status.set_code(128 + SIGKILL);
+  return status;
+}
+
+absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
+                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context) {
+  UndoStack undo;
+  const v1::PodConfig config = pod.config();
+  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.id(), config.network_config(), context);
+  if (!plan.ok()) return Annotate(plan.status(), "set the network up");
+  undo.Push([&pod, &config] {
+    LogFailure(pod, "undo: take the network down",
+               pod.network().Detach(pod.id(), config.network_config(), CleanUpContext()));
+  });
+
+  undo.Push([&pod] { StopMachine(pod); });
+  const CallContext boot_context = context.Within(environment.options.boot_timeout);
+  VCD_RETURN_IF_ERROR(BootMachine(pod, boot_context));
+  VCD_RETURN_IF_ERROR(ConnectGuest(pod, boot_context));
+  place.reset();
+
+  undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
+  state::v1::PodRecord record = pod.record();
+  for (const v1::ContainerConfig& container : config.containers()) {
+    state::v1::ContainerRecord* known = FindContainer(record, container.id());
+    if (known == nullptr) {
+      known = record.add_containers();
+      known->set_id(container.id());
+    }
+    VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context));
+  }
+  VCD_RETURN_IF_ERROR(context.Check("bring the pod up"));
+  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
+    *current.mutable_containers() = record.containers();
+    *current.mutable_vm() = pod.machine()->Record();
+    current.set_guest_kernel(pod.session()->info().kernel_release);
+    current.set_agent_version(pod.session()->info().agent_version);
+    current.clear_reason();
+    current.clear_finished_at();
+    finish(current);
+  }));
+  undo.Commit();
+  return absl::OkStatus();
+}
+
+absl::Status ReleaseContainers(Pod& pod, const CallContext& context) {
+  state::v1::PodRecord record = pod.record();
+  for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+    if (container.state() != v1::CONTAINER_STATE_READY) continue;
+    VCD_RETURN_IF_ERROR(StartInGuest(pod, container, context));
+    pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container.id());
+  }
+  return pod.Change([&record](state::v1::PodRecord& current) {
+    // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
+    for (const state::v1::ContainerRecord& started : record.containers()) {
+      state::v1::ContainerRecord* container = FindContainer(current, started.id());
+      if (container == nullptr) continue;
+      if (started.has_started_at()) *container->mutable_started_at() = started.started_at();
+      if (container->state() == v1::CONTAINER_STATE_READY) container->set_state(started.state());
+    }
+    current.set_state(v1::POD_STATE_RUNNING);
+    current.set_intent(state::v1::INTENT_UNSPECIFIED);
+    StampNow(current.mutable_started_at());
+  });
+}
+
+absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
+  const v1::PodConfig config = pod.config();
+  if (options.orderly && pod.session() != nullptr) {
+    std::vector<std::string> running;
+    for (const state::v1::ContainerRecord& container : pod.record().containers()) {
+      if (container.state() == v1::CONTAINER_STATE_RUNNING) running.push_back(container.id());
+    }
+    LogFailure(pod, "end the containers",
+               EndProcesses(pod, running, options.grace, {absl::Now() + options.grace + absl::Seconds(15), nullptr}));
+  }
+  // From here on the end of the machine is our doing.
+  std::unique_ptr<VirtualMachine> machine = pod.TakeMachine();
+  std::unique_ptr<GuestSession> session = pod.guest().Exchange(nullptr);
+  if (session != nullptr && options.orderly) {
+    LogFailure(pod, "shut the guest down", session->Shutdown(CleanUpContext().Within(absl::Seconds(5))));
+  }
+  session.reset();
+  pod.FinishProcesses(options.end);
+
+  absl::Status ended;
+  if (machine != nullptr) {
+    ended = machine->Stop(options.orderly ? StopMode::kOrderly : StopMode::kForce, CleanUpContext());
+  }
+  machine.reset();
+  // Also what no handle tells of: a machine that a crashed daemon had just started.
+  if (ended.ok()) ended = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  LogFailure(pod, "end the VM", ended);
+  LogFailure(pod, "take the network down", pod.network().Detach(pod.id(), config.network_config(), CleanUpContext()));
+
+  const absl::Status written = pod.Change(
+      [&](state::v1::PodRecord& record) {
+        for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+          container.clear_disk_id();
+          container.clear_share_tag();
+          container.set_guest_pid(0);
+          const bool ran = container.state() == v1::CONTAINER_STATE_RUNNING ||
+                           container.state() == v1::CONTAINER_STATE_PAUSED ||
+                           container.state() == v1::CONTAINER_STATE_STOPPING;
+          if (container.state() == v1::CONTAINER_STATE_STOPPED) continue;
+          container.set_state(v1::CONTAINER_STATE_STOPPED);
+          if (ran && options.end.ok()) *container.mutable_exit_status() = *options.end;
+          if (ran && !options.end.ok()) container.set_reason(std::string(options.end.status().message()));
+          StampNow(container.mutable_finished_at());
+        }
+        if (ended.ok()) record.clear_vm();
+        record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
+        record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
+        if (record.intent() != state::v1::INTENT_DELETE) record.set_intent(state::v1::INTENT_UNSPECIFIED);
+        StampNow(record.mutable_finished_at());
+      },
+      /*fact=*/true);
+  if (!ended.ok()) return WithMetadata(Annotate(ended, "end the VM"), "pod_id", pod.id());
+  return written;
+}
+
+}  // namespace vcd

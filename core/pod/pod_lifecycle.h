@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_POD_LIFECYCLE_H_
+#define VCD_CORE_POD_POD_LIFECYCLE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/pod/boot_gate.h"
+#include "core/pod/pod.h"
+
+namespace vcd {
+
+// The steps that take a pod up and down. The caller holds the pod's lock exclusively; all of them block. What they do
+// to the host can be found again by the pod's run directory, so that recovery may undo it after a crash at any point.
+
+// Network, machine, guest and every container of the configuration, held. On success the record is written, with the
+// machine in it, the containers `ready`, and what `finish` does to it. On failure all of it is undone and the record is
+// as before. `place` is given back as soon as the guest answers.
+absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
+                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context);
+
+// Speaks to the guest of a machine that was adopted: processes that it has are known again, exits of meanwhile arrive
+// as events. Containers that it does not know any more become `failed`.
+absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
+
+// Lets the held containers run; the pod becomes `running`.
+absl::Status ReleaseContainers(Pod& pod, const CallContext& context);
+
+struct TearDownOptions {
+  bool orderly = true;                       // Ask containers and guest first.
+  absl::Duration grace = absl::Seconds(10);  // For containers, when orderly.
+  // What processes that have not ended are said to have ended with.
+  absl::StatusOr<v1::ExitStatus> end = v1::ExitStatus();
+  // State and reason of the pod afterwards.
+  v1::PodState state = v1::POD_STATE_STOPPED;
+  std::string reason;
+};
+
+// Takes down whatever there is: containers, guest, machine, network; goes on after a step that fails. The record is
+// written as `stopped` (or as the options say) when nothing is left. An error means that something is: the machine
+// could not be ended, and the pod is `failed`.
+absl::Status TearDown(Pod& pod, const TearDownOptions& options);
+
+// The exit status of a process that was killed together with its machine.
+v1::ExitStatus KilledStatus();
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_POD_LIFECYCLE_H_

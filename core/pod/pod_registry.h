@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_POD_REGISTRY_H_
+#define VCD_CORE_POD_POD_REGISTRY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/os/mutex.h"
+#include "proto/vcd/v1/pod.pb.h"
+
+namespace vcd {
+
+class Pod;
+
+// kNotFound naming the pod.
+absl::Status PodNotFound(const std::string& pod_id);
+
+// Every pod the daemon knows, with the last published snapshot of each. Reading is copying pointers under a mutex that
+// is never held across anything slow, so it takes the same time whether pods are well or hang. Thread-safe.
+class PodRegistry {
+ public:
+  // kAlreadyExists (POD_EXISTS) when the id is taken.
+  absl::Status Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const v1::Pod> snapshot) ABSL_LOCKS_EXCLUDED(mu_);
+  void Remove(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Puts `snapshot` in place of the pod's last one and gives it the next revision. Nothing for a pod that is not here.
+  void Publish(v1::Pod snapshot) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // kNotFound (POD_NOT_FOUND).
+  absl::StatusOr<std::shared_ptr<Pod>> Find(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::shared_ptr<const v1::Pod>> Snapshot(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // In order of id.
+  std::vector<std::shared_ptr<const v1::Pod>> Snapshots() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::shared_ptr<Pod>> Pods() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Entry {
+    std::shared_ptr<Pod> pod;
+    std::shared_ptr<const v1::Pod> snapshot;
+  };
+  mutable Mutex mu_;
+  std::map<std::string, Entry> pods_ ABSL_GUARDED_BY(mu_);
+  uint64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_POD_REGISTRY_H_

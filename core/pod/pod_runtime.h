@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_POD_RUNTIME_H_
+#define VCD_CORE_POD_POD_RUNTIME_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/agent/agent.h"
+#include "core/event/event_bus.h"
+#include "core/hypervisor/hypervisor.h"
+#include "core/network/network.h"
+#include "core/os/filesystem.h"
+#include "core/os/io_thread.h"
+#include "core/os/worker_pool.h"
+#include "core/pod/process_output.h"
+#include "proto/vcd/v1/container.pb.h"
+#include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd {
+
+// The ways of doing things that pods may name.
+struct Backends {
+  std::map<std::string, std::unique_ptr<Hypervisor>> hypervisors;
+  std::map<std::string, std::unique_ptr<Agent>> agents;
+  std::map<std::string, std::unique_ptr<Network>> networks;
+  // What an empty name takes; each is in its map.
+  std::string default_hypervisor;
+  std::string default_agent;
+  std::string default_network;
+};
+
+struct PodRuntimeOptions {
+  std::string state_dir;  // Survives a reboot.
+  std::string run_dir;    // Does not.
+  uint32_t max_parallel_boots = 2;
+  absl::Duration boot_timeout = absl::Seconds(60);  // From exec of the VMM to the agent's answer.
+  absl::Duration stop_grace = absl::Seconds(10);    // Between SIGTERM and SIGKILL.
+};
+
+struct StopOptions {
+  bool force = false;
+  absl::Duration grace = absl::ZeroDuration();  // Zero: PodRuntimeOptions::stop_grace.
+};
+
+// An exec'd process.
+struct ExecResult {
+  std::string process_id;
+  int32_t guest_pid = 0;
+};
+
+// All that the daemon may do with pods. Reads never wait: they see the last published snapshot. Mutations take the
+// pod's lock, waiting for it until `deadline`; once they have it they run to their end or their undo whatever the
+// caller does, within ceilings of their own. Callbacks run once, on a thread of the worker pool, or on the caller's
+// when the request is refused at once; they must not block. Thread-safe.
+//
+// Errors: kInvalidArgument (INVALID_FIELD, UNKNOWN_BACKEND), kNotFound (POD_, CONTAINER_, PROCESS_NOT_FOUND),
+// kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE), kDeadlineExceeded (LOCK_TIMEOUT),
+// kAborted (PREEMPTED), kUnimplemented (NOT_IMPLEMENTED), kUnavailable (AGENT_UNAVAILABLE, VM_EXITED); each names the
+// pod in its metadata.
+class PodRuntime {
+ public:
+  using PodCallback = std::function<void(absl::StatusOr<v1::Pod>)>;
+  using ContainerCallback = std::function<void(absl::StatusOr<v1::Container>)>;
+  using DoneCallback = std::function<void(absl::Status)>;
+
+  // Reads every record and starts to reconcile them with what runs: adopts machines, finishes or undoes what was under
+  // way. Returns before that is done; operations on a pod wait for its own. A record that cannot be read makes that pod
+  // `failed`, never this call. All references outlive the runtime. Fails when the directories cannot be made or another
+  // daemon holds them.
+  static absl::StatusOr<std::unique_ptr<PodRuntime>> Open(const PodRuntimeOptions& options, const Backends& backends,
+                                                          Filesystem& filesystem, IoThread& io, WorkerPool& pool,
+                                                          EventBus& events);
+
+  // Lets go of every pod and leaves the machines running. Cancels operations under way and waits until their undo is
+  // done.
+  virtual ~PodRuntime() = default;
+
+  // Blocks until every pod that was found at Open is reconciled.
+  virtual void WaitReconciled() = 0;
+
+  // Tells operations under way to give up, as the destructor does, without waiting.
+  virtual void BeginShutdown() = 0;
+
+  // ---- Reads ----
+  virtual absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const = 0;
+  // In order of id.
+  virtual std::vector<std::shared_ptr<const v1::Pod>> ListPods() const = 0;
+
+  // ---- Pods ----
+  virtual void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) = 0;
+  virtual void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) = 0;
+  virtual void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
+  virtual void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline,
+                       PodCallback done) = 0;
+  virtual void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
+  virtual void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
+  virtual void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) = 0;
+  virtual void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
+                                    const std::vector<std::string>& remove_keys, absl::Time deadline,
+                                    PodCallback done) = 0;
+
+  // ---- Containers ----
+  virtual void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+                               ContainerCallback done) = 0;
+  virtual void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                              ContainerCallback done) = 0;
+  virtual void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+                             absl::Time deadline, ContainerCallback done) = 0;
+  virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                               DoneCallback done) = 0;
+
+  // ---- Processes; an empty process id is the container's first process ----
+  virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
+                    std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
+  virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
+                      DoneCallback done) = 0;
+  // Runs `done` when the process has ended, at once when it has. Destroy the returned handle to stop waiting: after its
+  // destructor the callback does not run. May be null when the callback ran already.
+  class WaitHandle {
+   public:
+    virtual ~WaitHandle() = default;
+  };
+  virtual std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
+                                           std::function<void(absl::StatusOr<v1::ExitStatus>)> done) = 0;
+  // Follows the process's output until it ends.
+  virtual absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
+                                                               OutputStart start) = 0;
+  // The first process's log; with `follow` until it ends. `tail_lines` 0 is all.
+  virtual absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id,
+                                                                 const std::string& container_id, bool follow,
+                                                                 uint32_t tail_lines) = 0;
+  // As GuestSession::WriteInput.
+  virtual void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
+                          DoneCallback done) = 0;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_POD_RUNTIME_H_

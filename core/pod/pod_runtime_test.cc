@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod_runtime.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "core/agent/testing/fake_agent.h"
+#include "core/hypervisor/testing/fake_hypervisor.h"
+#include "core/network/testing/fake_network.h"
+#include "core/os/completion.h"
+#include "core/os/posix_filesystem.h"
+#include "core/status/error_detail.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
+
+v1::ErrorReason ReasonOf(const absl::Status& status) { return DetailOf(status).value_or(ErrorDetail()).reason; }
+
+// A daemon's core on fakes: the fakes stay while the core is made anew, as machines do when the daemon restarts.
+class PodRuntimeTest : public testing::Test {
+ protected:
+  PodRuntimeTest() {
+    char name[] = "/tmp/vcd-test-XXXXXX";
+    root_ = mkdtemp(name);
+    std::filesystem::create_directories(root_ + "/rootfs");
+    backends_.hypervisors["fake"] = std::make_unique<FakeHypervisor>(io_);
+    backends_.agents["fake"] = std::make_unique<FakeAgent>(io_);
+    backends_.networks["fake"] = std::make_unique<FakeNetwork>();
+    backends_.default_hypervisor = backends_.default_agent = backends_.default_network = "fake";
+    options_.state_dir = root_ + "/state";
+    options_.run_dir = root_ + "/run";
+    options_.boot_timeout = absl::Seconds(20);
+    options_.stop_grace = absl::Seconds(20);
+    Restart();
+  }
+
+  ~PodRuntimeTest() override {
+    runtime_.reset();
+    std::filesystem::remove_all(root_);
+  }
+
+  FakeHypervisor& hypervisor() { return static_cast<FakeHypervisor&>(*backends_.hypervisors["fake"]); }
+  FakeAgent& agent() { return static_cast<FakeAgent&>(*backends_.agents["fake"]); }
+  FakeNetwork& network() { return static_cast<FakeNetwork&>(*backends_.networks["fake"]); }
+
+  void Restart() {
+    runtime_.reset();
+    auto runtime = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events_);
+    ASSERT_TRUE(runtime.ok()) << runtime.status();
+    runtime_ = *std::move(runtime);
+    runtime_->WaitReconciled();
+  }
+
+  v1::PodConfig Config(const std::string& id, const std::string& program = "sleep") {
+    v1::PodConfig config;
+    config.set_id(id);
+    v1::ContainerConfig& container = *config.add_containers();
+    container.set_id("main");
+    container.mutable_rootfs()->mutable_directory()->set_path(root_ + "/rootfs");
+    container.mutable_cmd()->add_args(program);
+    return config;
+  }
+
+  template <typename T>
+  static absl::StatusOr<T> Await(const std::function<void(std::function<void(absl::StatusOr<T>)>)>& call) {
+    Completion<T> completion;
+    call([completion](absl::StatusOr<T> result) { completion.Set(std::move(result)); });
+    return completion.Wait({Soon(), nullptr}, "the answer");
+  }
+  static absl::Status AwaitDone(const std::function<void(PodRuntime::DoneCallback)>& call) {
+    return Await<bool>([&](std::function<void(absl::StatusOr<bool>)> set) {
+             call([set](const absl::Status& status) { status.ok() ? set(true) : set(absl::StatusOr<bool>(status)); });
+           })
+        .status();
+  }
+
+  absl::StatusOr<v1::Pod> Create(const v1::PodConfig& config) {
+    return Await<v1::Pod>([&](auto done) { runtime_->CreatePod(config, Soon(), done); });
+  }
+  absl::StatusOr<v1::Pod> Run(const v1::PodConfig& config) {
+    return Await<v1::Pod>([&](auto done) { runtime_->RunPod(config, Soon(), done); });
+  }
+  absl::StatusOr<v1::Pod> Start(const std::string& id) {
+    return Await<v1::Pod>([&](auto done) { runtime_->StartPod(id, Soon(), done); });
+  }
+  absl::StatusOr<v1::Pod> Stop(const std::string& id, bool force = false) {
+    return Await<v1::Pod>([&](auto done) { runtime_->StopPod(id, {.force = force}, Soon(), done); });
+  }
+  absl::StatusOr<v1::Pod> Pause(const std::string& id) {
+    return Await<v1::Pod>([&](auto done) { runtime_->PausePod(id, Soon(), done); });
+  }
+  absl::StatusOr<v1::Pod> Resume(const std::string& id) {
+    return Await<v1::Pod>([&](auto done) { runtime_->ResumePod(id, Soon(), done); });
+  }
+  absl::Status Delete(const std::string& id, bool force = false) {
+    return AwaitDone([&](auto done) { runtime_->DeletePod(id, force, Soon(), done); });
+  }
+  absl::StatusOr<ExecResult> Exec(const std::string& id, const std::vector<std::string>& args) {
+    v1::Cmd cmd;
+    for (const std::string& arg : args) cmd.add_args(arg);
+    return Await<ExecResult>([&](auto done) { runtime_->Exec(id, "main", cmd, Soon(), done); });
+  }
+  absl::StatusOr<v1::ExitStatus> Wait(const std::string& id, const std::string& process = "") {
+    std::unique_ptr<PodRuntime::WaitHandle> handle;
+    return Await<v1::ExitStatus>([&](auto done) { handle = runtime_->Wait(id, {"main", process}, done); });
+  }
+  v1::Pod Get(const std::string& id) {
+    auto pod = runtime_->GetPod(id);
+    return pod.ok() ? **pod : v1::Pod();
+  }
+  // Waits for an event of the pod.
+  void AwaitEvent(EventReader& reader, v1::EventType type) {
+    while (true) {
+      auto event = Await<std::shared_ptr<const v1::Event>>([&](auto done) { reader.Next(done); });
+      ASSERT_TRUE(event.ok()) << event.status();
+      if ((*event)->type() == type) return;
+    }
+  }
+  std::unique_ptr<EventReader> Events() { return *events_.Subscribe(0, ""); }
+
+  // Nothing is left of any pod: not in the backends, not on disk.
+  void ExpectNothingLeft() {
+    EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+    EXPECT_EQ(agent().live_sessions(), 0);
+    EXPECT_THAT(network().attached(), IsEmpty());
+    EXPECT_TRUE(std::filesystem::is_empty(options_.state_dir + "/pods"));
+    EXPECT_TRUE(std::filesystem::is_empty(options_.run_dir + "/pods"));
+    EXPECT_THAT(runtime_->ListPods(), IsEmpty());
+  }
+
+  std::string root_;
+  PosixFilesystem filesystem_;
+  IoThread io_;
+  WorkerPool pool_{16};
+  EventBus events_;
+  Backends backends_;
+  PodRuntimeOptions options_;
+  std::unique_ptr<PodRuntime> runtime_;
+};
+
+TEST_F(PodRuntimeTest, PodGoesThroughItsWholeLife) {
+  auto created = Create(Config("web"));
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(created->state(), v1::POD_STATE_READY);
+  EXPECT_EQ(created->containers(0).state(), v1::CONTAINER_STATE_READY);
+  EXPECT_EQ(Start("web")->state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  auto stopped = Stop("web");
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), v1::POD_STATE_STOPPED);
+  EXPECT_EQ(stopped->containers(0).exit_status().signal(), SIGTERM);
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, StoppedPodStartsAgainInAnotherMachine) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Stop("web").ok());
+  auto again = Start("web");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(again->containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_FALSE(again->containers(0).has_exit_status());
+}
+
+TEST_F(PodRuntimeTest, TakenIdIsRefusedAndThePodUnharmed) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const absl::Status status = Create(Config("web")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_POD_EXISTS);
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRuntimeTest, UnknownPodAndBackendAreNamed) {
+  EXPECT_EQ(ReasonOf(Start("nope").status()), v1::ERROR_REASON_POD_NOT_FOUND);
+  v1::PodConfig config = Config("web");
+  config.set_hypervisor("xen");
+  const absl::Status status = Create(config).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_UNKNOWN_BACKEND);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("xen"), HasSubstr("known are fake")));
+}
+
+TEST_F(PodRuntimeTest, EmptyIdsAreGenerated) {
+  v1::PodConfig config = Config("");
+  config.mutable_containers(0)->clear_id();
+  auto pod = Create(config);
+  ASSERT_TRUE(pod.ok()) << pod.status();
+  EXPECT_THAT(pod->id(), Not(IsEmpty()));
+  EXPECT_THAT(pod->containers(0).id(), Not(IsEmpty()));
+}
+
+TEST_F(PodRuntimeTest, MissingRootfsIsRefusedBeforeAnythingHappens) {
+  v1::PodConfig config = Config("web");
+  config.mutable_containers(0)->mutable_rootfs()->mutable_directory()->set_path("/nonexistent/rootfs");
+  const absl::Status status = Create(config).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/nonexistent/rootfs"));
+  ExpectNothingLeft();
+}
+
+// Every step of a creation fails in turn; each failure must leave nothing, and the next attempt succeed.
+TEST_F(PodRuntimeTest, FailureOfEachStepOfCreateLeavesNothing) {
+  const absl::Status error = absl::InternalError("injected");
+  const std::vector<std::pair<std::string, std::function<void()>>> faults = {
+      {"network", [&] { network().FailAttach(error); }},
+      {"Boot", [&] { hypervisor().FailNth("Boot", 1, error); }},
+      {"Connect", [&] { agent().FailNth("Connect", 1, error); }},
+      {"ShareDirectory", [&] { hypervisor().FailNth("ShareDirectory", 1, error); }},
+      {"CreateContainer", [&] { agent().FailNth("CreateContainer", 1, error); }},
+      {"StartContainer", [&] { agent().FailNth("StartContainer", 1, error); }},
+  };
+  for (const auto& [name, inject] : faults) {
+    SCOPED_TRACE(name);
+    inject();
+    const absl::Status status = Run(Config("web")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("pod web"), HasSubstr("injected")));
+    ExpectNothingLeft();
+  }
+  EXPECT_TRUE(Run(Config("web")).ok());
+}
+
+TEST_F(PodRuntimeTest, CommandThatIsNotThereIsToldByCreate) {
+  const absl::Status status = Create(Config("web", "missing")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_COMMAND_NOT_FOUND);
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, ExitOfAContainerIsRecordedAndWaitedFor) {
+  auto events = Events();
+  ASSERT_TRUE(Run(Config("web")).ok());
+  agent().Exit("web", {"main", ""}, 7);
+  EXPECT_EQ(Wait("web")->code(), 7);
+  AwaitEvent(*events, v1::EVENT_TYPE_CONTAINER_STOPPED);
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_STOPPED);
+  EXPECT_EQ(Get("web").containers(0).exit_status().code(), 7);
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRuntimeTest, ExecRunsPrintsAndEnds) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  auto exec = Exec("web", {"print", "hello", "oops"});
+  ASSERT_TRUE(exec.ok()) << exec.status();
+  auto reader = runtime_->Attach("web", {"main", exec->process_id}, OutputStart::kBeginning);
+  ASSERT_TRUE(reader.ok());
+  std::string out, err;
+  while (true) {
+    auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*reader)->Next(done); });
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    if (!chunk->has_value()) break;
+    ((*chunk)->stream == StdStream::kStdout ? out : err) += (*chunk)->data;
+  }
+  EXPECT_THAT(out, HasSubstr("hello"));
+  EXPECT_THAT(err, HasSubstr("oops"));
+  EXPECT_EQ(Wait("web", exec->process_id)->code(), 0);
+}
+
+TEST_F(PodRuntimeTest, InputReachesTheProcess) {
+  v1::PodConfig config = Config("web", "cat");
+  config.mutable_containers(0)->mutable_cmd()->set_interactive(true);
+  ASSERT_TRUE(Run(config).ok());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->WriteInput("web", {"main", ""}, "ping\n", true, done); }).ok());
+  EXPECT_EQ(Wait("web")->code(), 0);
+  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
+  ASSERT_TRUE(log.ok());
+  auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
+  EXPECT_EQ((*chunk)->data, "ping\n");
+}
+
+TEST_F(PodRuntimeTest, PauseKeepsEachContainersOwnState) {
+  v1::PodConfig config = Config("web");
+  *config.add_containers() = config.containers(0);
+  config.mutable_containers(1)->set_id("second");
+  ASSERT_TRUE(Run(config).ok());
+  auto events = Events();
+  agent().Exit("web", {"second", ""}, 0);
+  AwaitEvent(*events, v1::EVENT_TYPE_CONTAINER_STOPPED);
+  ASSERT_TRUE(Pause("web").ok());
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_PAUSED);
+  EXPECT_EQ(Get("web").containers(1).state(), v1::CONTAINER_STATE_STOPPED);
+  EXPECT_EQ(ReasonOf(Exec("web", {"print", "a", "b"}).status()), v1::ERROR_REASON_WRONG_STATE);
+  ASSERT_TRUE(Resume("web").ok());
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_EQ(Get("web").containers(1).state(), v1::CONTAINER_STATE_STOPPED);
+}
+
+TEST_F(PodRuntimeTest, PausedPodCanBeStopped) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Pause("web").ok());
+  EXPECT_EQ(Stop("web")->state(), v1::POD_STATE_STOPPED);
+}
+
+TEST_F(PodRuntimeTest, RunningPodIsDeletedOnlyWithForce) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const absl::Status status = Delete("web");
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("stop it first, or use force"));
+  EXPECT_TRUE(Delete("web", /*force=*/true).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, ForcedDeletePreemptsACreationThatHangs) {
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> created;
+  runtime_->CreatePod(Config("web"), Soon(), [created](absl::StatusOr<v1::Pod> pod) { created.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  // The undo of the creation removes the pod; whether the deletion still meets it is a matter of who is quicker.
+  const absl::Status deleted = Delete("web", /*force=*/true);
+  EXPECT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
+  const absl::Status status = created.Wait({Soon(), nullptr}, "creation").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_PREEMPTED);
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, SilentAgentDoesNotKeepAPodFromBeingStopped) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  agent().FailNth("Signal", 1, absl::UnavailableError("silent"));
+  agent().FailNth("Shutdown", 1, absl::UnavailableError("silent"));
+  auto stopped = Stop("web");
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+}
+
+TEST_F(PodRuntimeTest, DeathOfTheMachineFailsThePodAndTellsWhy) {
+  auto events = Events();
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(hypervisor().Crash("web", "qemu killed by signal 9 (Killed)"));
+  AwaitEvent(*events, v1::EVENT_TYPE_POD_FAILED);
+  const v1::Pod pod = Get("web");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(pod.reason(), HasSubstr("killed by signal 9"));
+  EXPECT_THAT(network().attached(), IsEmpty());
+  EXPECT_EQ(agent().live_sessions(), 0);
+  const absl::Status wait = Wait("web").status();
+  EXPECT_EQ(wait.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, NextDaemonAdoptsARunningPod) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const v1::Pod before = Get("web");
+  Restart();
+  const v1::Pod after = Get("web");
+  EXPECT_EQ(after.state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(after.vm().pid(), before.vm().pid());
+  EXPECT_TRUE(Exec("web", {"print", "a", "b"}).ok());
+  EXPECT_TRUE(Stop("web").ok());
+}
+
+TEST_F(PodRuntimeTest, ExitWhileTheDaemonIsAwayIsLearntAfterwards) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  agent().Exit("web", {"main", ""}, 3);
+  auto events = Events();
+  Restart();
+  EXPECT_EQ(Wait("web")->code(), 3);
+  AwaitEvent(*events, v1::EVENT_TYPE_CONTAINER_STOPPED);
+  EXPECT_EQ(Get("web").containers(0).exit_status().code(), 3);
+}
+
+TEST_F(PodRuntimeTest, OutputOverARestartIsNeitherLostNorDoubled) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  agent().Print("web", {"main", ""}, StdStream::kStdout, "one ");
+  runtime_.reset();
+  agent().Print("web", {"main", ""}, StdStream::kStdout, "two\n");
+  Restart();
+  agent().Exit("web", {"main", ""}, 0);
+  EXPECT_TRUE(Wait("web").ok());
+  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
+  ASSERT_TRUE(log.ok());
+  std::string text;
+  while (true) {
+    auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
+    ASSERT_TRUE(chunk.ok());
+    if (!chunk->has_value()) break;
+    text += (*chunk)->data;
+  }
+  EXPECT_EQ(text, "one two\n");
+}
+
+TEST_F(PodRuntimeTest, MachineThatDiedMeanwhileMakesThePodFailed) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(hypervisor().Crash("web", "gone"));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRuntimeTest, AfterAHostRebootThePodIsStoppedAndStartsAgain) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(hypervisor().Crash("web", "power"));
+  std::filesystem::remove_all(options_.run_dir);
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("HOST_REBOOTED"));
+  auto again = Start("web");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRuntimeTest, DamagedRecordMakesOnePodFailedAndTheDaemonServes) {
+  ASSERT_TRUE(Run(Config("bad")).ok());
+  ASSERT_TRUE(Create(Config("good")).ok());
+  runtime_.reset();
+  std::ofstream(options_.run_dir + "/pods/bad/state.json") << "{ torn";
+  Restart();
+  EXPECT_EQ(Get("bad").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("bad").reason(), HasSubstr("RECORD_DAMAGED"));
+  EXPECT_EQ(Get("good").state(), v1::POD_STATE_READY);
+  EXPECT_TRUE(Delete("bad", /*force=*/true).ok());
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("good"));
+}
+
+TEST_F(PodRuntimeTest, SecondDaemonOnTheSameDirectoriesIsRefused) {
+  EventBus events;
+  const absl::Status status = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another vcd"));
+}
+
+TEST_F(PodRuntimeTest, ContainersComeAndGoInARunningPod) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  v1::ContainerConfig config = Config("x").containers(0);
+  config.set_id("side");
+  auto created = Await<v1::Container>([&](auto done) { runtime_->CreateContainer("web", config, Soon(), done); });
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(created->state(), v1::CONTAINER_STATE_READY);
+  auto again = Await<v1::Container>([&](auto done) { runtime_->CreateContainer("web", config, Soon(), done); });
+  EXPECT_EQ(ReasonOf(again.status()), v1::ERROR_REASON_CONTAINER_EXISTS);
+  auto started = Await<v1::Container>([&](auto done) { runtime_->StartContainer("web", "side", Soon(), done); });
+  EXPECT_EQ(started->state(), v1::CONTAINER_STATE_RUNNING);
+  auto stopped =
+      Await<v1::Container>([&](auto done) { runtime_->StopContainer("web", "side", absl::Seconds(20), Soon(), done); });
+  EXPECT_EQ(stopped->state(), v1::CONTAINER_STATE_STOPPED);
+  auto restarted = Await<v1::Container>([&](auto done) { runtime_->StartContainer("web", "side", Soon(), done); });
+  ASSERT_TRUE(restarted.ok()) << restarted.status();
+  EXPECT_EQ(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", Soon(), done); }).code(),
+            absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(Await<v1::Container>([&](auto done) {
+                runtime_->StopContainer("web", "side", absl::Seconds(20), Soon(), done);
+              }).ok());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", Soon(), done); }).ok());
+  EXPECT_EQ(Get("web").containers_size(), 1);
+  EXPECT_THAT(hypervisor().directories("web"), ElementsAre("rootfs-0"));
+}
+
+TEST_F(PodRuntimeTest, AnnotationsAreMergedAndSurviveARestart) {
+  v1::PodConfig config = Config("web");
+  (*config.mutable_annotations())["org.example.a"] = "1";
+  (*config.mutable_annotations())["org.example.b"] = "2";
+  ASSERT_TRUE(Create(config).ok());
+  auto updated = Await<v1::Pod>([&](auto done) {
+    runtime_->UpdatePodAnnotations("web", {{"org.example.c", "3"}}, {"org.example.a"}, Soon(), done);
+  });
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  Restart();
+  const v1::Pod pod = Get("web");
+  EXPECT_EQ(pod.config().annotations().count("org.example.a"), 0u);
+  EXPECT_EQ(pod.config().annotations().at("org.example.b"), "2");
+  EXPECT_EQ(pod.config().annotations().at("org.example.c"), "3");
+}
+
+TEST_F(PodRuntimeTest, ReadsDoNotWaitForAHungPod) {
+  ASSERT_TRUE(Run(Config("well")).ok());
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> created;
+  runtime_->CreatePod(Config("sick"), Soon(), [created](absl::StatusOr<v1::Pod> pod) { created.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  EXPECT_EQ(Get("sick").state(), v1::POD_STATE_CREATING);
+  EXPECT_EQ(runtime_->ListPods().size(), 2u);
+  EXPECT_TRUE(Exec("well", {"print", "a", "b"}).ok());
+  (void)Delete("sick", /*force=*/true);
+  EXPECT_FALSE(created.Wait({Soon(), nullptr}, "creation").ok());
+}
+
+}  // namespace
+}  // namespace vcd

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod_state_machine.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "core/status/error_detail.h"
+
+namespace vcd {
+namespace {
+
+// Pods and containers share the machine, so their state numbers must agree.
+static_assert(static_cast<int>(v1::POD_STATE_CREATING) == static_cast<int>(v1::CONTAINER_STATE_CREATING));
+static_assert(static_cast<int>(v1::POD_STATE_READY) == static_cast<int>(v1::CONTAINER_STATE_READY));
+static_assert(static_cast<int>(v1::POD_STATE_RUNNING) == static_cast<int>(v1::CONTAINER_STATE_RUNNING));
+static_assert(static_cast<int>(v1::POD_STATE_PAUSED) == static_cast<int>(v1::CONTAINER_STATE_PAUSED));
+static_assert(static_cast<int>(v1::POD_STATE_STOPPING) == static_cast<int>(v1::CONTAINER_STATE_STOPPING));
+static_assert(static_cast<int>(v1::POD_STATE_STOPPED) == static_cast<int>(v1::CONTAINER_STATE_STOPPED));
+static_assert(static_cast<int>(v1::POD_STATE_FAILED) == static_cast<int>(v1::CONTAINER_STATE_FAILED));
+
+// Bit sets of states, by number.
+constexpr unsigned Bit(int state) { return 1u << state; }
+constexpr unsigned kUnspecified = Bit(v1::POD_STATE_UNSPECIFIED), kCreating = Bit(v1::POD_STATE_CREATING),
+                   kReady = Bit(v1::POD_STATE_READY), kRunning = Bit(v1::POD_STATE_RUNNING),
+                   kPaused = Bit(v1::POD_STATE_PAUSED), kStopping = Bit(v1::POD_STATE_STOPPING),
+                   kStopped = Bit(v1::POD_STATE_STOPPED), kFailed = Bit(v1::POD_STATE_FAILED);
+
+// Indexed by the state moved from.
+constexpr unsigned kTransitions[] = {
+    /* unspecified */ kCreating,
+    /* creating */ kReady | kStopping | kStopped | kFailed,
+    /* ready */ kRunning | kStopping | kStopped | kFailed,
+    /* running */ kPaused | kStopping | kStopped | kFailed,
+    /* paused */ kRunning | kStopping | kStopped | kFailed,
+    /* stopping */ kStopped | kFailed,
+    /* stopped */ kRunning | kCreating | kFailed,
+    /* failed */ kStopping | kStopped,
+};
+static_assert(std::size(kTransitions) == v1::PodState_ARRAYSIZE);
+
+bool InTable(int from, int to) {
+  return from >= 0 && from < static_cast<int>(std::size(kTransitions)) && (kTransitions[from] & Bit(to)) != 0;
+}
+
+struct Guard {
+  PodOperation operation;
+  const char* verb;
+  unsigned pod_states;
+  unsigned container_states;  // Of the container that it is about.
+};
+
+// `failed` pods may be stopped, which releases what they hold, and deleted.
+constexpr Guard kGuards[] = {
+    {PodOperation::kStart, "start", kReady | kStopped, 0},
+    {PodOperation::kStop, "stop", kReady | kRunning | kPaused | kStopping | kStopped | kFailed, 0},
+    {PodOperation::kPause, "pause", kRunning, 0},
+    {PodOperation::kResume, "resume", kPaused, 0},
+    {PodOperation::kDelete, "delete", kReady | kStopped | kFailed, 0},
+    {PodOperation::kAnnotate, "annotate", ~(kUnspecified | kCreating), 0},
+    {PodOperation::kCreateContainer, "create a container in", kReady | kRunning, 0},
+    {PodOperation::kStartContainer, "start a container of", kRunning, kReady | kStopped},
+    {PodOperation::kStopContainer, "stop a container of", kReady | kRunning | kStopped,
+     kReady | kRunning | kStopped | kFailed},
+    {PodOperation::kDeleteContainer, "delete a container of", kReady | kRunning | kStopped,
+     kReady | kStopped | kFailed},
+    {PodOperation::kExec, "exec in", kRunning, kRunning},
+    {PodOperation::kSignal, "send a signal to", kReady | kRunning, kReady | kRunning},
+};
+
+const Guard& GuardOf(PodOperation operation) {
+  return *std::find_if(std::begin(kGuards), std::end(kGuards),
+                       [operation](const Guard& guard) { return guard.operation == operation; });
+}
+
+// What gets an object out of a state that an operation does not take.
+const char* NextStep(int state, unsigned wanted) {
+  switch (state) {
+    case v1::POD_STATE_CREATING:
+    case v1::POD_STATE_STOPPING:
+      return "wait until that is done, or delete it with force";
+    case v1::POD_STATE_PAUSED:
+      return "resume it first";
+    case v1::POD_STATE_READY:
+    case v1::POD_STATE_STOPPED:
+      return "start it first";
+    case v1::POD_STATE_RUNNING:
+      return (wanted & kPaused) != 0 ? "pause it first" : "stop it first, or use force";
+    case v1::POD_STATE_FAILED:
+      return "stop it to release what it holds, or delete it";
+    default:
+      return "look at its state";
+  }
+}
+
+absl::Status WrongState(absl::string_view verb, absl::string_view what, absl::string_view pod_id, int state,
+                        unsigned wanted) {
+  const std::string word = StateWord(static_cast<v1::PodState>(state));
+  return WithDetail(absl::FailedPreconditionError(
+                        absl::StrCat("cannot ", verb, " ", what, ": it is ", word, "; ", NextStep(state, wanted))),
+                    {v1::ERROR_REASON_WRONG_STATE, {{"pod_id", std::string(pod_id)}, {"state", word}}});
+}
+
+}  // namespace
+
+bool CanMove(v1::PodState from, v1::PodState to) { return InTable(from, to); }
+
+bool CanMove(v1::ContainerState from, v1::ContainerState to) { return InTable(from, to); }
+
+absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, v1::PodState state) {
+  const Guard& guard = GuardOf(operation);
+  if ((guard.pod_states & Bit(state)) != 0) return absl::OkStatus();
+  if (operation == PodOperation::kStart && state == v1::POD_STATE_RUNNING) {
+    return WithDetail(
+        absl::FailedPreconditionError(absl::StrCat("cannot start pod ", pod_id, ": it is running already")),
+        {v1::ERROR_REASON_WRONG_STATE, {{"pod_id", std::string(pod_id)}, {"state", "running"}}});
+  }
+  return WrongState(guard.verb, absl::StrCat("pod ", pod_id), pod_id, state, guard.pod_states);
+}
+
+absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, absl::string_view container_id,
+                            v1::ContainerState state) {
+  const Guard& guard = GuardOf(operation);
+  if ((guard.container_states & Bit(state)) != 0) return absl::OkStatus();
+  return WithMetadata(
+      WrongState(absl::StripSuffix(absl::StripSuffix(guard.verb, " a container of"), " a container in"),
+                 absl::StrCat("container ", container_id, " of pod ", pod_id), pod_id, state, guard.container_states),
+      "container_id", std::string(container_id));
+}
+
+std::string StateWord(v1::PodState state) {
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::PodState_Name(state), "POD_STATE_"));
+}
+
+std::string StateWord(v1::ContainerState state) { return StateWord(static_cast<v1::PodState>(state)); }
+
+}  // namespace vcd

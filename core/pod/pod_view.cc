@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod_view.h"
+
+namespace vcd {
+
+v1::Container MakeContainerView(const std::string& pod_id, const v1::ContainerConfig& config,
+                                const state::v1::ContainerRecord* record) {
+  v1::Container view;
+  view.set_id(config.id());
+  view.set_pod_id(pod_id);
+  *view.mutable_config() = config;
+  if (record == nullptr) {
+    view.set_state(v1::CONTAINER_STATE_STOPPED);
+    return view;
+  }
+  view.set_state(record->state());
+  view.set_reason(record->reason());
+  view.set_guest_pid(record->guest_pid());
+  if (record->has_exit_status()) *view.mutable_exit_status() = record->exit_status();
+  if (record->has_created_at()) *view.mutable_created_at() = record->created_at();
+  if (record->has_started_at()) *view.mutable_started_at() = record->started_at();
+  if (record->has_finished_at()) *view.mutable_finished_at() = record->finished_at();
+  return view;
+}
+
+v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& record) {
+  v1::Pod view;
+  view.set_id(record.pod_id());
+  view.set_state(record.state());
+  view.set_reason(record.reason());
+  if (record.has_vm()) {
+    view.mutable_vm()->set_pid(record.vm().process().pid());
+    view.mutable_vm()->set_accelerator(record.vm().accelerator());
+    view.mutable_vm()->set_guest_kernel(record.guest_kernel());
+    view.mutable_vm()->set_agent_version(record.agent_version());
+  }
+  for (const v1::ContainerConfig& container : config.containers()) {
+    const state::v1::ContainerRecord* known = nullptr;
+    for (const state::v1::ContainerRecord& candidate : record.containers()) {
+      if (candidate.id() == container.id()) known = &candidate;
+    }
+    *view.add_containers() = MakeContainerView(record.pod_id(), container, known);
+  }
+  if (record.has_created_at()) *view.mutable_created_at() = record.created_at();
+  if (record.has_started_at()) *view.mutable_started_at() = record.started_at();
+  if (record.has_finished_at()) *view.mutable_finished_at() = record.finished_at();
+  *view.mutable_config() = config;
+  view.mutable_config()->clear_containers();
+  return view;
+}
+
+}  // namespace vcd

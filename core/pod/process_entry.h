@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_PROCESS_ENTRY_H_
+#define VCD_CORE_POD_PROCESS_ENTRY_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "core/agent/agent.h"
+#include "core/os/mutex.h"
+#include "core/pod/container_log.h"
+#include "core/pod/exec_output.h"
+#include "core/pod/pod_runtime.h"
+
+namespace vcd {
+
+// A process of a pod as the daemon knows it: where its output goes, and how it ended. Shared by the pod and by those
+// who read it or wait for it, who may outlive its place in the pod. Thread-safe.
+class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
+ public:
+  using ExitCallback = std::function<void(absl::StatusOr<v1::ExitStatus>)>;
+
+  ProcessEntry(ProcessKey key, std::shared_ptr<ContainerLog> log) : key_(std::move(key)), log_(std::move(log)) {}
+  ProcessEntry(ProcessKey key, std::shared_ptr<ExecOutput> output) : key_(std::move(key)), exec_(std::move(output)) {}
+
+  const ProcessKey& key() const { return key_; }
+  // Null for an exec.
+  const std::shared_ptr<ContainerLog>& log() const { return log_; }
+
+  // On the I/O thread.
+  void Append(StdStream stream, uint64_t offset, const std::string& data) { source().Append(stream, offset, data); }
+
+  // It has ended, or is lost: readers end, waiters are called on this thread. Only the first call counts.
+  void Finish(absl::StatusOr<v1::ExitStatus> end) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // How it ended; nothing while it runs.
+  std::optional<absl::StatusOr<v1::ExitStatus>> end() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  std::unique_ptr<OutputReader> NewReader(OutputStart start);
+
+  // See PodRuntime::Wait.
+  std::unique_ptr<PodRuntime::WaitHandle> Wait(ExitCallback callback) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  class Waiter;
+  struct WaiterState;
+
+  OutputSource& source() { return log_ != nullptr ? static_cast<OutputSource&>(*log_) : *exec_; }
+
+  const ProcessKey key_;
+  const std::shared_ptr<ContainerLog> log_;
+  const std::shared_ptr<ExecOutput> exec_;
+
+  mutable Mutex mu_;
+  std::optional<absl::StatusOr<v1::ExitStatus>> end_ ABSL_GUARDED_BY(mu_);
+  std::map<WaiterState*, std::shared_ptr<WaiterState>> waiters_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_PROCESS_ENTRY_H_
