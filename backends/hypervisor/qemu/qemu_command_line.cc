@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/qemu_command_line.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace vcd {
+namespace {
+
+// QEMU's option syntax separates by commas and takes a doubled one for itself.
+std::string Escaped(const std::string& value) { return absl::StrReplaceAll(value, {{",", ",,"}}); }
+
+std::string MemoryObject(const QemuMachineDescription& machine) {
+  // vhost-user devices (virtiofs) need RAM that another process can map.
+  return absl::StrCat(machine.shared_memory ? "memory-backend-memfd,share=on" : "memory-backend-ram", ",id=mem,size=",
+                      machine.memory_mib, "M");
+}
+
+std::string SocketChardev(const char* id, int fd) {
+  return absl::StrCat("socket,id=", id, ",fd=", fd, ",server=on,wait=off");
+}
+
+}  // namespace
+
+std::string QemuProcessMarker(const std::string& run_dir) {
+  return absl::StrCat("file,id=console,path=", Escaped(run_dir), "/console.log");
+}
+
+std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) {
+  std::vector<std::string> argv = {
+      machine.program,
+      "-name",
+      absl::StrCat("vcd-", Escaped(machine.pod_id)),
+      "-nodefaults",
+      "-no-user-config",
+      "-display",
+      "none",
+      "-no-reboot",
+      "-S",
+      "-machine",
+      absl::StrCat(machine.machine_type, ",memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"),
+      "-accel",
+      machine.accelerator,
+      "-cpu",
+      machine.accelerator == "kvm" ? "host" : "max",
+      "-object",
+      MemoryObject(machine),
+      "-m",
+      absl::StrCat(machine.memory_mib, "M"),
+      "-smp",
+      absl::StrCat(machine.vcpus),
+      "-bios",
+      machine.firmware_path,
+      "-kernel",
+      machine.kernel_path,
+      "-initrd",
+      machine.initrd_path,
+      "-append",
+      machine.kernel_command_line,
+      "-chardev",
+      QemuProcessMarker(machine.run_dir),
+      "-serial",
+      "chardev:console",
+      "-chardev",
+      SocketChardev("ctl", machine.control_fd),
+      "-mon",
+      "chardev=ctl,mode=control",
+      "-chardev",
+      SocketChardev("mon", machine.monitor_fd),
+      "-mon",
+      "chardev=mon,mode=control",
+      "-chardev",
+      SocketChardev("agent", machine.agent_fd),
+      "-device",
+      "virtio-serial-pci,id=serial0",
+      "-device",
+      absl::StrCat("virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=", kAgentPort),
+      "-device",
+      "virtio-scsi-pci,id=scsi0",
+      "-device",
+      "virtio-rng-pci,id=rng0",
+  };
+  for (int port = 1; port <= kRootPorts; ++port) {
+    argv.push_back("-device");
+    argv.push_back(absl::StrCat("pcie-root-port,id=rp", port, ",chassis=", port, ",slot=", port));
+  }
+  argv.push_back("-sandbox");
+  argv.push_back("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  return argv;
+}
+
+}  // namespace vcd

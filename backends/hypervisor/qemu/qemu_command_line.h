@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_COMMAND_LINE_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_COMMAND_LINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vcd {
+
+// Names of the fixed devices, as QMP commands later use them.
+inline constexpr char kScsiBus[] = "scsi0.0";
+// Root ports are `rp1` … `rp8`: one for each virtiofs device.
+inline constexpr int kRootPorts = 8;
+// The virtio-serial port that the guest agent opens.
+inline constexpr char kAgentPort[] = "vcd.agent";
+
+// Everything that the command line of a machine says.
+struct QemuMachineDescription {
+  std::string program;
+  std::string pod_id;
+  std::string machine_type;
+  std::string accelerator;  // `kvm` or `tcg`.
+  std::string firmware_path;
+  std::string kernel_path;
+  std::string initrd_path;
+  std::string kernel_command_line;
+  std::string run_dir;  // Where the console log goes.
+  uint32_t vcpus = 1;
+  uint32_t memory_mib = 128;
+  bool shared_memory = false;
+  // Numbers under which QEMU inherits the listening sockets.
+  int control_fd = -1;
+  int monitor_fd = -1;
+  int agent_fd = -1;
+};
+
+// The argument vector. The machine starts with its vCPUs stopped, so that QMP is negotiated before the guest can do
+// anything. Only what a template can hold is plugged in; all else is added later.
+std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine);
+
+// An argument that marks the QEMU of a pod in the host's process list, and is in no other command line.
+std::string QemuProcessMarker(const std::string& run_dir);
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_COMMAND_LINE_H_

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_OPTIONS_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+namespace vcd {
+
+// What QemuHypervisor needs to know of the host, and the defaults of what a pod does not say. Empty or zero: the default
+// beside it. Names as in vcd.config.v1.QemuConfig.
+struct QemuOptions {
+  std::string path = "/usr/bin/qemu-system-x86_64";
+  std::string kernel_path = "/usr/share/vcd/vmlinux";
+  std::string initrd_path = "/usr/share/vcd/initramfs.cpio";
+  std::string firmware_path = "/usr/share/qemu/qboot.rom";
+  std::string machine_type = "q35";
+  std::string accelerator = "auto";  // `auto`, `kvm` or `tcg`.
+  std::string virtiofsd_path = "/usr/lib/qemu/virtiofsd";
+  uint32_t default_vcpus = 1;
+  uint32_t default_memory_mib = 128;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_OPTIONS_H_
