@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "core/agent/testing/agent_contract.h"
 #include "core/hypervisor/testing/fake_hypervisor.h"
 #include "core/os/completion.h"
 #include "gmock/gmock.h"
@@ -30,6 +31,36 @@ GuestContainerSpec Container(const std::string& id) {
   spec.config.mutable_cmd()->add_args("sleep");
   return spec;
 }
+
+class FakeContractGuest : public AgentContractGuest {
+ public:
+  FakeContractGuest() {
+    VmSpec spec;
+    spec.pod_id = "pod-1";
+    machine_ = *hypervisor_.Boot(spec, CallContext());
+  }
+
+  Agent& agent() override { return agent_; }
+  VirtualMachine& machine() override { return *machine_; }
+  IoThread& io() override { return io_; }
+  GuestContainerSpec Container(const std::string& id, const v1::Cmd& cmd) override {
+    GuestContainerSpec spec;
+    spec.config.set_id(id);
+    *spec.config.mutable_cmd() = cmd;
+    return spec;
+  }
+
+ private:
+  IoThread io_;
+  FakeHypervisor hypervisor_{io_};
+  FakeAgent agent_{io_};
+  std::unique_ptr<VirtualMachine> machine_;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Fake, AgentContractTest,
+    ::testing::Values(AgentContractParam{"Fake", [] { return std::make_unique<FakeContractGuest>(); }}),
+    AgentContractName);
 
 class FakeAgentTest : public ::testing::Test {
  protected:

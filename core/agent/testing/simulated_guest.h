@@ -70,7 +70,7 @@ class SimulatedGuest {
   using Answer = std::variant<int32_t, Refusal>;
 
   // `output_window` is how many bytes of a stream it tells beyond what was acknowledged; `max_output` how many at once.
-  explicit SimulatedGuest(uint64_t output_window = 64 << 10, uint64_t max_output = 16 << 10)
+  explicit SimulatedGuest(uint64_t output_window = 256 << 10, uint64_t max_output = 16 << 10)
       : output_window_(output_window), max_output_(max_output) {}
 
   // Tells the listener from now on, beginning with what was not acknowledged and all exits, in place of any listener
