@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_MODEL_FIELD_CHECKS_H_
+#define VCD_CORE_MODEL_FIELD_CHECKS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace vcd {
+
+// Checks of single values that messages have in common; kInvalidArgument (INVALID_FIELD) naming `field`.
+
+// Longest path that the kernel takes, without its closing NUL.
+inline constexpr size_t kMaxPathBytes = 4095;
+// Longest argument or `name=value` of execve(2) (MAX_ARG_STRLEN), without its closing NUL.
+inline constexpr size_t kMaxArgumentBytes = 131071;
+
+// Absolute, no longer than the kernel takes, without NUL.
+absl::Status CheckAbsolutePath(const std::string& field, const std::string& path);
+
+// The same, or empty.
+absl::Status CheckOptionalPath(const std::string& field, const std::string& path);
+
+// No NUL, and at most `max_bytes` long.
+absl::Status CheckText(const std::string& field, const std::string& text, size_t max_bytes);
+
+// Not empty, at most `max_bytes`, without control characters and blanks.
+absl::Status CheckWord(const std::string& field, const std::string& word, size_t max_bytes);
+
+// "field[index]".
+std::string Element(absl::string_view field, int index);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_MODEL_FIELD_CHECKS_H_

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/pod_validation.h"
+
+#include <functional>
+#include <string>
+
+#include "core/status/error_detail.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::ContainerConfig GoodContainer(const std::string& id) {
+  v1::ContainerConfig config;
+  config.set_id(id);
+  config.mutable_rootfs()->mutable_image()->set_path("/images/a.erofs");
+  config.mutable_cmd()->add_args("sh");
+  return config;
+}
+
+v1::PodConfig GoodPod() {
+  v1::PodConfig config;
+  config.set_id("web");
+  *config.add_containers() = GoodContainer("a");
+  *config.add_containers() = GoodContainer("b");
+  return config;
+}
+
+// A change that spoils a good configuration, and what is said of it.
+struct Case {
+  std::string name;
+  std::function<void(v1::PodConfig&)> spoil;
+  std::string field;
+  absl::StatusCode code = absl::StatusCode::kInvalidArgument;
+};
+
+class PodValidationTest : public testing::TestWithParam<Case> {};
+
+TEST_P(PodValidationTest, NamesTheField) {
+  v1::PodConfig config = GoodPod();
+  GetParam().spoil(config);
+  const absl::Status status = ValidatePodConfig(config, /*runs_processes=*/true);
+  EXPECT_EQ(status.code(), GetParam().code) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("`" + GetParam().field + "`"));
+  ASSERT_TRUE(DetailOf(status).has_value());
+  EXPECT_EQ(DetailOf(status)->metadata.at("field"), GetParam().field);
+  EXPECT_EQ(DetailOf(status)->reason, GetParam().code == absl::StatusCode::kUnimplemented
+                                          ? v1::ERROR_REASON_NOT_IMPLEMENTED
+                                          : v1::ERROR_REASON_INVALID_FIELD);
+}
+
+v1::ContainerConfig& Second(v1::PodConfig& c) { return *c.mutable_containers(1); }
+v1::Cmd& SecondCmd(v1::PodConfig& c) { return *Second(c).mutable_cmd(); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Wrong, PodValidationTest,
+    testing::Values(
+        Case{"PodId", [](v1::PodConfig& c) { c.set_id("../x"); }, "config.id"},
+        Case{"Hostname", [](v1::PodConfig& c) { c.set_hostname("a b"); }, "config.hostname"},
+        Case{"KernelPath", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_kernel_path("vmlinux"); },
+             "config.hypervisor_config.kernel_path"},
+        Case{"KernelParamBlank",
+             [](v1::PodConfig& c) { c.mutable_hypervisor_config()->add_kernel_params()->set_value("a b"); },
+             "config.hypervisor_config.kernel_params[0].value"},
+        Case{"KernelParamEmpty", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->add_kernel_params(); },
+             "config.hypervisor_config.kernel_params[0]"},
+        Case{"Accelerator", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_accelerator("hvf"); },
+             "config.hypervisor_config.accelerator"},
+        Case{"Memory", [](v1::PodConfig& c) { c.mutable_resources()->set_memory_mib(0xffffffff); },
+             "config.resources.memory_mib"},
+        Case{"Vcpus", [](v1::PodConfig& c) { c.mutable_resources()->set_vcpus(100000); }, "config.resources.vcpus"},
+        Case{"Netns", [](v1::PodConfig& c) { c.mutable_network_config()->set_netns_path("netns"); },
+             "config.network_config.netns_path"},
+        Case{"AnnotationKey", [](v1::PodConfig& c) { (*c.mutable_annotations())[""] = "x"; },
+             "config.annotations key"},
+        Case{"Size", [](v1::PodConfig& c) { (*c.mutable_annotations())["k"] = std::string(2 << 20, 'x'); }, "config"},
+        Case{"VolumeTagTwice",
+             [](v1::PodConfig& c) {
+               for (int i = 0; i < 2; ++i) {
+                 c.add_volumes()->set_mount_tag("t");
+                 c.mutable_volumes(i)->set_host_path("/x");
+               }
+             },
+             "config.volumes[1].mount_tag"},
+        Case{"VolumeTagLong", [](v1::PodConfig& c) { c.add_volumes()->set_mount_tag(std::string(37, 't')); },
+             "config.volumes[0].mount_tag"},
+        Case{"VolumePath", [](v1::PodConfig& c) { c.add_volumes()->set_mount_tag("t"); },
+             "config.volumes[0].host_path"},
+        Case{"SocketPart", [](v1::PodConfig& c) { c.add_sockets()->set_device_id("d"); }, "config.sockets[0].id"},
+        Case{"HookPath", [](v1::PodConfig& c) { c.mutable_hooks()->add_poststop()->set_path("x"); },
+             "config.hooks.poststop[0].path"}),
+    [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    WrongContainer, PodValidationTest,
+    testing::Values(
+        Case{"Id", [](v1::PodConfig& c) { Second(c).set_id("a/b"); }, "config.containers[1].id"},
+        Case{"IdTwice", [](v1::PodConfig& c) { Second(c).set_id("a"); }, "config.containers[1].id"},
+        Case{"NoRootfs", [](v1::PodConfig& c) { Second(c).clear_rootfs(); }, "config.containers[1].rootfs"},
+        Case{"ImagePath", [](v1::PodConfig& c) { Second(c).mutable_rootfs()->mutable_image()->set_path("a.erofs"); },
+             "config.containers[1].rootfs.image.path"},
+        Case{"FsType", [](v1::PodConfig& c) { Second(c).mutable_rootfs()->mutable_image()->set_fs_type("xfs"); },
+             "config.containers[1].rootfs.image.fs_type"},
+        Case{"Directory", [](v1::PodConfig& c) { Second(c).mutable_rootfs()->mutable_directory(); },
+             "config.containers[1].rootfs.directory.path"},
+        Case{"NoArgs", [](v1::PodConfig& c) { SecondCmd(c).clear_args(); }, "config.containers[1].cmd.args"},
+        Case{"EmptyProgram", [](v1::PodConfig& c) { SecondCmd(c).set_args(0, ""); },
+             "config.containers[1].cmd.args[0]"},
+        Case{"NulInArgs", [](v1::PodConfig& c) { SecondCmd(c).add_args(std::string("a\0b", 3)); },
+             "config.containers[1].cmd.args[1]"},
+        Case{"LongArg", [](v1::PodConfig& c) { SecondCmd(c).add_args(std::string(131072, 'x')); },
+             "config.containers[1].cmd.args[1]"},
+        Case{"EnvName", [](v1::PodConfig& c) { SecondCmd(c).add_envs()->set_value("x"); },
+             "config.containers[1].cmd.envs[0].name"},
+        Case{"EnvEquals", [](v1::PodConfig& c) { SecondCmd(c).add_envs()->set_name("a=b"); },
+             "config.containers[1].cmd.envs[0].name"},
+        Case{"WorkDir", [](v1::PodConfig& c) { SecondCmd(c).set_work_dir("tmp"); },
+             "config.containers[1].cmd.work_dir"},
+        Case{"User", [](v1::PodConfig& c) { SecondCmd(c).set_user("a\nb"); }, "config.containers[1].cmd.user"},
+        Case{"Group", [](v1::PodConfig& c) { SecondCmd(c).add_supplementary_groups(""); },
+             "config.containers[1].cmd.supplementary_groups[0]"},
+        Case{"Capability", [](v1::PodConfig& c) { SecondCmd(c).mutable_capabilities()->add_ambient("NET_ADMIN"); },
+             "config.containers[1].cmd.capabilities.ambient[0]"},
+        Case{"MountDestination", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("x"); },
+             "config.containers[1].mounts[0].destination"},
+        Case{"DeviceType", [](v1::PodConfig& c) { Second(c).add_devices()->set_container_path("/dev/x"); },
+             "config.containers[1].devices[0].type"}),
+    [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    NotImplemented, PodValidationTest,
+    testing::Values(
+        Case{"Hooks", [](v1::PodConfig& c) { c.mutable_hooks()->add_prestart()->set_path("/x"); }, "config.hooks",
+             absl::StatusCode::kUnimplemented},
+        Case{"Volumes",
+             [](v1::PodConfig& c) {
+               c.add_volumes()->set_mount_tag("t");
+               c.mutable_volumes(0)->set_host_path("/x");
+             },
+             "config.volumes", absl::StatusCode::kUnimplemented},
+        Case{"Sockets",
+             [](v1::PodConfig& c) {
+               ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+                   "device_id: 'd' id: 'i' host_path: '/p' name: 'n'", c.add_sockets()));
+             },
+             "config.sockets", absl::StatusCode::kUnimplemented},
+        Case{"Image", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_image_path("/x"); },
+             "config.hypervisor_config.image_path", absl::StatusCode::kUnimplemented},
+        Case{"Mounts", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/x"); },
+             "config.containers[1].mounts", absl::StatusCode::kUnimplemented},
+        Case{"Devices",
+             [](v1::PodConfig& c) {
+               Second(c).add_devices()->set_container_path("/dev/x");
+               Second(c).mutable_devices(0)->set_type("c");
+             },
+             "config.containers[1].devices", absl::StatusCode::kUnimplemented},
+        Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
+             "config.containers[1].resources", absl::StatusCode::kUnimplemented},
+        Case{"Terminal", [](v1::PodConfig& c) { SecondCmd(c).set_terminal(true); },
+             "config.containers[1].cmd.terminal", absl::StatusCode::kUnimplemented}),
+    [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
+
+TEST(PodConfigTest, TakesAGoodPod) {
+  EXPECT_TRUE(ValidatePodConfig(GoodPod(), true).ok());
+  EXPECT_TRUE(ValidatePodConfig(v1::PodConfig(), true).ok());
+}
+
+TEST(PodConfigTest, TakesWhatTheGuestDoes) {
+  v1::PodConfig config = GoodPod();
+  v1::Cmd& cmd = *config.mutable_containers(0)->mutable_cmd();
+  cmd.set_user("nobody:nogroup");
+  cmd.add_supplementary_groups("10");
+  cmd.mutable_capabilities()->add_bounding("CAP_CHOWN");
+  cmd.set_no_new_privileges(true);
+  cmd.set_interactive(true);
+  cmd.set_work_dir("/tmp");
+  cmd.add_envs()->set_name("EMPTY");
+  config.mutable_containers(0)->mutable_resources();
+  config.mutable_hooks();
+  const absl::Status status = ValidatePodConfig(config, true);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(PodConfigTest, AnAgentThatRunsNothingNeedsNeitherRootfsNorCommand) {
+  v1::PodConfig config;
+  config.add_containers();
+  EXPECT_TRUE(ValidatePodConfig(config, /*runs_processes=*/false).ok());
+  EXPECT_FALSE(ValidatePodConfig(config, /*runs_processes=*/true).ok());
+}
+
+TEST(PodConfigTest, ErrorsComeBeforeWhatIsNotImplemented) {
+  v1::PodConfig config = GoodPod();
+  config.mutable_hooks()->add_prestart()->set_path("/x");
+  SecondCmd(config).clear_args();
+  EXPECT_EQ(ValidatePodConfig(config, true).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ContainerValidationTest, UsesTheGivenPath) {
+  v1::ContainerConfig config = GoodContainer("a");
+  config.mutable_cmd()->clear_args();
+  EXPECT_THAT(std::string(ValidateContainerConfig(config, true, "config").message()), HasSubstr("`config.cmd.args`"));
+  v1::Cmd cmd;
+  EXPECT_THAT(std::string(ValidateCmd(cmd, "cmd").message()), HasSubstr("`cmd.args`"));
+}
+
+}  // namespace
+}  // namespace vcd
