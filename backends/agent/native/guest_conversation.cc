@@ -20,9 +20,6 @@ namespace {
 
 constexpr size_t kNonceBytes = 16;
 constexpr size_t kEntropyBytes = 64;
-// A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as much,
-// and is told again.
-constexpr absl::Duration kHelloFreshness = absl::Milliseconds(50);
 constexpr int kMaxHellos = 2;
 // Processes that a guest may tell of; each costs some hundred bytes here.
 constexpr int kMaxProcesses = 4096;
@@ -144,7 +141,7 @@ void GuestConversation::OnDrained() { Pump(); }
 void GuestConversation::OnClosed(const absl::Status& why) { Lose(GuestGoneStatus(spec_.pod_id, why.message())); }
 
 void GuestConversation::OnHelloAnswer(const agent::v1::HelloAck& ack) {
-  if (hellos_ < kMaxHellos && absl::Now() - hello_time_ > kHelloFreshness) return SayHello();
+  if (hellos_ < kMaxHellos && absl::Now() - hello_time_ > hello_freshness_) return SayHello();
   absl::StatusOr<GuestInfo> info = Meet(ack);
   if (!info.ok()) return Lose(GuestGoneStatus(spec_.pod_id, info.status().message()));
   for (auto& [key, process] : processes_) TellExitWhenComplete(key, process);

@@ -45,8 +45,9 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
     Completion<agent::v1::Reply> reply;
   };
 
-  GuestConversation(IoThread& io, GuestSpec spec, std::shared_ptr<ObserverGate> gate)
-      : io_(io), spec_(std::move(spec)), gate_(std::move(gate)) {}
+  // A HELLO that is answered only after `hello_freshness` is said once more, with the time as it is then.
+  GuestConversation(IoThread& io, GuestSpec spec, absl::Duration hello_freshness, std::shared_ptr<ObserverGate> gate)
+      : io_(io), spec_(std::move(spec)), hello_freshness_(hello_freshness), gate_(std::move(gate)) {}
 
   // Says HELLO; `ready` gets what the guest answers, or kUnavailable.
   void Begin(std::shared_ptr<AgentLink> link, Completion<GuestInfo> ready);
@@ -112,6 +113,7 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
 
   IoThread& io_;
   const GuestSpec spec_;
+  const absl::Duration hello_freshness_;
   const std::shared_ptr<ObserverGate> gate_;
 
   // The I/O thread's.

@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::Connect(const GuestSp
   if (!stream.ok()) return Explain(Annotate(stream.status(), absl::StrCat(what, ": connect")), spec, machine);
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<AgentLink> link, AgentLink::Open(io_, *std::move(stream)));
   auto gate = std::make_shared<ObserverGate>(io_, observer);
-  auto conversation = std::make_shared<GuestConversation>(io_, spec, gate);
+  auto conversation = std::make_shared<GuestConversation>(io_, spec, options_.hello_freshness, gate);
   const Completion<GuestInfo> ready;
   conversation->Begin(std::move(link), ready);
   absl::StatusOr<GuestInfo> info = ready.Wait(context, absl::StrCat(what, ": its agent has not answered HELLO"));

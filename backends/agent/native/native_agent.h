@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/time/time.h"
 #include "core/agent/agent.h"
 #include "core/os/io_thread.h"
 
@@ -14,7 +15,14 @@ namespace vcd {
 // outlives the agent and its sessions.
 class NativeAgent : public Agent {
  public:
-  explicit NativeAgent(IoThread& io) : io_(io) {}
+  struct Options {
+    // A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as much,
+    // and it is said once more.
+    absl::Duration hello_freshness = absl::Milliseconds(50);
+  };
+
+  explicit NativeAgent(IoThread& io) : NativeAgent(io, Options()) {}
+  NativeAgent(IoThread& io, const Options& options) : io_(io), options_(options) {}
 
   AgentCapabilities capabilities() const override { return {.runs_processes = true}; }
   absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
@@ -22,6 +30,7 @@ class NativeAgent : public Agent {
 
  private:
   IoThread& io_;
+  const Options options_;
 };
 
 }  // namespace vcd
