@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_CONFIG_RESOLVER_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_CONFIG_RESOLVER_H_
+
+#include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/qemu_options.h"
+#include "proto/vcd/v1/hypervisor.pb.h"
+
+namespace vcd {
+
+// As Hypervisor::Resolve, but for the accelerator, which is left as it is. Looks at the files it names.
+absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options);
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_CONFIG_RESOLVER_H_

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_HYPERVISOR_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_HYPERVISOR_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "backends/hypervisor/qemu/accelerator.h"
+#include "backends/hypervisor/qemu/kvm_probe.h"
+#include "backends/hypervisor/qemu/qemu_options.h"
+#include "core/hypervisor/hypervisor.h"
+#include "core/os/io_thread.h"
+
+namespace vcd {
+
+// Machines that are QEMU processes, one each: started cold, spoken to over QMP, supervised by pidfd. `io` outlives it and
+// every machine.
+class QemuHypervisor : public Hypervisor {
+ public:
+  // Probes the host, unless an accelerator is configured, which may take two seconds. Fails only on an unknown one
+  // (kInvalidArgument, `qemu.accelerator`): paths are checked by each pod.
+  static absl::StatusOr<std::unique_ptr<QemuHypervisor>> Create(IoThread& io, QemuOptions options,
+                                                                const KvmPaths& kvm_paths = KvmPaths());
+
+  // What machines run under that do not ask for something else.
+  const AcceleratorChoice& accelerator() const { return accelerator_; }
+
+  HypervisorCapabilities capabilities() const override;
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override;
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) override;
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,
+                                                        const CallContext& context) override;
+  absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
+
+ private:
+  QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths);
+
+  IoThread& io_;
+  const QemuOptions options_;
+  const AcceleratorChoice accelerator_;
+  const KvmPaths kvm_paths_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_HYPERVISOR_H_

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
+#define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/qemu_disks.h"
+#include "backends/hypervisor/qemu/qemu_shares.h"
+#include "backends/hypervisor/qemu/qmp_client.h"
+#include "core/hypervisor/exit_notice.h"
+#include "core/hypervisor/hypervisor.h"
+#include "core/os/io_thread.h"
+#include "core/os/mutex.h"
+#include "core/os/supervised_process.h"
+
+namespace vcd {
+
+// A QEMU process and the two QMP conversations with it: commands go over `ctl`; `mon` tells why it ends. As every
+// VirtualMachine it leaves QEMU running when it is destroyed. `io` outlives it.
+class QemuMachine : public VirtualMachine {
+ public:
+  struct Options {
+    std::string run_dir;
+    std::string pod_id;
+    std::string accelerator;
+    std::string virtiofsd_path;
+    bool shared_memory = false;
+  };
+
+  // Connects to a QEMU that listens in its run directory. The process stays with `process` on failure, running.
+  static absl::StatusOr<std::unique_ptr<QemuMachine>> Connect(IoThread& io, Options options,
+                                                              std::shared_ptr<SupervisedProcess> process,
+                                                              const CallContext& context);
+  ~QemuMachine() override;
+
+  // Takes over what an earlier daemon plugged in.
+  absl::Status AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context);
+
+  state::v1::VirtualMachine Record() const override;
+  absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override;
+  absl::Status Pause(const CallContext& context) override;
+  absl::Status Resume(const CallContext& context) override;
+  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override;
+  absl::Status DetachDisk(const std::string& id, const CallContext& context) override;
+  absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
+                              const CallContext& context) override;
+  absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override;
+  absl::Status Stop(StopMode mode, const CallContext& context) override;
+  void OnExit(std::function<void(const std::string& reason)> callback) override;
+  std::string ConsoleTail() const override;
+
+ private:
+  QemuMachine(IoThread& io, Options options, std::shared_ptr<SupervisedProcess> process);
+
+  absl::Status ConnectMonitors(const CallContext& context);
+  void Watch();
+  // On the I/O thread. The end is told when both the process and what it said over `mon` have come to their end.
+  void MonitorClosed();
+  void ProcessEnded();
+  std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes of an error of a machine that has ended one that says so.
+  absl::Status Explained(const absl::Status& status);
+  // Quit, SIGTERM; OK when it has ended.
+  absl::Status AskToEnd(const CallContext& context);
+
+  IoThread& io_;
+  const Options options_;
+  ExitNotice notice_;
+  const std::shared_ptr<SupervisedProcess> process_;
+
+  Mutex mu_;
+  bool monitor_closed_ ABSL_GUARDED_BY(mu_) = true;
+  bool process_ended_ ABSL_GUARDED_BY(mu_) = false;
+  std::string shutdown_reason_ ABSL_GUARDED_BY(mu_);  // QEMU's word: "guest-reset".
+
+  // After what their handlers use: destroyed before it.
+  std::unique_ptr<QmpClient> monitor_;
+  std::unique_ptr<QmpClient> control_;
+  std::unique_ptr<QemuDisks> disks_;
+  std::unique_ptr<QemuShares> shares_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/qmp_devices.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+using nlohmann::json;
+
+bool Says(const absl::Status& status, absl::string_view words) {
+  return status.code() == absl::StatusCode::kFailedPrecondition && absl::StrContains(status.message(), words);
+}
+
+// Runs a query that answers with a list, and collects what stands under `key` in its elements.
+absl::Status Collect(QmpClient& qmp, const std::string& command, const json& arguments, const char* key,
+                     const std::string& prefix, std::set<std::string>* names, const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(const json list, qmp.Execute(command, arguments, Step(context)));
+  if (!list.is_array()) return absl::OkStatus();
+  for (const json& element : list) {
+    const std::string name = StringField(element, key);
+    if (absl::StartsWith(name, prefix)) names->insert(name);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+CallContext Step(const CallContext& context) { return context.Within(absl::Seconds(10)); }
+
+CallContext CleanupContext() { return {absl::Now() + absl::Seconds(5), nullptr}; }
+
+absl::Status IgnoreMissing(const absl::Status& status) {
+  // "Failed to find node with node-name='x'", "Chardev 'x' not found", "File descriptor named 'x' not found".
+  const bool missing = absl::IsNotFound(status) || Says(status, "not found") || Says(status, "Failed to find");
+  return missing ? absl::OkStatus() : status;
+}
+
+absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallContext& context) {
+  // Two events come, one for the device's virtio half, which has no `device`.
+  const QmpClient::Expectation deleted = qmp.Expect("DEVICE_DELETED", "device", id);
+  const absl::Status asked = qmp.Execute("device_del", {{"id", id}}, Step(context)).status();
+  if (absl::IsNotFound(asked)) return absl::OkStatus();
+  // Asked before by a call that did not wait for the end: "Device x is already in the process of unplug".
+  if (!asked.ok() && !Says(asked, "in the process of unplug")) return asked;
+  return deleted.Wait(context.Within(absl::Seconds(30))).status();
+}
+
+absl::Status ListDevices(QmpClient& qmp, const std::string& prefix, std::set<std::string>* names,
+                         const CallContext& context) {
+  return Collect(qmp, "qom-list", {{"path", "/machine/peripheral"}}, "name", prefix, names, context);
+}
+
+absl::Status ListBlockNodes(QmpClient& qmp, const std::string& prefix, std::set<std::string>* names,
+                            const CallContext& context) {
+  return Collect(qmp, "query-named-block-nodes", {{"flat", true}}, "node-name", prefix, names, context);
+}
+
+absl::Status ListCharacterDevices(QmpClient& qmp, const std::string& prefix, std::set<std::string>* names,
+                                  const CallContext& context) {
+  return Collect(qmp, "query-chardev", nullptr, "label", prefix, names, context);
+}
+
+}  // namespace vcd

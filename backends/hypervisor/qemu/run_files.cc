@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/run_files.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/qemu_command_line.h"
+#include "backends/hypervisor/qemu/virtiofsd_process.h"
+#include "core/os/run_file.h"
+
+namespace vcd {
+namespace {
+
+absl::Status RemoveAll(const std::vector<std::string>& paths) {
+  absl::Status first_error = absl::OkStatus();
+  for (const std::string& path : paths) {
+    const absl::Status removed = RemoveFile(path);
+    if (first_error.ok()) first_error = removed;
+  }
+  return first_error;
+}
+
+std::vector<std::string> Sockets(const std::string& run_dir) {
+  std::vector<std::string> paths;
+  for (const char* name : {kControlSocket, kMonitorSocket, kAgentSocket}) {
+    paths.push_back(absl::StrCat(run_dir, "/", name));
+  }
+  // A daemon that died while it started a virtiofsd leaves its socket.
+  for (int port = 1; port <= kRootPorts; ++port) paths.push_back(absl::StrCat(run_dir, "/share-", port));
+  return paths;
+}
+
+}  // namespace
+
+std::string ConsoleLogPath(const std::string& run_dir) { return absl::StrCat(run_dir, "/console.log"); }
+std::string QemuLogPath(const std::string& run_dir) { return absl::StrCat(run_dir, "/qemu.log"); }
+
+absl::Status RemoveSockets(const std::string& run_dir) { return RemoveAll(Sockets(run_dir)); }
+
+absl::Status RemoveRunFiles(const std::string& run_dir) {
+  std::vector<std::string> paths = Sockets(run_dir);
+  paths.push_back(ConsoleLogPath(run_dir));
+  paths.push_back(QemuLogPath(run_dir));
+  for (int port = 1; port <= kRootPorts; ++port) paths.push_back(VirtiofsdLogPath(run_dir, absl::StrCat(port)));
+  return RemoveAll(paths);
+}
+
+}  // namespace vcd
