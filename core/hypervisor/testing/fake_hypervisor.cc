@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/hypervisor/exit_notice.h"
+#include "core/hypervisor/machine_record.h"
 #include "core/hypervisor/machine_size.h"
 #include "core/os/mutex.h"
 #include "core/status/error_detail.h"
@@ -262,16 +263,7 @@ class FakeHypervisor::Handle : public VirtualMachine {
     VCD_RETURN_IF_ERROR(world_->Enter("AttachDisk", absl::StrCat(pod_id_, " ", disk.id), context));
     ScsiAddress address;
     VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
-      std::set<uint32_t> taken;
-      for (const state::v1::BlockDevice& device : machine.record.block_devices()) {
-        if (device.id() == disk.id) return absl::AlreadyExistsError(absl::StrCat("disk ", disk.id, " is there already"));
-        taken.insert(device.lun());
-      }
-      while (taken.count(address.lun) != 0) ++address.lun;
-      state::v1::BlockDevice* added = machine.record.add_block_devices();
-      added->set_id(disk.id);
-      added->set_path(disk.path);
-      added->set_lun(address.lun);
+      VCD_ASSIGN_OR_RETURN(address, NoteDisk(disk, &machine.record));
       return absl::OkStatus();
     }));
     return address;
@@ -280,10 +272,7 @@ class FakeHypervisor::Handle : public VirtualMachine {
   absl::Status DetachDisk(const std::string& id, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("DetachDisk", absl::StrCat(pod_id_, " ", id), context));
     return world_->Change(*machine_, [&](Machine& machine) {
-      auto* devices = machine.record.mutable_block_devices();
-      for (int i = devices->size() - 1; i >= 0; --i) {
-        if (devices->Get(i).id() == id) devices->DeleteSubrange(i, 1);
-      }
+      ForgetDisk(id, &machine.record);
       return absl::OkStatus();
     });
   }
@@ -291,24 +280,14 @@ class FakeHypervisor::Handle : public VirtualMachine {
   absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
                               const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("ShareDirectory", absl::StrCat(pod_id_, " ", tag), context));
-    return world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
-      for (const state::v1::SharedDirectory& shared : machine.record.shared_directories()) {
-        if (shared.tag() == tag) return absl::AlreadyExistsError(absl::StrCat("directory ", tag, " is there already"));
-      }
-      state::v1::SharedDirectory* added = machine.record.add_shared_directories();
-      added->set_tag(tag);
-      added->set_host_path(host_path);
-      return absl::OkStatus();
-    });
+    return world_->Change(*machine_,
+                          [&](Machine& machine) { return NoteDirectory(tag, host_path, &machine.record); });
   }
 
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("UnshareDirectory", absl::StrCat(pod_id_, " ", tag), context));
     return world_->Change(*machine_, [&](Machine& machine) {
-      auto* shared = machine.record.mutable_shared_directories();
-      for (int i = shared->size() - 1; i >= 0; --i) {
-        if (shared->Get(i).tag() == tag) shared->DeleteSubrange(i, 1);
-      }
+      ForgetDirectory(tag, &machine.record);
       return absl::OkStatus();
     });
   }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_HYPERVISOR_MACHINE_RECORD_H_
+#define VCD_CORE_HYPERVISOR_MACHINE_RECORD_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/hypervisor/hypervisor.h"
+#include "proto/vcd/state/v1/pod_state.pb.h"
+
+// Keeps the book of what is plugged into a machine, for machines that have nothing but the book.
+namespace vcd {
+
+// Notes a disk at the lowest free LUN. kAlreadyExists when the id is taken.
+absl::StatusOr<ScsiAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMachine* record);
+// Nothing when there is none.
+void ForgetDisk(const std::string& id, state::v1::VirtualMachine* record);
+
+// Notes a directory. kAlreadyExists when the tag is taken.
+absl::Status NoteDirectory(const std::string& tag, const std::string& host_path, state::v1::VirtualMachine* record);
+// Nothing when there is none.
+void ForgetDirectory(const std::string& tag, state::v1::VirtualMachine* record);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_HYPERVISOR_MACHINE_RECORD_H_
