@@ -102,8 +102,9 @@ class PodLockTable {
   // Pods that somebody locks or waits for, for tests and metrics.
   int size() const;
 
- private:
   class State;
+
+ private:
   std::shared_ptr<State> state_;
 };
 
