@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/state/state_codec.h"
+
+#include "gmock/gmock.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+
+namespace vcd {
+namespace {
+
+using ::google::protobuf::util::MessageDifferencer;
+using ::testing::HasSubstr;
+
+TEST(StateCodecTest, ConfigsComeBackAsTheyWere) {
+  v1::PodConfig config;
+  config.set_id("web");
+  config.mutable_resources()->set_memory_mib(256);
+  (*config.mutable_annotations())["org.example.key"] = "a \"b\"\n\xc3\xa4";
+  config.add_containers()->mutable_cmd()->add_args("sh");
+  const absl::StatusOr<std::string> json = EncodePodConfig(config);
+  ASSERT_TRUE(json.ok());
+  // The names of the .proto file, for people with grep.
+  EXPECT_THAT(*json, HasSubstr("\"memory_mib\": 256"));
+  const absl::StatusOr<v1::PodConfig> back = DecodePodConfig(*json);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_TRUE(MessageDifferencer::Equals(config, *back));
+}
+
+TEST(StateCodecTest, RecordsComeBackAsTheyWereWithTheirVersion) {
+  state::v1::PodRecord record;
+  record.set_pod_id("web");
+  record.set_state(v1::POD_STATE_RUNNING);
+  record.set_intent(state::v1::INTENT_STOP);
+  record.mutable_vm()->mutable_process()->set_start_time_ticks(0xffffffffffffffff);
+  record.mutable_created_at()->set_seconds(1700000000);
+  record.mutable_created_at()->set_nanos(123456789);
+  const absl::StatusOr<std::string> json = EncodePodRecord(record);
+  ASSERT_TRUE(json.ok());
+  EXPECT_THAT(*json, HasSubstr("\"format_version\": 1"));
+  EXPECT_THAT(*json, HasSubstr("\"INTENT_STOP\""));
+  const absl::StatusOr<state::v1::PodRecord> back = DecodePodRecord(*json);
+  ASSERT_TRUE(back.ok()) << back.status();
+  record.set_format_version(1);
+  EXPECT_TRUE(MessageDifferencer::Equals(record, *back));
+}
+
+// What a guest or a kernel says may be any bytes; a record of it must still be readable after.
+TEST(StateCodecTest, BytesThatAreNotUtf8DoNotMakeARecordUnreadable) {
+  state::v1::PodRecord record;
+  record.set_pod_id("web");
+  record.set_reason("console said \xff\xfe\x80 and stopped");
+  const absl::StatusOr<std::string> json = EncodePodRecord(record);
+  ASSERT_TRUE(json.ok());
+  const absl::StatusOr<state::v1::PodRecord> back = DecodePodRecord(*json);
+  ASSERT_TRUE(back.ok()) << back.status() << *json;
+  EXPECT_EQ(back->pod_id(), "web");
+  EXPECT_THAT(back->reason(), HasSubstr("and stopped"));
+}
+
+TEST(StateCodecTest, UnknownFieldsAndValuesAreIgnored) {
+  const absl::StatusOr<state::v1::PodRecord> record =
+      DecodePodRecord(R"({"format_version": 1, "pod_id": "web", "from_the_future": {"a": [1]}})");
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->pod_id(), "web");
+}
+
+TEST(StateCodecTest, DamageIsDataLoss) {
+  const absl::StatusOr<std::string> good = EncodePodRecord(state::v1::PodRecord());
+  for (const std::string& json :
+       {std::string(), std::string("   "), std::string("{"), std::string("null"), std::string("[]"),
+        std::string(100, '\0'), std::string("{\"format_version\": 1, \"state\": []}"),
+        std::string("{\"format_version\": \"x\"}"), good->substr(0, good->size() - 2), std::string("\x80\xff{}"),
+        std::string(100000, '['), std::string(100000, '{')}) {
+    EXPECT_EQ(DecodePodRecord(json).status().code(), absl::StatusCode::kDataLoss) << json.substr(0, 100);
+  }
+  EXPECT_EQ(DecodePodConfig("").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(DecodePodConfig("{\"id\": 5}x").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(StateCodecTest, AnotherVersionIsDataLossThatSaysSo) {
+  const absl::Status status = DecodePodRecord(R"({"format_version": 2})").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 2; this release reads 1"));
+  EXPECT_FALSE(DecodePodRecord("{}").ok());
+}
+
+}  // namespace
+}  // namespace vcd

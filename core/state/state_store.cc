@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/state/state_store.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/model/ids.h"
+#include "core/state/state_codec.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+// An error of writing, with what programs need to know of it.
+absl::Status StorageError(const absl::Status& status, const std::string& pod_id) {
+  return WithDetail(Annotate(status, absl::StrCat("records of pod ", pod_id)),
+                    {v1::ERROR_REASON_STORAGE, {{"pod_id", pod_id}}});
+}
+
+// A record must be of the pod whose directory it is in: one that
+// somebody copied or renamed must not become a second VM with the disks of the first.
+absl::Status CheckOwner(const std::string& path, const std::string& pod_id, const std::string& owner) {
+  if (pod_id == owner) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(path, ": is of pod \"", owner, "\", not of ", pod_id));
+}
+
+}  // namespace
+
+StateStore::StateStore(Filesystem& filesystem, std::string state_dir, std::string run_dir)
+    : filesystem_(filesystem), layout_(std::move(state_dir), std::move(run_dir)) {}
+
+absl::Status StateStore::CreateRoots() {
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.state_dir()));
+  VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(ParentDirectory(layout_.state_dir())));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.PodsStateDir()));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.QuarantineDir()));
+  VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.state_dir()));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.run_dir()));
+  return filesystem_.CreateDirectory(layout_.PodsRunDir());
+}
+
+absl::StatusOr<StoredPods> StateStore::ListPodIds() {
+  std::set<std::string> ids;
+  StoredPods pods;
+  for (const std::string& directory : {layout_.PodsStateDir(), layout_.PodsRunDir()}) {
+    VCD_ASSIGN_OR_RETURN(const std::vector<std::string> names, filesystem_.ListDirectory(directory));
+    for (const std::string& name : names) {
+      if (IsValidId(name)) {
+        ids.insert(name);
+      } else {
+        pods.foreign_paths.push_back(absl::StrCat(directory, "/", name));
+      }
+    }
+  }
+  pods.pod_ids.assign(ids.begin(), ids.end());
+  return pods;
+}
+
+absl::StatusOr<v1::PodConfig> StateStore::LoadConfig(const std::string& pod_id) {
+  const std::string path = layout_.ConfigFile(pod_id);
+  VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
+  absl::StatusOr<v1::PodConfig> config = DecodePodConfig(json);
+  if (!config.ok()) return Annotate(config.status(), path);
+  VCD_RETURN_IF_ERROR(CheckOwner(path, pod_id, config->id()));
+  return config;
+}
+
+absl::Status StateStore::SaveConfig(const v1::PodConfig& config) {
+  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodConfig(config));
+  return StorageError(filesystem_.ReplaceFile(layout_.ConfigFile(config.id()), json), config.id());
+}
+
+absl::StatusOr<state::v1::PodRecord> StateStore::LoadRecord(const std::string& pod_id) {
+  const std::string path = layout_.StateFile(pod_id);
+  VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
+  absl::StatusOr<state::v1::PodRecord> record = DecodePodRecord(json);
+  if (!record.ok()) return Annotate(record.status(), path);
+  VCD_RETURN_IF_ERROR(CheckOwner(path, pod_id, record->pod_id()));
+  return record;
+}
+
+absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record) {
+  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodRecord(record));
+  return StorageError(filesystem_.ReplaceFile(layout_.StateFile(record.pod_id()), json), record.pod_id());
+}
+
+absl::Status StateStore::CreatePodDirectories(const std::string& pod_id) {
+  const absl::Status status = [&]() -> absl::Status {
+    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.RunDir(pod_id)));
+    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.PodStateDir(pod_id)));
+    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.LogDir(pod_id)));
+    // The entries in the pod's own directories become durable with the records. The run directory's are synced too, for
+    // those who put it on a disk.
+    VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsRunDir()));
+    return filesystem_.SyncDirectory(layout_.PodsStateDir());
+  }();
+  return StorageError(status, pod_id);
+}
+
+absl::Status StateStore::RemovePod(const std::string& pod_id) {
+  const std::string state_dir = layout_.PodStateDir(pod_id);
+  const std::string run_dir = layout_.RunDir(pod_id);
+  const absl::Status status = [&]() -> absl::Status {
+    // From here on there is no pod: see the class comment for why config.json goes first and state.json last.
+    VCD_ASSIGN_OR_RETURN(const bool has_state_dir, filesystem_.Exists(state_dir));
+    if (has_state_dir) {
+      VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(layout_.ConfigFile(pod_id)));
+      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(state_dir));
+      VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(state_dir));
+      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsStateDir()));
+    }
+    VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(run_dir));
+    return filesystem_.SyncDirectory(layout_.PodsRunDir());
+  }();
+  return StorageError(status, pod_id);
+}
+
+absl::StatusOr<std::string> StateStore::CreateQuarantineDirectory(const std::string& pod_id) {
+  for (int n = 1;; ++n) {
+    const std::string directory = absl::StrCat(layout_.QuarantineDir(), "/", pod_id, "-", n);
+    VCD_ASSIGN_OR_RETURN(const bool taken, filesystem_.Exists(directory));
+    if (taken) continue;
+    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory));
+    return directory;
+  }
+}
+
+absl::StatusOr<std::string> StateStore::Quarantine(const std::string& pod_id, const std::string& reason) {
+  const std::string state_dir = layout_.PodStateDir(pod_id);
+  const std::string run_dir = layout_.RunDir(pod_id);
+  std::string directory;
+  const absl::Status status = [&]() -> absl::Status {
+    VCD_ASSIGN_OR_RETURN(directory, CreateQuarantineDirectory(pod_id));
+    VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(directory + "/reason.txt", reason + "\n"));
+    // Copied, because the run directory is a file system of its own; and before anything is taken away.
+    absl::StatusOr<std::string> record = filesystem_.ReadFile(layout_.StateFile(pod_id));
+    if (record.ok()) {
+      VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory + "/run"));
+      VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(directory + "/run/state.json", *record));
+      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
+    }
+    VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.QuarantineDir()));
+    VCD_ASSIGN_OR_RETURN(const bool has_state_dir, filesystem_.Exists(state_dir));
+    if (has_state_dir) {
+      VCD_RETURN_IF_ERROR(filesystem_.Rename(state_dir, directory + "/state"));
+      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
+      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsStateDir()));
+    }
+    VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(run_dir));
+    return filesystem_.SyncDirectory(layout_.PodsRunDir());
+  }();
+  if (!status.ok()) return StorageError(Annotate(status, "put into quarantine"), pod_id);
+  return directory;
+}
+
+}  // namespace vcd
