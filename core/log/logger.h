@@ -39,7 +39,6 @@ class Logger {
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
   Logger() = default;
-  explicit Logger(Fields fields) : fields_(std::move(fields)) {}
 
   // The same with one more field on every line.
   Logger With(std::string key, std::string value) const;
@@ -58,7 +57,7 @@ class Logger {
 };
 
 // A logger whose lines carry the pod's id.
-inline Logger PodLogger(std::string pod_id) { return Logger({{"pod_id", std::move(pod_id)}}); }
+inline Logger PodLogger(std::string pod_id) { return Logger().With("pod_id", std::move(pod_id)); }
 
 // One line about a pod, or about none when `pod_id` is empty.
 void LogDebug(const std::string& pod_id, const std::string& message);
