@@ -10,7 +10,9 @@ _LIBRARIES = {
         linkopts = [],
         deps = [],
     ),
-    "asio": struct(modules = [], linkopts = ["-pthread"], deps = []),
+    # Without the define it depends on what a file includes before asio.hpp whether memory comes from malloc or from new,
+    # and one file's free meets another's new.
+    "asio": struct(modules = [], linkopts = ["-pthread"], deps = [], defines = ["ASIO_DISABLE_STD_ALIGNED_ALLOC"]),
     "benchmark": struct(modules = ["benchmark"], linkopts = ["-lbenchmark_main"], deps = []),
     "cli11": struct(modules = [], linkopts = [], deps = []),
     "gmock": struct(modules = ["gmock"], linkopts = [], deps = []),
@@ -52,7 +54,7 @@ def _system_libs_impl(rctx):
         "cc_library(name = \"base\", textual_hdrs = [\"tsan.ignore\"])",
     ]
     for name, library in _LIBRARIES.items():
-        defines = []
+        defines = getattr(library, "defines", [])
         libs = []
         if library.modules:
             cflags = _pkg_config(rctx, ["--cflags"] + library.modules)

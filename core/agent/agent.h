@@ -45,6 +45,7 @@ struct GuestProcess {
   ProcessKey key;
   int32_t pid = 0;
   bool started = false;  // False: held before its program.
+  // How it ended; GuestObserver::OnProcessExit tells it again, after the output that goes on below.
   std::optional<v1::ExitStatus> exit;
   // Where output goes on: the guest sends it again from here.
   uint64_t stdout_offset = 0;
@@ -68,7 +69,7 @@ class GuestObserver {
   // reading the process's output until GuestSession::AcknowledgeOutput gives it room.
   virtual void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) = 0;
 
-  // A process has ended; all its output was told before.
+  // A process has ended; all its output was told before. Once for each session: also for one that ended before it.
   virtual void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) = 0;
 
   // The guest no longer talks: no other call follows.
@@ -94,7 +95,8 @@ struct GuestContainerSpec {
 
 // A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be made
 // on the I/O thread; they return kUnavailable (AGENT_UNAVAILABLE) when the guest is gone. Destroying the session ends the
-// conversation, not the guest; no observer call is running or follows after that.
+// conversation, not the guest; no observer call is running or follows after that, so no lock may be held then that the
+// observer takes. What a process does may be told before the call that made it returns.
 class GuestSession {
  public:
   virtual ~GuestSession() = default;
@@ -102,7 +104,7 @@ class GuestSession {
   // What the guest told when the connection opened.
   virtual const GuestInfo& info() const = 0;
 
-  // Starts the calls to the observer: until then output and exits wait. Once.
+  // Starts the calls to the observer: until then output and exits wait, and in the end hold up the guest. Once.
   virtual void Observe() = 0;
 
   // Makes a container and its first process, held; returns its pid in the guest. kAlreadyExists; kInvalidArgument with

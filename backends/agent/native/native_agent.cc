@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::Connect(const GuestSp
                                                                    GuestObserver& observer,
                                                                    const CallContext& context) {
   const std::string what = absl::StrCat("guest of pod ", spec.pod_id);
+  VCD_RETURN_IF_ERROR(context.Check(what));
   absl::StatusOr<UniqueFd> stream = machine.ConnectAgent(context);
   if (!stream.ok()) return Explain(Annotate(stream.status(), absl::StrCat(what, ": connect")), spec, machine);
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<AgentLink> link, AgentLink::Open(io_, *std::move(stream)));
