@@ -3,7 +3,6 @@
 #define VCD_CORE_NETWORK_TESTING_FAKE_NETWORK_H_
 
 #include <deque>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>

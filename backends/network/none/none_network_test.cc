@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/network/none/none_network.h"
+
+#include "core/network/testing/network_contract.h"
+#include "core/status/error_detail.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(None, NetworkContract,
+                         testing::Values(NetworkContractParams{"None", [] { return std::make_unique<NoneNetwork>(); },
+                                                               v1::NetworkConfig()}),
+                         NetworkContractName);
+
+TEST(NoneNetworkTest, RefusesANamespaceNamingTheField) {
+  NoneNetwork network;
+  v1::NetworkConfig config;
+  config.set_netns_path("/run/netns/x");
+  const absl::Status status = network.Check(config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(DetailOf(status)->metadata.at("field"), "config.network_config.netns_path");
+  EXPECT_FALSE(network.Attach("web", config, CallContext()).ok());
+}
+
+TEST(NoneNetworkTest, HasNoNamespace) {
+  NoneNetwork network;
+  EXPECT_EQ(network.Attach("web", v1::NetworkConfig(), CallContext())->netns_path, "");
+}
+
+}  // namespace
+}  // namespace vcd
