@@ -23,14 +23,6 @@ namespace {
 
 constexpr char kGroup[] = "vcd";
 
-absl::Status MakeDirectory(const std::string& directory) {
-  const ScopedUmask mask(022);
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return PosixError(error.value(), absl::StrCat("make the directory ", directory, " for the socket"));
-  return absl::OkStatus();
-}
-
 // OK when nobody answers at the path.
 absl::Status CheckNobodyListens(const std::string& path) {
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -52,8 +44,17 @@ absl::Status CheckNobodyListens(const std::string& path) {
 
 }  // namespace
 
+absl::Status MakeSocketDirectory(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  const ScopedUmask mask(022);
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return PosixError(error.value(), absl::StrCat("make the directory ", directory, " for the socket"));
+  return absl::OkStatus();
+}
+
 absl::Status PrepareUnixSocketPath(const std::string& path) {
-  VCD_RETURN_IF_ERROR(MakeDirectory(std::filesystem::path(path).parent_path().string()));
+  VCD_RETURN_IF_ERROR(MakeSocketDirectory(path));
   struct stat found = {};
   if (lstat(path.c_str(), &found) != 0) {
     return errno == ENOENT ? absl::OkStatus() : PosixError(errno, absl::StrCat("look at ", path));

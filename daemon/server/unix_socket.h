@@ -10,8 +10,12 @@
 
 namespace vcd {
 
-// Makes sure that a socket can be bound at the path: makes its directory (0755), and refuses when something is there that
-// is no socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
+// Makes the directory that the socket is to be in, mode 0755: whoever may use the socket has to reach it. OK when it is
+// there.
+absl::Status MakeSocketDirectory(const std::string& path);
+
+// Makes sure that a socket can be bound at the path: makes its directory, and refuses when something is there that is no
+// socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
 // kFailedPrecondition, or as the kernel says.
 absl::Status PrepareUnixSocketPath(const std::string& path);
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_DAEMON_SERVICE_POD_LIST_H_
+#define VCD_DAEMON_SERVICE_POD_LIST_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/pod_service.pb.h"
+
+namespace vcd {
+
+// Which pods a caller wants: terms joined by blanks, all of which must hold.
+//   state=running        the state, in lower case
+//   id=NAME, id=PREFIX*  the id
+//   annotation.KEY=VALUE an annotation of the pod
+class PodFilter {
+ public:
+  // kInvalidArgument (`filter`) naming the term that is none.
+  static absl::StatusOr<PodFilter> Parse(const std::string& text);
+
+  bool Matches(const v1::Pod& pod) const;
+
+ private:
+  std::vector<v1::PodState> states_;
+  std::vector<std::string> ids_;
+  std::vector<std::string> id_prefixes_;
+  std::vector<std::pair<std::string, std::string>> annotations_;
+};
+
+// Picks the page of `pods` (in order of id) that the request asks for. A page ends early before it outgrows what a client
+// of gRPC takes by default (4 MiB). Pods that come or go between two pages never make others appear twice or be missed.
+// kInvalidArgument (`filter`, `page_token`).
+absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, const v1::ListPodsRequest& request,
+                      v1::ListPodsResponse& response);
+
+}  // namespace vcd
+
+#endif  // VCD_DAEMON_SERVICE_POD_LIST_H_

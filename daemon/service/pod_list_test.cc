@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/service/pod_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/status/error_detail.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Pods = std::vector<std::shared_ptr<const v1::Pod>>;
+
+std::shared_ptr<const v1::Pod> MakePod(const std::string& id, v1::PodState state = v1::POD_STATE_RUNNING,
+                                       const std::string& annotation = "") {
+  auto pod = std::make_shared<v1::Pod>();
+  pod->set_id(id);
+  pod->set_state(state);
+  if (!annotation.empty()) (*pod->mutable_config()->mutable_annotations())["org.example/tier=x"] = annotation;
+  if (!annotation.empty()) (*pod->mutable_config()->mutable_annotations())["org.example.tier"] = annotation;
+  return pod;
+}
+
+std::vector<std::string> IdsOf(const v1::ListPodsResponse& response) {
+  std::vector<std::string> ids;
+  for (const v1::Pod& pod : response.pods()) ids.push_back(pod.id());
+  return ids;
+}
+
+std::vector<std::string> Filtered(const Pods& pods, const std::string& filter) {
+  v1::ListPodsRequest request;
+  request.set_filter(filter);
+  v1::ListPodsResponse response;
+  EXPECT_TRUE(ListPage(pods, request, response).ok());
+  return IdsOf(response);
+}
+
+TEST(PodListTest, FilterTermsMustAllHold) {
+  const Pods pods = {MakePod("a1"), MakePod("a2", v1::POD_STATE_STOPPED), MakePod("b1", v1::POD_STATE_RUNNING, "web")};
+  EXPECT_THAT(Filtered(pods, ""), ElementsAre("a1", "a2", "b1"));
+  EXPECT_THAT(Filtered(pods, "state=running"), ElementsAre("a1", "b1"));
+  EXPECT_THAT(Filtered(pods, "id=a*"), ElementsAre("a1", "a2"));
+  EXPECT_THAT(Filtered(pods, "id=a2"), ElementsAre("a2"));
+  EXPECT_THAT(Filtered(pods, "  id=a*  state=running "), ElementsAre("a1"));
+  EXPECT_THAT(Filtered(pods, "annotation.org.example.tier=web"), ElementsAre("b1"));
+  EXPECT_THAT(Filtered(pods, "annotation.org.example.tier=db"), IsEmpty());
+  EXPECT_THAT(Filtered(pods, "state=running state=stopped"), IsEmpty());
+}
+
+TEST(PodListTest, TermsThatAreNoneAreNamed) {
+  for (const char* filter : {"state=loud", "state=Running", "state=unspecified", "name=x", "id=", "running", "annotation.=x",
+                             "annotation.key"}) {
+    v1::ListPodsRequest request;
+    request.set_filter(filter);
+    v1::ListPodsResponse response;
+    const absl::Status status = ListPage({}, request, response);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << filter;
+    ASSERT_TRUE(DetailOf(status).has_value());
+    EXPECT_EQ(DetailOf(status)->metadata["field"], "filter");
+  }
+}
+
+TEST(PodListTest, PagesFollowEachOtherWithoutGapsOrRepeats) {
+  Pods pods;
+  for (int i = 0; i < 5; ++i) pods.push_back(MakePod(absl::StrCat("p", i)));
+  v1::ListPodsRequest request;
+  request.set_page_size(2);
+  v1::ListPodsResponse first, second, third;
+  ASSERT_TRUE(ListPage(pods, request, first).ok());
+  EXPECT_THAT(IdsOf(first), ElementsAre("p0", "p1"));
+  request.set_page_token(first.next_page_token());
+  pods.erase(pods.begin() + 1);  // The pod that the token names has gone.
+  ASSERT_TRUE(ListPage(pods, request, second).ok());
+  EXPECT_THAT(IdsOf(second), ElementsAre("p2", "p3"));
+  request.set_page_token(second.next_page_token());
+  ASSERT_TRUE(ListPage(pods, request, third).ok());
+  EXPECT_THAT(IdsOf(third), ElementsAre("p4"));
+  EXPECT_EQ(third.next_page_token(), "");
+}
+
+TEST(PodListTest, LastFullPageHasNoToken) {
+  const Pods pods = {MakePod("a"), MakePod("b"), MakePod("c", v1::POD_STATE_STOPPED)};
+  v1::ListPodsRequest request;
+  request.set_page_size(2);
+  request.set_filter("state=running");
+  v1::ListPodsResponse response;
+  ASSERT_TRUE(ListPage(pods, request, response).ok());
+  EXPECT_THAT(IdsOf(response), ElementsAre("a", "b"));
+  EXPECT_EQ(response.next_page_token(), "");
+}
+
+TEST(PodListTest, PageSizeHasACeiling) {
+  Pods pods;
+  for (int i = 1000; i < 2100; ++i) pods.push_back(MakePod(absl::StrCat("p", i)));
+  for (uint32_t size : {0u, 5000u}) {
+    v1::ListPodsRequest request;
+    request.set_page_size(size);
+    v1::ListPodsResponse response;
+    ASSERT_TRUE(ListPage(pods, request, response).ok());
+    EXPECT_EQ(response.pods_size(), 1000);
+  }
+}
+
+TEST(PodListTest, PageEndsBeforeItOutgrowsAClient) {
+  Pods pods;
+  for (int i = 0; i < 4; ++i) pods.push_back(MakePod(absl::StrCat("p", i), v1::POD_STATE_RUNNING, std::string(1 << 20, 'x')));
+  v1::ListPodsResponse response;
+  ASSERT_TRUE(ListPage(pods, {}, response).ok());
+  EXPECT_EQ(response.pods_size(), 1);
+  EXPECT_NE(response.next_page_token(), "");
+}
+
+TEST(PodListTest, ForeignTokensAreRefused) {
+  for (const std::string& token : {std::string("!!"), std::string("p1"), absl::WebSafeBase64Escape("1:../x"),
+                                   absl::WebSafeBase64Escape("2:p1")}) {
+    v1::ListPodsRequest request;
+    request.set_page_token(token);
+    v1::ListPodsResponse response;
+    const absl::Status status = ListPage({}, request, response);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << token;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("page_token"));
+  }
+}
+
+}  // namespace
+}  // namespace vcd

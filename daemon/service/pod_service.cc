@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/service/pod_service.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/status/error_detail.h"
+#include "daemon/service/pod_list.h"
+#include "daemon/service/request_check.h"
+#include "daemon/service/unary_call.h"
+
+namespace vcd {
+namespace {
+
+// Answers a call with the pod that the runtime gives.
+template <typename Response>
+PodRuntime::PodCallback AnswerWithPod(const UnaryCall& call, Response* response) {
+  return [call, response](absl::StatusOr<v1::Pod> pod) {
+    if (pod.ok()) *response->mutable_pod() = *std::move(pod);
+    call.Finish(pod.status());
+  };
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* PodService::CreatePod(grpc::CallbackServerContext* context,
+                                                const v1::CreatePodRequest* request, v1::CreatePodResponse* response) {
+  const UnaryCall call(context, "CreatePod", CallKind::kMutation, request->config().id());
+  if (absl::Status status = CheckOptionalId("config.id", request->config().id()); !status.ok()) {
+    return call.FinishNow(status);
+  }
+  runtime_.CreatePod(request->config(), call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::StartPod(grpc::CallbackServerContext* context, const v1::StartPodRequest* request,
+                                               v1::StartPodResponse* response) {
+  const UnaryCall call(context, "StartPod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.StartPod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::RunPod(grpc::CallbackServerContext* context, const v1::RunPodRequest* request,
+                                             v1::RunPodResponse* response) {
+  const UnaryCall call(context, "RunPod", CallKind::kMutation, request->config().id());
+  if (absl::Status status = CheckOptionalId("config.id", request->config().id()); !status.ok()) {
+    return call.FinishNow(status);
+  }
+  runtime_.RunPod(request->config(), call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::StopPod(grpc::CallbackServerContext* context, const v1::StopPodRequest* request,
+                                              v1::StopPodResponse* response) {
+  const UnaryCall call(context, "StopPod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  StopOptions options;
+  options.force = request->force();
+  options.grace = absl::Seconds(request->grace_seconds());
+  runtime_.StopPod(request->pod_id(), options, call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::PausePod(grpc::CallbackServerContext* context, const v1::PausePodRequest* request,
+                                               v1::PausePodResponse* response) {
+  const UnaryCall call(context, "PausePod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.PausePod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::ResumePod(grpc::CallbackServerContext* context,
+                                                const v1::ResumePodRequest* request, v1::ResumePodResponse* response) {
+  const UnaryCall call(context, "ResumePod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.ResumePod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::DeletePod(grpc::CallbackServerContext* context,
+                                                const v1::DeletePodRequest* request, v1::DeletePodResponse*) {
+  const UnaryCall call(context, "DeletePod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.DeletePod(request->pod_id(), request->force(), call.deadline(),
+                     [call](absl::Status status) { call.Finish(status); });
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::GetPod(grpc::CallbackServerContext* context, const v1::GetPodRequest* request,
+                                             v1::GetPodResponse* response) {
+  const UnaryCall call(context, "GetPod", CallKind::kRead, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  const auto pod = runtime_.GetPod(request->pod_id());
+  if (pod.ok()) *response->mutable_pod() = **pod;
+  return call.FinishNow(pod.status());
+}
+
+grpc::ServerUnaryReactor* PodService::ListPods(grpc::CallbackServerContext* context, const v1::ListPodsRequest* request,
+                                               v1::ListPodsResponse* response) {
+  const UnaryCall call(context, "ListPods", CallKind::kRead, "");
+  return call.FinishNow(ListPage(runtime_.ListPods(), *request, *response));
+}
+
+grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerContext* context,
+                                                           const v1::UpdatePodAnnotationsRequest* request,
+                                                           v1::UpdatePodAnnotationsResponse* response) {
+  const UnaryCall call(context, "UpdatePodAnnotations", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  const std::map<std::string, std::string> set(request->annotations().begin(), request->annotations().end());
+  const std::vector<std::string> remove(request->remove_keys().begin(), request->remove_keys().end());
+  if (set.count("") != 0) return call.FinishNow(InvalidField("annotations", "holds an empty key"));
+  runtime_.UpdatePodAnnotations(request->pod_id(), set, remove, call.deadline(), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
+}  // namespace vcd

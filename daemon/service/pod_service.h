@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_DAEMON_SERVICE_POD_SERVICE_H_
+#define VCD_DAEMON_SERVICE_POD_SERVICE_H_
+
+#include "core/pod/pod_runtime.h"
+#include "proto/vcd/v1/pod_service.grpc.pb.h"
+
+namespace vcd {
+
+// vcd.v1.PodService over a PodRuntime, which outlives it. Holds no thread while a call waits.
+class PodService final : public v1::PodService::CallbackService {
+ public:
+  explicit PodService(PodRuntime& runtime) : runtime_(runtime) {}
+
+  grpc::ServerUnaryReactor* CreatePod(grpc::CallbackServerContext* context, const v1::CreatePodRequest* request,
+                                      v1::CreatePodResponse* response) override;
+  grpc::ServerUnaryReactor* StartPod(grpc::CallbackServerContext* context, const v1::StartPodRequest* request,
+                                     v1::StartPodResponse* response) override;
+  grpc::ServerUnaryReactor* RunPod(grpc::CallbackServerContext* context, const v1::RunPodRequest* request,
+                                   v1::RunPodResponse* response) override;
+  grpc::ServerUnaryReactor* StopPod(grpc::CallbackServerContext* context, const v1::StopPodRequest* request,
+                                    v1::StopPodResponse* response) override;
+  grpc::ServerUnaryReactor* PausePod(grpc::CallbackServerContext* context, const v1::PausePodRequest* request,
+                                     v1::PausePodResponse* response) override;
+  grpc::ServerUnaryReactor* ResumePod(grpc::CallbackServerContext* context, const v1::ResumePodRequest* request,
+                                      v1::ResumePodResponse* response) override;
+  grpc::ServerUnaryReactor* DeletePod(grpc::CallbackServerContext* context, const v1::DeletePodRequest* request,
+                                      v1::DeletePodResponse* response) override;
+  grpc::ServerUnaryReactor* GetPod(grpc::CallbackServerContext* context, const v1::GetPodRequest* request,
+                                   v1::GetPodResponse* response) override;
+  grpc::ServerUnaryReactor* ListPods(grpc::CallbackServerContext* context, const v1::ListPodsRequest* request,
+                                     v1::ListPodsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
+                                                 const v1::UpdatePodAnnotationsRequest* request,
+                                                 v1::UpdatePodAnnotationsResponse* response) override;
+
+ private:
+  PodRuntime& runtime_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_DAEMON_SERVICE_POD_SERVICE_H_

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/service/pod_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+#include "daemon/service/container_service.h"
+#include "daemon/service/system_service.h"
+#include "daemon/service/testing/fake_pod_runtime.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::Le;
+
+class PodServiceTest : public testing::Test {
+ protected:
+  PodServiceTest() : pods_(runtime_), containers_(runtime_), system_(runtime_, v1::GetInfoResponse()) {
+    grpc::ServerBuilder builder;
+    for (grpc::Service* service : std::vector<grpc::Service*>{&pods_, &containers_, &system_}) {
+      builder.RegisterService(service);
+    }
+    server_ = builder.BuildAndStart();
+    const auto channel = server_->InProcessChannel(grpc::ChannelArguments());
+    pod_stub_ = v1::PodService::NewStub(channel);
+    container_stub_ = v1::ContainerService::NewStub(channel);
+    system_stub_ = v1::SystemService::NewStub(channel);
+  }
+
+  FakePodRuntime runtime_;
+  PodService pods_;
+  ContainerService containers_;
+  SystemService system_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::PodService::Stub> pod_stub_;
+  std::unique_ptr<v1::ContainerService::Stub> container_stub_;
+  std::unique_ptr<v1::SystemService::Stub> system_stub_;
+};
+
+// Calls a method on a fresh context.
+template <typename Stub, typename Request, typename Response>
+grpc::Status Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                  const Request& request, Response& response) {
+  grpc::ClientContext context;
+  return (stub.*method)(&context, request, &response);
+}
+
+TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
+  using Stub = v1::PodService::Stub;
+  v1::CreatePodRequest create;
+  create.mutable_config()->set_id("a");
+  v1::CreatePodResponse created;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::CreatePod, create, created).ok());
+  EXPECT_EQ(created.pod().id(), "a");
+  v1::RunPodRequest run;
+  v1::RunPodResponse ran;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::RunPod, run, ran).ok());
+  v1::StartPodRequest start;
+  start.set_pod_id("b");
+  v1::StartPodResponse started;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::StartPod, start, started).ok());
+  v1::StopPodRequest stop;
+  stop.set_pod_id("c");
+  stop.set_force(true);
+  stop.set_grace_seconds(3);
+  v1::StopPodResponse stopped;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::StopPod, stop, stopped).ok());
+  v1::PausePodRequest pause;
+  pause.set_pod_id("d");
+  v1::PausePodResponse paused;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::PausePod, pause, paused).ok());
+  v1::ResumePodRequest resume;
+  resume.set_pod_id("e");
+  v1::ResumePodResponse resumed;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::ResumePod, resume, resumed).ok());
+  v1::DeletePodRequest remove;
+  remove.set_pod_id("f");
+  remove.set_force(true);
+  v1::DeletePodResponse removed;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::DeletePod, remove, removed).ok());
+  v1::UpdatePodAnnotationsRequest annotate;
+  annotate.set_pod_id("g");
+  (*annotate.mutable_annotations())["k"] = "v";
+  annotate.add_remove_keys("old");
+  v1::UpdatePodAnnotationsResponse annotated;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::UpdatePodAnnotations, annotate, annotated).ok());
+  EXPECT_THAT(runtime_.calls(),
+              ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s", "PausePod d",
+                          "ResumePod e", "DeletePod f force=1", "UpdatePodAnnotations g set k=v remove old"));
+}
+
+TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {
+  using Stub = v1::ContainerService::Stub;
+  v1::CreateContainerRequest create;
+  create.set_pod_id("p");
+  create.mutable_config()->set_id("c");
+  v1::CreateContainerResponse created;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::CreateContainer, create, created).ok());
+  EXPECT_EQ(created.container().id(), "c");
+  v1::StartContainerRequest start;
+  start.set_pod_id("p");
+  start.set_container_id("c");
+  v1::StartContainerResponse started;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::StartContainer, start, started).ok());
+  v1::StopContainerRequest stop;
+  stop.set_pod_id("p");
+  stop.set_container_id("c");
+  stop.set_grace_seconds(2);
+  v1::StopContainerResponse stopped;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::StopContainer, stop, stopped).ok());
+  v1::KillContainerRequest kill;
+  kill.set_pod_id("p");
+  kill.set_container_id("c");
+  kill.set_signal(9);
+  kill.set_all(true);
+  v1::KillContainerResponse killed;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::KillContainer, kill, killed).ok());
+  v1::DeleteContainerRequest remove;
+  remove.set_pod_id("p");
+  remove.set_container_id("c");
+  v1::DeleteContainerResponse removed;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::DeleteContainer, remove, removed).ok());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("CreateContainer p c", "StartContainer p c", "StopContainer p c grace=2s",
+                                            "Signal p c: 9 all=1", "DeleteContainer p c"));
+}
+
+TEST_F(PodServiceTest, ContainersComeOutOfThePodsSnapshot) {
+  using Stub = v1::ContainerService::Stub;
+  v1::Pod pod;
+  pod.set_id("p");
+  pod.add_containers()->set_id("b");
+  pod.add_containers()->set_id("a");
+  runtime_.SetPods({pod});
+  v1::ListContainersRequest list;
+  list.set_pod_id("p");
+  v1::ListContainersResponse listed;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::ListContainers, list, listed).ok());
+  ASSERT_EQ(listed.containers_size(), 2);
+  EXPECT_EQ(listed.containers(0).id(), "b");
+  v1::GetContainerRequest get;
+  get.set_pod_id("p");
+  get.set_container_id("a");
+  v1::GetContainerResponse got;
+  ASSERT_TRUE(Call(*container_stub_, &Stub::GetContainer, get, got).ok());
+  EXPECT_EQ(got.container().id(), "a");
+  get.set_container_id("c");
+  EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
+  get.set_pod_id("q");
+  EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(PodServiceTest, ClientsDeadlineGoesAlongAndHasACeiling) {
+  v1::StartPodRequest request;
+  request.set_pod_id("a");
+  v1::StartPodResponse response;
+  grpc::ClientContext hurried;
+  hurried.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  ASSERT_TRUE(pod_stub_->StartPod(&hurried, request, &response).ok());
+  EXPECT_THAT(runtime_.last_deadline(), Le(absl::Now() + absl::Seconds(20)));
+  grpc::ClientContext patient;
+  ASSERT_TRUE(pod_stub_->StartPod(&patient, request, &response).ok());
+  EXPECT_THAT(runtime_.last_deadline(), Le(absl::Now() + absl::Minutes(10)));
+  EXPECT_THAT(runtime_.last_deadline(), Ge(absl::Now() + absl::Minutes(9)));
+}
+
+TEST_F(PodServiceTest, InfoCountsPods) {
+  v1::Pod pod;
+  pod.set_id("p");
+  runtime_.SetPods({pod});
+  v1::GetInfoResponse info;
+  ASSERT_TRUE(Call(*system_stub_, &v1::SystemService::Stub::GetInfo, v1::GetInfoRequest(), info).ok());
+  EXPECT_EQ(info.pods(), 1u);
+  v1::GetVersionResponse version;
+  ASSERT_TRUE(Call(*system_stub_, &v1::SystemService::Stub::GetVersion, v1::GetVersionRequest(), version).ok());
+  EXPECT_EQ(version.api_version(), "v1");
+  v1::CheckResponse check;
+  const grpc::Status status = Call(*system_stub_, &v1::SystemService::Stub::Check, v1::CheckRequest(), check);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("SystemService.Check"));
+}
+
+}  // namespace
+}  // namespace vcd

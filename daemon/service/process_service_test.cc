@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/service/process_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "core/status/error_detail.h"
+#include "daemon/service/testing/fake_pod_runtime.h"
+#include "third_party/google/rpc/error.pb.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+using AttachStream = grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>;
+
+class ProcessServiceTest : public testing::Test {
+ protected:
+  // Over a socket: a channel inside the process lets a client write only what the server reads.
+  ProcessServiceTest() : service_(runtime_) {
+    EXPECT_NE(mkdtemp(directory_), nullptr);
+    const std::string address = std::string("unix:") + directory_ + "/vcd.sock";
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = v1::ProcessService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  }
+  ~ProcessServiceTest() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    std::filesystem::remove_all(directory_);
+  }
+
+  // Sends the first message, takes the first answer.
+  std::unique_ptr<AttachStream> Attach(grpc::ClientContext& context, bool from_start = false) {
+    std::unique_ptr<AttachStream> stream = stub_->Attach(&context);
+    v1::AttachRequest request;
+    request.mutable_start()->set_pod_id("web");
+    request.mutable_start()->set_container_id("main");
+    request.mutable_start()->set_from_start(from_start);
+    EXPECT_TRUE(stream->Write(request));
+    v1::AttachResponse response;
+    EXPECT_TRUE(stream->Read(&response));
+    EXPECT_TRUE(response.attached());
+    return stream;
+  }
+
+  static void SendStdin(AttachStream& stream, const std::string& data) {
+    v1::AttachRequest request;
+    request.set_stdin(data);
+    EXPECT_TRUE(stream.Write(request));
+  }
+
+  static v1::WaitRequest WaitFor(const std::string& process_id) {
+    v1::WaitRequest request;
+    request.set_pod_id("web");
+    request.set_container_id("main");
+    request.set_process_id(process_id);
+    return request;
+  }
+
+  char directory_[32] = "/tmp/vcd-test-XXXXXX";
+  FakePodRuntime runtime_;
+  ProcessService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::ProcessService::Stub> stub_;
+};
+
+TEST_F(ProcessServiceTest, AttachSendsOutputInOrderAndTheExitStatusLast) {
+  grpc::ClientContext context;
+  auto stream = Attach(context, /*from_start=*/true);
+  runtime_.Write(StdStream::kStdout, "one");
+  runtime_.Write(StdStream::kStderr, "two");
+  runtime_.Write(StdStream::kStdout, "three");
+  runtime_.EndOutput();
+  runtime_.Exit(7);
+
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stdout(), "one");
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stderr(), "two");
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stdout(), "three");
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.exit_status().code(), 7);
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("Attach web main: from_start=1", "Wait web main:"));
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(ProcessServiceTest, AttachToAnEndedProcessStillTellsAll) {
+  runtime_.Write(StdStream::kStdout, "before");
+  runtime_.EndOutput();
+  runtime_.Exit(0);
+  grpc::ClientContext context;
+  auto stream = Attach(context, true);
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stdout(), "before");
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.has_exit_status());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ProcessServiceTest, AttachHoldsInputUntilTheGuestHasTakenIt) {
+  runtime_.HoldInput(true);
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  SendStdin(*stream, "a");
+  SendStdin(*stream, "b");
+  runtime_.AwaitInput("a");
+  // Output flows while input is held up, so what follows has had its chance to arrive, and has not.
+  runtime_.Write(StdStream::kStdout, "x");
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(runtime_.input(), "a");
+  runtime_.TakeInput();
+  runtime_.AwaitInput("ab");
+  runtime_.TakeInput();
+  runtime_.EndOutput();
+  runtime_.Exit(0);
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.has_exit_status());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ProcessServiceTest, OnlyCloseStdinClosesStandardInput) {
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  SendStdin(*stream, "typed");
+  ASSERT_TRUE(stream->WritesDone());
+  runtime_.AwaitInput("typed");
+  runtime_.Write(StdStream::kStdout, "still here");
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stdout(), "still here");
+  EXPECT_FALSE(runtime_.input_closed());
+  context.TryCancel();
+  stream->Finish();
+
+  grpc::ClientContext second;
+  stream = Attach(second);
+  v1::AttachRequest request;
+  request.set_close_stdin(true);
+  ASSERT_TRUE(stream->Write(request));
+  runtime_.AwaitInputClosed();
+  second.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(ProcessServiceTest, InputThatNobodyTakesIsDropped) {
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  runtime_.HoldInput(true);
+  SendStdin(*stream, "a");
+  runtime_.AwaitInput("a");
+  runtime_.TakeInput(absl::FailedPreconditionError("input is closed"));
+  SendStdin(*stream, "b");
+  runtime_.AwaitInput("ab");
+  runtime_.EndOutput();
+  runtime_.Exit(3);
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.exit_status().code(), 3);
+  EXPECT_TRUE(stream->Finish().ok());
+  runtime_.TakeInput();  // Comes after the call has ended, and is no harm.
+}
+
+TEST_F(ProcessServiceTest, LostGuestEndsTheAttach) {
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  runtime_.EndOutput(WithDetail(absl::UnavailableError("pod web: qemu is gone"), {v1::ERROR_REASON_VM_EXITED, {}}));
+  v1::AttachResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "pod web: qemu is gone");
+}
+
+TEST_F(ProcessServiceTest, CancelledAttachLetsGoOfEverythingButTheProcess) {
+  for (const bool output_ended : {false, true}) {
+    grpc::ClientContext context;
+    auto stream = Attach(context);
+    runtime_.AwaitReaders(1);
+    if (output_ended) {
+      runtime_.EndOutput();
+      runtime_.AwaitWaits(1);
+    }
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    runtime_.AwaitReaders(0);
+    runtime_.AwaitWaits(0);
+  }
+  EXPECT_THAT(runtime_.calls(), Not(Contains(StartsWith("Signal"))));
+}
+
+TEST_F(ProcessServiceTest, CancelledAttachBearsInputThatIsTakenLater) {
+  runtime_.HoldInput(true);
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  SendStdin(*stream, "a");
+  runtime_.AwaitInput("a");
+  context.TryCancel();
+  stream->Finish();
+  runtime_.AwaitReaders(0);
+  runtime_.TakeInput();
+}
+
+TEST_F(ProcessServiceTest, AttachMustBeginWithStart) {
+  v1::AttachRequest request;
+  for (const bool says_something : {false, true}) {
+    grpc::ClientContext context;
+    auto stream = stub_->Attach(&context);
+    request.set_stdin("x");
+    if (says_something) stream->Write(request);
+    stream->WritesDone();
+    const grpc::Status status = stream->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr("`start`"));
+  }
+  EXPECT_THAT(runtime_.calls(), ElementsAre());
+}
+
+TEST_F(ProcessServiceTest, StartComesOnce) {
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  v1::AttachRequest request;
+  request.mutable_start()->set_pod_id("web");
+  ASSERT_TRUE(stream->Write(request));
+  v1::AttachResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(ProcessServiceTest, AttachToNothingSaysSo) {
+  runtime_.SetAnswer(
+      WithDetail(absl::NotFoundError("no process `x`"), {v1::ERROR_REASON_PROCESS_NOT_FOUND, {{"pod_id", "web"}}}));
+  grpc::ClientContext context;
+  auto stream = stub_->Attach(&context);
+  v1::AttachRequest request;
+  request.mutable_start()->set_pod_id("web");
+  request.mutable_start()->set_container_id("main");
+  request.mutable_start()->set_process_id("x");
+  ASSERT_TRUE(stream->Write(request));
+  v1::AttachResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  google::rpc::Status rich;
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(rich.ParseFromString(status.error_details()));
+  ASSERT_TRUE(rich.details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "PROCESS_NOT_FOUND");
+}
+
+TEST_F(ProcessServiceTest, WaitAnswersWhenTheProcessEnds) {
+  v1::WaitResponse response;
+  std::thread exits([this] {
+    runtime_.AwaitWaits(1);
+    runtime_.Exit(5);
+  });
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->Wait(&context, WaitFor(""), &response);
+  exits.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.exit_status().code(), 5);
+  runtime_.AwaitWaits(0);
+
+  grpc::ClientContext again;
+  EXPECT_TRUE(stub_->Wait(&again, WaitFor(""), &response).ok());
+  EXPECT_EQ(response.exit_status().code(), 5);
+}
+
+TEST_F(ProcessServiceTest, WaitEndsWithTheClientsDeadline) {
+  v1::WaitResponse response;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  EXPECT_EQ(stub_->Wait(&context, WaitFor(""), &response).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  runtime_.AwaitWaits(0);
+}
+
+TEST_F(ProcessServiceTest, WaitForNothingSaysSo) {
+  v1::WaitResponse response;
+  grpc::ClientContext context;
+  EXPECT_EQ(stub_->Wait(&context, v1::WaitRequest(), &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  runtime_.SetAnswer(absl::NotFoundError("no"));
+  grpc::ClientContext second;
+  EXPECT_EQ(stub_->Wait(&second, WaitFor("x"), &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ProcessServiceTest, LogsComeInOrderWithTimeAndStream) {
+  runtime_.Write(StdStream::kStdout, "one\n");
+  runtime_.Write(StdStream::kStderr, "two\n");
+  runtime_.EndOutput();
+  v1::ReadLogsRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  request.set_follow(true);
+  request.set_tail_lines(2);
+  grpc::ClientContext context;
+  auto stream = stub_->ReadLogs(&context, request);
+  v1::ReadLogsResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.data(), "one\n");
+  EXPECT_EQ(response.stream(), v1::OUTPUT_STREAM_STDOUT);
+  EXPECT_EQ(response.time().seconds(), 1);
+  EXPECT_EQ(response.time().nanos(), 500000000);
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stream(), v1::OUTPUT_STREAM_STDERR);
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("ReadLogs web main follow=1 tail=2"));
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(ProcessServiceTest, CancelledLogsLetGoOfTheReader) {
+  v1::ReadLogsRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  grpc::ClientContext context;
+  auto stream = stub_->ReadLogs(&context, request);
+  stream->WaitForInitialMetadata();
+  runtime_.AwaitReaders(1);
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(ProcessServiceTest, LogsOfNothingSaySo) {
+  runtime_.SetAnswer(absl::NotFoundError("no container"));
+  v1::ReadLogsRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  grpc::ClientContext context;
+  auto stream = stub_->ReadLogs(&context, request);
+  v1::ReadLogsResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ProcessServiceTest, UnaryCallsReachTheRuntime) {
+  v1::ExecRequest exec;
+  exec.set_pod_id("web");
+  exec.set_container_id("main");
+  exec.mutable_cmd()->add_args("ls");
+  exec.mutable_cmd()->add_args("-l");
+  v1::ExecResponse exec_response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->Exec(&context, exec, &exec_response).ok());
+  EXPECT_EQ(exec_response.process_id(), "exec-1");
+  EXPECT_EQ(exec_response.guest_pid(), 42);
+
+  v1::SignalRequest signal;
+  signal.set_pod_id("web");
+  signal.set_container_id("main");
+  signal.set_process_id("exec-1");
+  signal.set_signal(15);
+  v1::SignalResponse signal_response;
+  grpc::ClientContext second;
+  ASSERT_TRUE(stub_->Signal(&second, signal, &signal_response).ok());
+
+  v1::CloseStdinRequest close;
+  close.set_pod_id("web");
+  close.set_container_id("main");
+  v1::CloseStdinResponse close_response;
+  grpc::ClientContext third;
+  ASSERT_TRUE(stub_->CloseStdin(&third, close, &close_response).ok());
+  EXPECT_TRUE(runtime_.input_closed());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("Exec web main ls -l", "Signal web main:exec-1 15 all=0"));
+}
+
+TEST_F(ProcessServiceTest, ServerShutdownEndsOpenStreams) {
+  grpc::ClientContext attach_context;
+  auto attach = Attach(attach_context);
+  grpc::ClientContext logs_context;
+  v1::ReadLogsRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  auto logs = stub_->ReadLogs(&logs_context, request);
+  logs->WaitForInitialMetadata();
+  server_->Shutdown(std::chrono::system_clock::now());
+  EXPECT_FALSE(attach->Finish().ok());
+  EXPECT_FALSE(logs->Finish().ok());
+  runtime_.AwaitReaders(0);
+}
+
+}  // namespace
+}  // namespace vcd

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_DAEMON_SERVICE_TESTING_FAKE_POD_RUNTIME_H_
+#define VCD_DAEMON_SERVICE_TESTING_FAKE_POD_RUNTIME_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/os/mutex.h"
+#include "core/pod/pod_runtime.h"
+
+namespace vcd {
+
+// A PodRuntime that does what a test says, one step at a time. It has one process, whose output, input and exit the test
+// plays; mutations are written down and answered at once with `answer`. Thread-safe.
+class FakePodRuntime : public PodRuntime {
+ public:
+  FakePodRuntime();
+  ~FakePodRuntime() override;
+
+  // ---- What the test plays ----
+  // The pod that reads show.
+  void SetPods(std::vector<v1::Pod> pods);
+  // What mutations, Attach, ReadLogs and Wait answer from now on.
+  void SetAnswer(absl::Status answer);
+  // The process writes. Callbacks of waiting readers run on this thread.
+  void Write(StdStream stream, const std::string& data);
+  // There will be no more output, with an error or without.
+  void EndOutput(absl::Status status = absl::OkStatus());
+  // The process ends.
+  void Exit(int code);
+  // Whether WriteInput answers at once; otherwise when TakeInput is called.
+  void HoldInput(bool hold);
+  void TakeInput(absl::Status status = absl::OkStatus());
+
+  // ---- What the test sees ----
+  // Mutations and starts of reading, as "StopPod web force=1 grace=3s".
+  std::vector<std::string> calls() const;
+  std::string input() const;
+  bool input_closed() const;
+  absl::Time last_deadline() const;
+  // Blocks until so much input has come, there are so many readers, or so many waits.
+  void AwaitInput(const std::string& input) const;
+  void AwaitInputClosed() const;
+  void AwaitReaders(int count) const;
+  void AwaitWaits(int count) const;
+
+  // ---- PodRuntime ----
+  void WaitReconciled() override {}
+  void BeginShutdown() override {}
+  absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
+  std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
+  void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
+  void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline, PodCallback done) override;
+  void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
+  void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) override;
+  void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
+                            const std::vector<std::string>& remove_keys, absl::Time deadline,
+                            PodCallback done) override;
+  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+                       ContainerCallback done) override;
+  void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                      ContainerCallback done) override;
+  void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+                     absl::Time deadline, ContainerCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                       DoneCallback done) override;
+  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
+            std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
+              DoneCallback done) override;
+  std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
+                                   std::function<void(absl::StatusOr<v1::ExitStatus>)> done) override;
+  absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
+                                                       OutputStart start) override;
+  absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
+                                                         bool follow, uint32_t tail_lines) override;
+  void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
+                  DoneCallback done) override;
+
+ private:
+  class Reader;
+  class Waiter;
+
+  // Writes the call down; returns the answer.
+  absl::Status Note(const std::string& call, absl::Time deadline = absl::InfiniteFuture()) ABSL_LOCKS_EXCLUDED(mu_);
+  void AnswerPod(const std::string& call, const std::string& pod_id, absl::Time deadline, const PodCallback& done);
+  void AnswerContainer(const std::string& call, const std::string& pod_id, const std::string& container_id,
+                       absl::Time deadline, const ContainerCallback& done);
+  absl::StatusOr<std::unique_ptr<OutputReader>> NewReader(const std::string& call);
+  // Runs the callbacks of readers for which there is something.
+  void Serve() ABSL_LOCKS_EXCLUDED(mu_);
+
+  mutable Mutex mu_;
+  mutable CondVar changed_;
+  std::vector<std::shared_ptr<const v1::Pod>> pods_ ABSL_GUARDED_BY(mu_);
+  absl::Status answer_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
+  absl::Time last_deadline_ ABSL_GUARDED_BY(mu_);
+  std::vector<OutputChunk> output_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> output_end_ ABSL_GUARDED_BY(mu_);
+  std::optional<int> exit_code_ ABSL_GUARDED_BY(mu_);
+  std::set<Reader*> readers_ ABSL_GUARDED_BY(mu_);
+  std::set<Waiter*> waits_ ABSL_GUARDED_BY(mu_);
+  std::string input_ ABSL_GUARDED_BY(mu_);
+  bool input_closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool hold_input_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<DoneCallback> input_done_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_DAEMON_SERVICE_TESTING_FAKE_POD_RUNTIME_H_
