@@ -195,6 +195,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Adopt(const VmSp
                                                                       const CallContext& context) {
   const std::string step = absl::StrCat("adopt the machine of pod ", spec.pod_id);
   VCD_RETURN_IF_ERROR(context.Check(step));
+  if (record.process().pid() <= 0) return absl::NotFoundError(absl::StrCat(step, ": the record names no process"));
   auto process = SupervisedProcess::Adopt(io_, FromRecord(record.process()));
   VCD_RETURN_IF_ERROR(Annotate(process.status(), step));
   const std::shared_ptr<SupervisedProcess> shared = *std::move(process);

@@ -60,9 +60,11 @@ absl::Status QemuShares::Adopt(const state::v1::VirtualMachine& record, const Ca
     for (const state::v1::SharedDirectory& shared : record.shared_directories()) {
       if (tag.empty() || shared.tag() != tag) continue;
       Directory directory{tag, shared.host_path(), nullptr, false, true};
-      auto process = SupervisedProcess::Adopt(io_, FromRecord(shared.process()));
       // One that is gone takes its directory with it, not the machine: the record goes on without a process.
-      if (process.ok()) directory.process = *std::move(process);
+      if (shared.process().pid() > 0) {
+        auto process = SupervisedProcess::Adopt(io_, FromRecord(shared.process()));
+        if (process.ok()) directory.process = *std::move(process);
+      }
       MutexLock lock(&mu_);
       directories_[port] = std::move(directory);
     }

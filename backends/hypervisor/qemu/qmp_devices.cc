@@ -13,6 +13,10 @@ namespace {
 
 using nlohmann::json;
 
+// For the guest to let a device go.
+constexpr absl::Duration kReleaseTime = absl::Seconds(30);
+constexpr absl::Duration kAskAgainAfter = absl::Seconds(1);
+
 bool Says(const absl::Status& status, absl::string_view words) {
   return status.code() == absl::StatusCode::kFailedPrecondition && absl::StrContains(status.message(), words);
 }
@@ -42,13 +46,19 @@ absl::Status IgnoreMissing(const absl::Status& status) {
 }
 
 absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallContext& context) {
+  const CallContext limit = context.Within(kReleaseTime);
   // Two events come, one for the device's virtio half, which has no `device`.
   const QmpClient::Expectation deleted = qmp.Expect("DEVICE_DELETED", "device", id);
-  const absl::Status asked = qmp.Execute("device_del", {{"id", id}}, Step(context)).status();
-  if (absl::IsNotFound(asked)) return absl::OkStatus();
-  // Asked before by a call that did not wait for the end: "Device x is already in the process of unplug".
-  if (!asked.ok() && !Says(asked, "in the process of unplug")) return asked;
-  return deleted.Wait(context.Within(absl::Seconds(30))).status();
+  for (;;) {
+    const absl::Status asked = qmp.Execute("device_del", {{"id", id}}, Step(limit)).status();
+    if (absl::IsNotFound(asked)) return absl::OkStatus();
+    // Asked before, by this call or one that gave up: "Device x is already in the process of unplug".
+    if (!asked.ok() && !Says(asked, "in the process of unplug")) return asked;
+    const absl::StatusOr<json> gone = deleted.Wait(limit.Within(kAskAgainAfter));
+    if (gone.ok()) return absl::OkStatus();
+    // A kernel that boots throws away the requests made before it listened; so ask again until it does.
+    if (!absl::IsDeadlineExceeded(gone.status()) || !limit.Check("").ok()) return gone.status();
+  }
 }
 
 absl::Status ListDevices(QmpClient& qmp, const std::string& prefix, std::set<std::string>* names,

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct HypervisorContractParam {
   bool guest_runs = true;
   absl::Duration step_limit = absl::Seconds(60);
 };
+
+// For gtest, which would print the bytes.
+inline void PrintTo(const HypervisorContractParam& param, std::ostream* out) { *out << param.name; }
 
 class HypervisorContract : public testing::TestWithParam<HypervisorContractParam> {
  protected:

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// With the real QEMU, under TCG so that every host gives the same, and the real guest image.
+#include "backends/hypervisor/qemu/qemu_hypervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "backends/hypervisor/qemu/process_record.h"
+#include "core/hypervisor/testing/hypervisor_contract.h"
+#include "core/os/completion.h"
+#include "core/os/process.h"
+#include "core/status/error_detail.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Tests run in the root of their runfiles.
+std::string Runfile(const std::string& path) { return std::filesystem::canonical(path).string(); }
+
+QemuOptions Options() {
+  QemuOptions options;
+  options.kernel_path = Runfile("guest/image/vmlinux");
+  options.initrd_path = Runfile("guest/image/initramfs.cpio");
+  options.accelerator = "tcg";
+  return options;
+}
+
+std::unique_ptr<Hypervisor> MakeQemu(IoThread& io) {
+  auto hypervisor = QemuHypervisor::Create(io, Options());
+  EXPECT_TRUE(hypervisor.ok()) << hypervisor.status();
+  return *std::move(hypervisor);
+}
+
+std::vector<std::string> ProcessesOf(const std::string& run_dir) {
+  std::vector<std::string> processes;
+  for (const ProcessIdentity& identity : FindProcesses(run_dir + "/")) processes.push_back(std::to_string(identity.pid));
+  return processes;
+}
+
+void SendSignal(const VirtualMachine& machine, int signal) {
+  auto pidfd = OpenPidfd(FromRecord(machine.Record().process()));
+  ASSERT_TRUE(pidfd.ok()) << pidfd.status();
+  ASSERT_TRUE(SignalPidfd(pidfd->get(), signal).ok());
+}
+
+HypervisorContractParam QemuParam() {
+  HypervisorContractParam param;
+  param.name = "Qemu";
+  param.make = MakeQemu;
+  param.crash = [](Hypervisor&, const VmSpec&, const VirtualMachine& machine) { SendSignal(machine, SIGKILL); };
+  param.running = [](Hypervisor&, const std::string& run_dir) { return ProcessesOf(run_dir); };
+  return param;
+}
+
+INSTANTIATE_TEST_SUITE_P(Qemu, HypervisorContract, testing::Values(QemuParam()), HypervisorContractName);
+
+class QemuHypervisorTest : public testing::Test {
+ protected:
+  QemuHypervisorTest() {
+    char root[] = "/tmp/vcd-test-XXXXXX";
+    root_ = mkdtemp(root);
+    spec_.pod_id = "pod-1";
+    spec_.run_dir = root_ + "/run";
+    std::filesystem::create_directory(spec_.run_dir);
+    hypervisor_ = MakeQemu(io_);
+    spec_.config = *hypervisor_->Resolve({});
+  }
+  ~QemuHypervisorTest() override {
+    EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
+    EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
+    std::filesystem::remove_all(root_);
+  }
+
+  static CallContext Soon() { return {absl::Now() + absl::Seconds(60), nullptr}; }
+
+  std::unique_ptr<VirtualMachine> Boot() {
+    auto machine = hypervisor_->Boot(spec_, Soon());
+    EXPECT_TRUE(machine.ok()) << machine.status();
+    return machine.ok() ? *std::move(machine) : nullptr;
+  }
+
+  std::string WaitForExit(VirtualMachine& machine) {
+    Completion<std::string> told;
+    machine.OnExit([told](const std::string& reason) { told.Set(reason); });
+    auto reason = told.Wait(Soon(), "OnExit");
+    EXPECT_TRUE(reason.ok()) << reason.status();
+    return reason.value_or("");
+  }
+
+  std::string MakeFile(const std::string& name, const std::string& content) {
+    std::ofstream(root_ + "/" + name) << content;
+    return root_ + "/" + name;
+  }
+
+  std::string root_;
+  VmSpec spec_;
+  IoThread io_;
+  std::unique_ptr<Hypervisor> hypervisor_;
+};
+
+TEST_F(QemuHypervisorTest, RefusedKernelIsABootFailureInQemusWords) {
+  spec_.config.set_kernel_path(MakeFile("kernel", std::string(10000, 'x')));
+  const absl::Status status = hypervisor_->Boot(spec_, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("pod-1"), HasSubstr("exited with status 1"), HasSubstr("kernel")));
+  ASSERT_TRUE(DetailOf(status).has_value());
+  EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_VM_BOOT_FAILED);
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
+TEST_F(QemuHypervisorTest, ProgramThatIsNoQemuIsABootFailure) {
+  spec_.config.set_hypervisor_path("/bin/false");
+  const absl::Status status = hypervisor_->Boot(spec_, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("exited with status 1"));
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
+TEST_F(QemuHypervisorTest, ProgramThatNeverAnswersIsEndedWithTheContext) {
+  const std::string program = MakeFile("qemu", "#!/bin/sh\nexec sleep 1000\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  spec_.config.set_hypervisor_path(program);
+  const absl::Status status =
+      hypervisor_->Boot(spec_, {absl::Now() + absl::Milliseconds(300), nullptr}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
+TEST_F(QemuHypervisorTest, PanicOfTheGuestIsToldAsSuchAndTheConsoleShowsIt) {
+  spec_.config.set_initrd_path(MakeFile("initrd", "no initramfs"));
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  EXPECT_THAT(WaitForExit(*machine), AllOf(HasSubstr("qemu exited with status 0"), HasSubstr("kernel panic")));
+  EXPECT_THAT(machine->ConsoleTail(), HasSubstr("Kernel panic"));
+}
+
+TEST_F(QemuHypervisorTest, KilledOneIsToldAsSuch) {
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  SendSignal(*machine, SIGKILL);
+  EXPECT_EQ(WaitForExit(*machine), "qemu killed by signal 9 (Killed)");
+  const absl::Status status = machine->Pause(Soon());
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_VM_EXITED);
+}
+
+TEST_F(QemuHypervisorTest, OneThatDoesNotAnswerIsEndedAllTheSame) {
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  SendSignal(*machine, SIGSTOP);
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+  EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
+}
+
+TEST_F(QemuHypervisorTest, StopLeavesNoSocket) {
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  for (const auto& entry : std::filesystem::directory_iterator(spec_.run_dir)) {
+    EXPECT_TRUE(entry.is_regular_file()) << entry.path();
+  }
+}
+
+TEST_F(QemuHypervisorTest, AdoptionRemovesWhatNoRecordTellsOf) {
+  spec_.shared_memory = true;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const std::string image = MakeFile("image", std::string(4096, 'x'));
+  ASSERT_TRUE(machine->AttachDisk({"kept", image}, Soon()).ok());
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_TRUE(machine->AttachDisk({"lost", image}, Soon()).ok());
+  machine.reset();
+
+  auto adopted = MakeQemu(io_)->Adopt(spec_, record, Soon());
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  auto address = (*adopted)->AttachDisk({"new", image}, Soon());
+  ASSERT_TRUE(address.ok()) << address.status();
+  EXPECT_EQ(address->lun, 1u);
+}
+
+TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
+  spec_.run_dir = root_ + "/" + std::string(60, 'a') + ",b c=d\\e" + std::string(60, 'f');
+  spec_.shared_memory = true;
+  std::filesystem::create_directory(spec_.run_dir);
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const absl::Status shared = machine->ShareDirectory("data", root_, Soon());
+  EXPECT_TRUE(shared.ok()) << shared;
+  EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
+  EXPECT_THAT(FindProcesses(std::string(60, 'f')), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
+TEST_F(QemuHypervisorTest, ReapEndsHungMachinesAndTheirHelpers) {
+  spec_.shared_memory = true;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  ASSERT_TRUE(machine->ShareDirectory("data", root_, Soon()).ok());
+  SendSignal(*machine, SIGSTOP);
+  EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
+  EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
+TEST_F(QemuHypervisorTest, FailingVirtiofsdIsQuotedAndLeavesNothing) {
+  spec_.shared_memory = true;
+  QemuOptions options = Options();
+  options.virtiofsd_path = MakeFile("virtiofsd", "#!/bin/sh\necho cannot serve >&2\nexit 3\n");
+  std::filesystem::permissions(options.virtiofsd_path, std::filesystem::perms::owner_all);
+  hypervisor_ = *QemuHypervisor::Create(io_, options);
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const absl::Status status = machine->ShareDirectory("data", root_, Soon());
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(root_), HasSubstr("cannot serve")));
+  EXPECT_EQ(machine->Record().shared_directories_size(), 0);
+  EXPECT_EQ(ProcessesOf(spec_.run_dir).size(), 1u);
+  EXPECT_TRUE(machine->Resume(Soon()).ok());
+}
+
+TEST_F(QemuHypervisorTest, MachineWithoutSharedMemorySharesNothing) {
+  spec_.shared_memory = false;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  EXPECT_EQ(machine->ShareDirectory("data", root_, Soon()).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(QemuHypervisorTest, UnknownAcceleratorsAreRefused) {
+  QemuOptions options = Options();
+  options.accelerator = "hvf";
+  EXPECT_EQ(QemuHypervisor::Create(io_, options).status().code(), absl::StatusCode::kInvalidArgument);
+  v1::HypervisorConfig config;
+  config.set_accelerator("hvf");
+  EXPECT_EQ(hypervisor_->Resolve(config).status().code(), absl::StatusCode::kInvalidArgument);
+  config.set_accelerator("tcg");
+  EXPECT_EQ(hypervisor_->Resolve(config)->accelerator(), "tcg");
+}
+
+}  // namespace
+}  // namespace vcd
