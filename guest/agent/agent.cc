@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/agent/agent.h"
+
+#include <signal.h>
+#include <sys/utsname.h>
+
+#include <cctype>
+#include <chrono>
+#include <utility>
+
+#include "core/link/link_limits.h"
+#include "guest/agent/agent_version.h"
+#include "guest/agent/launch.h"
+
+// This file: what the host asks for. agent_processes.cc: what processes do. agent_output.cc: what the host is told.
+namespace vcd::guest {
+namespace {
+
+using ::vcd::agent::v1::CreateContainer;
+using ::vcd::agent::v1::GuestMessage;
+using ::vcd::agent::v1::HostMessage;
+
+// How long a container waits for its disk or share. Hot-plugging takes tens of milliseconds; the rest is for emulated
+// machines under load.
+constexpr std::chrono::seconds kDeviceDeadline{20};
+
+// More than any sane pod has, and few enough that a mad host cannot exhaust the guest by asking.
+constexpr size_t kMaxContainers = 1024;
+constexpr size_t kMaxExecsPerContainer = 4096;
+
+Outcome NotFound(const std::string& what) {
+  return Outcome(ErrorCode::ERROR_CODE_NOT_FOUND, "the guest has no " + what);
+}
+
+// Ids become file names, so they are letters, digits, '.', '_' and '-', beginning with a letter or digit.
+Outcome CheckId(const std::string& what, const std::string& id) {
+  bool good = !id.empty() && id.size() <= 128 && std::isalnum(static_cast<unsigned char>(id[0])) != 0;
+  for (const char c : id) {
+    good = good && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-');
+  }
+  return good ? Outcome() : Invalid(what + " id \"" + id + "\" is not valid");
+}
+
+}  // namespace
+
+Agent::Agent(EventLoop* loop, Options options)
+    : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs) {}
+
+Agent::~Agent() = default;
+
+void Agent::OnMessage(const HostMessage& message) {
+  if (message.has_hello()) {
+    OnHello(message);
+    return;
+  }
+  if (!greeted_) return;  // The rest of a connection that broke; its replies would find nobody.
+  if (message.has_input()) {
+    TakeInput(message.input());
+  } else if (message.has_output_ack()) {
+    TakeOutputAck(message.output_ack());
+  } else {
+    OnRequest({connection_, message.request_id()}, message);
+  }
+}
+
+void Agent::OnHello(const HostMessage& message) {
+  ++connection_;
+  greeted_ = true;
+  link_->Restart();
+  AbandonUnannounced();
+  options_.greet_machine(message.hello());
+
+  GuestMessage reply;
+  reply.set_request_id(message.request_id());
+  auto* ack = reply.mutable_hello_ack();
+  ack->set_nonce(message.hello().nonce());
+  ack->set_protocol_version(kProtocolVersion);
+  ack->set_agent_version(kAgentVersion);
+  utsname machine{};
+  ::uname(&machine);
+  ack->set_kernel_release(machine.release);
+  for (Process* process : AnnouncedProcesses()) {
+    process->Rewind();
+    *ack->add_processes() = process->Describe();
+  }
+  Send(reply);
+  PumpOutput();
+}
+
+void Agent::OnDisconnected() { greeted_ = false; }
+
+void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
+  if (shutting_down_ && !message.has_shutdown()) {
+    Answer(ticket, Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the guest is shutting down"));
+    return;
+  }
+  switch (message.body_case()) {
+    case HostMessage::kCreateContainer:
+      return Create(ticket, message.create_container());
+    case HostMessage::kStartContainer:
+      return Start(ticket, message.start_container());
+    case HostMessage::kRemoveContainer:
+      return Remove(ticket, message.remove_container());
+    case HostMessage::kExec:
+      return Exec(ticket, message.exec());
+    case HostMessage::kSignal:
+      return Answer(ticket, Signal(message.signal()));
+    case HostMessage::kRemoveProcess:
+      return Answer(ticket, RemoveProcess(message.remove_process()));
+    case HostMessage::kShutdown:
+      return Shutdown(ticket);
+    case HostMessage::kPing:
+      return Answer(ticket, Outcome());
+    default:
+      return Answer(ticket, Invalid("this agent does not know the request: is it older than the daemon?"));
+  }
+}
+
+bool Agent::IsTaken(const std::string& container_id) const {
+  for (const WaitingCreate& waiting : waiting_) {
+    if (waiting.request.container_id() == container_id) return true;
+  }
+  return containers_.count(container_id) != 0;
+}
+
+void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
+  const std::string& id = request.container_id();
+  Outcome checked = CheckId("container", id);
+  if (checked.ok()) checked = CheckCommand(request.command());
+  if (checked.ok() && request.hostname().size() > 64) checked = Invalid("the host name is longer than 64 bytes");
+  if (checked.ok() && IsTaken(id)) {
+    checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a container \"" + id + "\" already");
+  }
+  if (checked.ok() && containers_.size() + waiting_.size() + dying_.size() >= kMaxContainers) {
+    checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the guest has too many containers");
+  }
+  if (!checked.ok()) return Answer(ticket, checked);
+  if (TryCreate(ticket, request)) return;
+  waiting_.push_back({ticket, request, 0});
+  waiting_.back().deadline = loop_->After(kDeviceDeadline, [this, id] { GiveUpWaiting(id); });
+}
+
+bool Agent::TryCreate(const Ticket& ticket, const CreateContainer& request) {
+  auto lease = rootfs_.Acquire(request.rootfs());
+  if (lease.ok() && !lease->has_value()) return false;
+  const Outcome launched = lease.ok() ? LaunchFirst(ticket, request, *std::move(*lease)) : lease.outcome();
+  if (!launched.ok()) Answer(ticket, launched);
+  return true;
+}
+
+void Agent::OnDevicesChanged() {
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+    if (TryCreate(waiting->ticket, waiting->request)) {
+      loop_->Cancel(waiting->deadline);
+      waiting = waiting_.erase(waiting);
+    } else {
+      ++waiting;
+    }
+  }
+}
+
+void Agent::GiveUpWaiting(const std::string& container_id) {
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end(); ++waiting) {
+    if (waiting->request.container_id() != container_id) continue;
+    const auto& source = waiting->request.rootfs();
+    const std::string device = source.has_scsi_lun() ? "disk target " + std::to_string(source.scsi_lun().target()) +
+                                                           " lun " + std::to_string(source.scsi_lun().lun())
+                                                     : "virtiofs share \"" + source.virtiofs().tag() + "\"";
+    Answer(waiting->ticket, Outcome(ErrorCode::ERROR_CODE_SYSTEM,
+                                    "the " + device + " of container \"" + container_id + "\" did not appear within " +
+                                        std::to_string(kDeviceDeadline.count()) + " s; was it attached to the machine?"));
+    waiting_.erase(waiting);
+    return;
+  }
+}
+
+Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request, RootfsLease lease) {
+  RunningContainer container;
+  container.rootfs = std::move(lease);
+  if (!options_.cgroup_root.empty()) {
+    // The number keeps a new container out of the way of one of its name that is still going away.
+    auto cgroup =
+        Cgroup::Create(options_.cgroup_root + "/" + std::to_string(++last_serial_) + "-" + request.container_id());
+    if (!cgroup.ok()) return cgroup.outcome();
+    container.cgroup = std::move(*cgroup);
+  }
+  auto launched = Launch({.command = request.command(),
+                          .root = container.rootfs.plan,
+                          .hostname = request.hostname(),
+                          .cgroup_fd = container.cgroup.fd(),
+                          .isolate = options_.isolate});
+  if (!launched.ok()) return launched.outcome();
+  container.init.create_ticket = ticket;
+  container.init.process = std::make_unique<Process>(loop_, ProcessName{request.container_id(), ""},
+                                                     std::move(*launched), MakeListener());
+  containers_.emplace(request.container_id(), std::move(container));
+  return Outcome();
+}
+
+void Agent::Start(const Ticket& ticket, const ::vcd::agent::v1::StartContainer& request) {
+  RunningContainer* const container = FindContainer(request.container_id());
+  if (container == nullptr) return Answer(ticket, NotFound("container \"" + request.container_id() + "\""));
+  if (container->init.process->ended() || !container->init.announced || !container->init.process->Go()) {
+    return Answer(ticket, Outcome(ErrorCode::ERROR_CODE_WRONG_STATE,
+                                  "container \"" + request.container_id() + "\" is not waiting to be started"));
+  }
+  container->init.start_ticket = ticket;
+}
+
+void Agent::Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer& request) {
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end(); ++waiting) {
+    if (waiting->request.container_id() != request.container_id()) continue;
+    loop_->Cancel(waiting->deadline);
+    Answer(waiting->ticket, Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the container was removed meanwhile"));
+    waiting_.erase(waiting);
+    return Answer(ticket, Outcome());
+  }
+  if (FindContainer(request.container_id()) == nullptr) {
+    return Answer(ticket, NotFound("container \"" + request.container_id() + "\""));
+  }
+  BeginRemoval(request.container_id(), ticket);
+}
+
+void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
+  RunningContainer* const container = FindContainer(request.container_id());
+  if (container == nullptr) return Answer(ticket, NotFound("container \"" + request.container_id() + "\""));
+  Outcome checked = CheckId("process", request.process_id());
+  if (checked.ok()) checked = CheckCommand(request.command());
+  if (checked.ok() && container->execs.count(request.process_id()) != 0) {
+    checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "container \"" + request.container_id() +
+                                                        "\" has a process \"" + request.process_id() + "\" already");
+  }
+  if (checked.ok() && (container->init.process->ended() || !container->init.announced)) {
+    checked = Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" does not run");
+  }
+  if (checked.ok() && container->execs.size() >= kMaxExecsPerContainer) {
+    checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the container has too many processes that were not removed");
+  }
+  if (!checked.ok()) return Answer(ticket, checked);
+
+  auto launched = Launch({.command = request.command(),
+                          .join_pidfd = container->init.process->pidfd(),
+                          .cgroup_fd = container->cgroup.fd(),
+                          .isolate = options_.isolate});
+  if (!launched.ok()) return Answer(ticket, launched.outcome());
+  Entry& entry = container->execs[request.process_id()];
+  entry.create_ticket = ticket;
+  entry.process = std::make_unique<Process>(loop_, ProcessName{request.container_id(), request.process_id()},
+                                            std::move(*launched), MakeListener());
+  entry.process->Go();
+}
+
+Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
+  if (request.signal() < 1 || request.signal() > SIGRTMAX) {
+    return Invalid("signal " + std::to_string(request.signal()) + " does not exist");
+  }
+  RunningContainer* const container = FindContainer(request.container_id());
+  if (container == nullptr) return NotFound("container \"" + request.container_id() + "\"");
+  if (!request.all()) {
+    Process* const process = FindProcess(request.container_id(), request.process_id());
+    if (process == nullptr) {
+      return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
+    }
+    return process->Signal(request.signal());
+  }
+  if (container->init.process->ended()) {
+    return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" has ended");
+  }
+  if (container->cgroup.valid()) return container->cgroup.Signal(request.signal());
+  // Without control groups only the processes that the host asked for are known.
+  for (auto& [id, entry] : container->execs) (void)entry.process->Signal(request.signal());
+  return container->init.process->Signal(request.signal());
+}
+
+Outcome Agent::RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request) {
+  if (request.process_id().empty()) return Invalid("the first process of a container goes with the container");
+  RunningContainer* const container = FindContainer(request.container_id());
+  if (container == nullptr || FindProcess(request.container_id(), request.process_id()) == nullptr) {
+    return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
+  }
+  const auto entry = container->execs.find(request.process_id());
+  if (!entry->second.process->ended()) {
+    return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "process \"" + request.process_id() + "\" has not ended");
+  }
+  container->execs.erase(entry);
+  return Outcome();
+}
+
+void Agent::TakeInput(const ::vcd::agent::v1::Input& input) {
+  Process* const process = FindProcess(input.container_id(), input.process_id());
+  if (process != nullptr) process->stdin_pipe().Add(input.offset(), input.data(), input.close());
+}
+
+void Agent::TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack) {
+  Process* const process = FindProcess(ack.container_id(), ack.process_id());
+  if (process == nullptr) return;
+  if (ack.stream() == ::vcd::agent::v1::STREAM_STDOUT) process->stdout_pipe().Acknowledge(ack.offset());
+  if (ack.stream() == ::vcd::agent::v1::STREAM_STDERR) process->stderr_pipe().Acknowledge(ack.offset());
+}
+
+Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {
+  const auto found = containers_.find(container_id);
+  return found == containers_.end() ? nullptr : &found->second;
+}
+
+// Only processes that the host was told of.
+Process* Agent::FindProcess(const std::string& container_id, const std::string& process_id) {
+  RunningContainer* const container = FindContainer(container_id);
+  if (container == nullptr) return nullptr;
+  Entry* entry = &container->init;
+  if (!process_id.empty()) {
+    const auto found = container->execs.find(process_id);
+    if (found == container->execs.end()) return nullptr;
+    entry = &found->second;
+  }
+  return entry->announced ? entry->process.get() : nullptr;
+}
+
+}  // namespace vcd::guest

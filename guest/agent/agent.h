@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_GUEST_AGENT_AGENT_H_
+#define VCD_GUEST_AGENT_AGENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guest/agent/cgroup.h"
+#include "guest/agent/event_loop.h"
+#include "guest/agent/link_server.h"
+#include "guest/agent/outcome.h"
+#include "guest/agent/process.h"
+#include "guest/agent/rootfs_store.h"
+#include "proto/vcd/agent/v1/agent.pb.h"
+
+namespace vcd::guest {
+
+// The protocol of proto/vcd/agent/v1/agent.proto: keeps the containers, answers requests and tells what happens. One
+// thread, nothing waits: what takes time is remembered with the request that asked for it and answered when it is done.
+class Agent {
+ public:
+  struct Options {
+    bool isolate = true;       // Containers get namespaces, roots and users of their own.
+    std::string cgroup_root;   // Where to make control groups; empty for none.
+    RootfsStore::Options rootfs;
+    // Does to the machine what HELLO asks for: clock, host name, entropy.
+    std::function<void(const ::vcd::agent::v1::Hello&)> greet_machine;
+    // Ends the machine, or the program. Runs when Shutdown is done and its reply is out.
+    std::function<void()> power_off;
+  };
+
+  Agent(EventLoop* loop, Options options);
+  ~Agent();
+
+  // The link to answer on. Outlives the agent's use of it.
+  void SetLink(LinkServer* link) { link_ = link; }
+
+  void OnMessage(const ::vcd::agent::v1::HostMessage& message);
+  void OnLinkWritable();
+  void OnDisconnected();
+
+  // A device has come or gone: containers that wait for their disk look again.
+  void OnDevicesChanged();
+
+  // A child of this process has ended and was waited for.
+  void OnReaped(pid_t pid, int wait_status);
+
+  // Kills every container. For an agent that ends without Shutdown.
+  void KillAll();
+
+ private:
+  // A request that is to be answered. The answer to a connection that is gone is not sent.
+  struct Ticket {
+    uint64_t connection = 0;
+    uint64_t request_id = 0;
+  };
+
+  // A process and who waits for it.
+  struct Entry {
+    std::unique_ptr<Process> process;
+    // Until the host was told that it exists it may vanish again; after that only at the host's word.
+    bool announced = false;
+    bool abandoned = false;
+    Ticket create_ticket;
+    Ticket start_ticket;
+  };
+
+  struct RunningContainer {
+    RootfsLease rootfs;  // Goes last: what the processes use.
+    Cgroup cgroup;
+    Entry init;
+    std::map<std::string, Entry> execs;
+    Ticket remove_ticket;  // Once it is dying.
+  };
+
+  // A container whose disk or share the kernel has not found yet.
+  struct WaitingCreate {
+    Ticket ticket;
+    ::vcd::agent::v1::CreateContainer request;
+    EventLoop::TimerId deadline = 0;
+  };
+
+  void OnHello(const ::vcd::agent::v1::HostMessage& message);
+  void OnRequest(const Ticket& ticket, const ::vcd::agent::v1::HostMessage& message);
+  void Create(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request);
+  void Start(const Ticket& ticket, const ::vcd::agent::v1::StartContainer& request);
+  void Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer& request);
+  void Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
+  Outcome Signal(const ::vcd::agent::v1::SignalProcess& request);
+  Outcome RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request);
+  void TakeInput(const ::vcd::agent::v1::Input& input);
+  void TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack);
+  void Shutdown(const Ticket& ticket);
+
+  bool IsTaken(const std::string& container_id) const;
+  bool TryCreate(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request);
+  Outcome LaunchFirst(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, RootfsLease lease);
+  void GiveUpWaiting(const std::string& container_id);
+  void AbandonUnannounced();
+  void Kill(RunningContainer* container);
+  void BeginRemoval(const std::string& container_id, const Ticket& ticket);
+
+  Process::Listener MakeListener();
+  void OnLaunchChanged(Process* process);
+  void OnFirstProcessLaunch(Entry* entry);
+  void OnExecLaunch(Entry* entry);
+  Entry* FindEntry(const ProcessName& name, const Process* process);
+  Process* FindProcess(const std::string& container_id, const std::string& process_id);
+  RunningContainer* FindContainer(const std::string& container_id);
+
+  // Does what handlers must not do themselves, for they run inside the things that go: forgets failed execs and
+  // containers that are completely gone, and ends a shutdown.
+  void PostSettle();
+  void Settle();
+  void FinishShutdown();
+
+  void PumpOutput();
+  bool PumpStream(Process* process, ::vcd::agent::v1::Stream stream);
+  void PumpExit(Process* process);
+  std::vector<Process*> AnnouncedProcesses();
+
+  void Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid = 0);
+  void Send(const ::vcd::agent::v1::GuestMessage& message);
+
+  EventLoop* const loop_;
+  const Options options_;
+  RootfsStore rootfs_;
+  LinkServer* link_ = nullptr;
+  bool greeted_ = false;     // The host said HELLO on this connection.
+  uint64_t connection_ = 0;  // Counts HELLOs.
+  std::map<std::string, RunningContainer> containers_;
+  std::list<RunningContainer> dying_;
+  std::list<WaitingCreate> waiting_;
+  uint64_t last_serial_ = 0;
+  size_t next_to_pump_ = 0;
+  bool pumping_ = false;
+  bool settle_posted_ = false;
+  bool shutting_down_ = false;
+  bool shut_down_ = false;
+  bool powering_off_ = false;
+  Ticket shutdown_ticket_;
+};
+
+}  // namespace vcd::guest
+
+#endif  // VCD_GUEST_AGENT_AGENT_H_

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the host is told: answers, output, exits.
+#include <chrono>
+#include <utility>
+
+#include "core/link/link_limits.h"
+#include "guest/agent/agent.h"
+
+namespace vcd::guest {
+namespace {
+
+using ::vcd::agent::v1::GuestMessage;
+using ::vcd::agent::v1::Stream;
+
+// Output goes to the link only while less than this waits there: an answer never stands behind more.
+constexpr size_t kLinkBacklog = size_t{128} << 10;
+
+}  // namespace
+
+void Agent::Send(const GuestMessage& message) { link_->Send(message); }
+
+void Agent::Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid) {
+  if (!greeted_ || ticket.request_id == 0 || ticket.connection != connection_) return;
+  GuestMessage message;
+  message.set_request_id(ticket.request_id);
+  auto* reply = message.mutable_reply();
+  reply->set_code(outcome.code());
+  reply->set_message(outcome.message());
+  reply->set_pid(pid);
+  Send(message);
+}
+
+void Agent::OnLinkWritable() {
+  PumpOutput();
+  if (shut_down_ && link_->queued() == 0 && !std::exchange(powering_off_, true)) {
+    // From the loop, and not from inside the link's own handler.
+    loop_->After(std::chrono::milliseconds(0), options_.power_off);
+  }
+}
+
+std::vector<Process*> Agent::AnnouncedProcesses() {
+  std::vector<Process*> processes;
+  for (auto& [id, container] : containers_) {
+    if (container.init.announced) processes.push_back(container.init.process.get());
+    for (auto& [process_id, entry] : container.execs) {
+      if (entry.announced) processes.push_back(entry.process.get());
+    }
+  }
+  return processes;
+}
+
+// Sends what there is, a chunk of each stream in turn, so that no stream waits for the end of another.
+void Agent::PumpOutput() {
+  if (!greeted_ || pumping_) return;
+  pumping_ = true;  // Sending makes the link say that it is writable, which leads back here.
+  const std::vector<Process*> processes = AnnouncedProcesses();
+  for (size_t idle = 0; idle < processes.size() && link_->queued() < kLinkBacklog;) {
+    Process* const process = processes[next_to_pump_++ % processes.size()];
+    const bool out = PumpStream(process, Stream::STREAM_STDOUT);
+    const bool err = PumpStream(process, Stream::STREAM_STDERR);
+    PumpExit(process);
+    idle = out || err ? 0 : idle + 1;
+  }
+  pumping_ = false;
+}
+
+bool Agent::PumpStream(Process* process, Stream stream) {
+  OutputBuffer& buffer =
+      stream == Stream::STREAM_STDOUT ? process->stdout_pipe().buffer() : process->stderr_pipe().buffer();
+  const std::string_view data = buffer.Unsent(kOutputChunk);
+  if (data.empty()) return false;
+  GuestMessage message;
+  auto* output = message.mutable_output();
+  output->set_container_id(process->name().container_id);
+  output->set_process_id(process->name().process_id);
+  output->set_stream(stream);
+  output->set_offset(buffer.sent());
+  output->set_data(data.data(), data.size());
+  buffer.MarkSent(data.size());
+  Send(message);
+  return true;
+}
+
+void Agent::PumpExit(Process* process) {
+  if (process->exit_told()) return;
+  const auto exit = process->exit();
+  if (!exit || process->stdout_pipe().buffer().sent() != exit->stdout_end() ||
+      process->stderr_pipe().buffer().sent() != exit->stderr_end()) {
+    return;
+  }
+  GuestMessage message;
+  auto* told = message.mutable_exit();
+  told->set_container_id(process->name().container_id);
+  told->set_process_id(process->name().process_id);
+  *told->mutable_exit() = *exit;
+  process->MarkExitTold();
+  Send(message);
+}
+
+}  // namespace vcd::guest

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// What processes do, and how they and their containers end.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "guest/agent/agent.h"
+
+namespace vcd::guest {
+namespace {
+
+// How long Shutdown waits for processes that SIGKILL does not end at once, such as one that waits for a dead share.
+constexpr std::chrono::seconds kShutdownDeadline{5};
+
+// How long the last reply may take to leave.
+constexpr std::chrono::seconds kFarewellDeadline{1};
+
+}  // namespace
+
+Process::Listener Agent::MakeListener() {
+  return {
+      .launch_changed = [this](Process* process) { OnLaunchChanged(process); },
+      .output_changed = [this](Process*) { PumpOutput(); },
+      .input_taken =
+          [this](Process* process) {
+            if (!greeted_) return;
+            ::vcd::agent::v1::GuestMessage message;
+            auto* ack = message.mutable_input_ack();
+            ack->set_container_id(process->name().container_id);
+            ack->set_process_id(process->name().process_id);
+            ack->set_offset(process->stdin_pipe().taken());
+            Send(message);
+          },
+  };
+}
+
+// The entry of `process`, or null when it is dying and nobody waits for it.
+Agent::Entry* Agent::FindEntry(const ProcessName& name, const Process* process) {
+  RunningContainer* const container = FindContainer(name.container_id);
+  if (container == nullptr) return nullptr;
+  Entry* entry = &container->init;
+  if (!name.process_id.empty()) {
+    const auto found = container->execs.find(name.process_id);
+    if (found == container->execs.end()) return nullptr;
+    entry = &found->second;
+  }
+  // A container of that name may have taken the place of one that is going away.
+  return entry->process.get() == process ? entry : nullptr;
+}
+
+void Agent::OnLaunchChanged(Process* process) {
+  Entry* const entry = FindEntry(process->name(), process);
+  if (entry == nullptr || entry->abandoned) return;
+  if (process->name().process_id.empty()) {
+    OnFirstProcessLaunch(entry);
+  } else {
+    OnExecLaunch(entry);
+  }
+}
+
+void Agent::OnFirstProcessLaunch(Entry* entry) {
+  Process* const process = entry->process.get();
+  const LaunchStatus::Stage stage = process->launch().stage();
+  if (!entry->announced) {
+    if (stage == LaunchStatus::Stage::kHeld) {
+      entry->announced = true;
+      Answer(entry->create_ticket, Outcome(), process->pid());
+    } else if (stage != LaunchStatus::Stage::kSettingUp) {
+      entry->abandoned = true;
+      Answer(entry->create_ticket, process->launch().outcome());
+      PostSettle();
+    }
+  } else if (process->told_to_go() && stage == LaunchStatus::Stage::kRunning) {
+    Answer(std::exchange(entry->start_ticket, Ticket()), Outcome(), process->pid());
+  } else if (process->told_to_go() && stage == LaunchStatus::Stage::kFailed) {
+    Answer(std::exchange(entry->start_ticket, Ticket()), process->launch().outcome());
+  }
+}
+
+void Agent::OnExecLaunch(Entry* entry) {
+  Process* const process = entry->process.get();
+  switch (process->launch().stage()) {
+    case LaunchStatus::Stage::kRunning:
+      entry->announced = true;
+      Answer(entry->create_ticket, Outcome(), process->pid());
+      // It may have written, even ended, before it was announced.
+      PumpOutput();
+      break;
+    case LaunchStatus::Stage::kFailed:
+      entry->abandoned = true;
+      Answer(entry->create_ticket, process->launch().outcome());
+      PostSettle();
+      break;
+    default:
+      break;
+  }
+}
+
+// A new connection begins. Whoever asked for what is still being made will never see the answer, and the new host does
+// not know of it: as if it had not been asked for.
+void Agent::AbandonUnannounced() {
+  for (const WaitingCreate& waiting : waiting_) loop_->Cancel(waiting.deadline);
+  waiting_.clear();
+  for (auto& [id, container] : containers_) {
+    container.init.abandoned = container.init.abandoned || !container.init.announced;
+    for (auto& [process_id, entry] : container.execs) {
+      if (entry.announced || entry.abandoned) continue;
+      entry.abandoned = true;
+      (void)entry.process->Signal(SIGKILL);
+    }
+  }
+  // Now and not later, so that their names are free for the host's next request.
+  Settle();
+}
+
+void Agent::OnReaped(pid_t pid, int wait_status) {
+  const auto reap = [pid, wait_status](RunningContainer* container) {
+    if (container->init.process->pid() == pid && !container->init.process->ended()) {
+      container->init.process->OnReaped(wait_status);
+      return true;
+    }
+    for (auto& [id, entry] : container->execs) {
+      if (entry.process->pid() != pid || entry.process->ended()) continue;
+      entry.process->OnReaped(wait_status);
+      return true;
+    }
+    return false;
+  };
+  bool found = false;
+  for (auto& [id, container] : containers_) found = found || reap(&container);
+  for (RunningContainer& container : dying_) found = found || reap(&container);
+  if (found) PostSettle();
+}
+
+void Agent::Kill(RunningContainer* container) {
+  (void)container->cgroup.Signal(SIGKILL);
+  const auto kill = [this](Process* process) {
+    (void)process->Signal(SIGKILL);
+    // Without a pid namespace of its own a process's children do not go with it; most are in its session's group.
+    if (!options_.isolate && !process->ended()) ::kill(-process->pid(), SIGKILL);
+  };
+  kill(container->init.process.get());
+  for (auto& [id, entry] : container->execs) kill(entry.process.get());
+}
+
+void Agent::KillAll() {
+  for (auto& [id, container] : containers_) Kill(&container);
+  for (RunningContainer& container : dying_) Kill(&container);
+}
+
+void Agent::BeginRemoval(const std::string& container_id, const Ticket& ticket) {
+  const auto found = containers_.find(container_id);
+  found->second.remove_ticket = ticket;
+  const Outcome removed(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + container_id + "\" was removed meanwhile");
+  const auto answer_waiting = [this, &removed](Entry* entry) {
+    if (!entry->announced && !entry->abandoned) Answer(entry->create_ticket, removed);
+    Answer(std::exchange(entry->start_ticket, Ticket()), removed);
+  };
+  answer_waiting(&found->second.init);
+  for (auto& [id, entry] : found->second.execs) answer_waiting(&entry);
+  dying_.push_back(std::move(found->second));
+  containers_.erase(found);
+  Kill(&dying_.back());
+  PostSettle();
+}
+
+void Agent::PostSettle() {
+  if (std::exchange(settle_posted_, true)) return;
+  loop_->After(std::chrono::milliseconds(0), [this] {
+    settle_posted_ = false;
+    Settle();
+  });
+}
+
+void Agent::Settle() {
+  for (auto next = containers_.begin(); next != containers_.end();) {
+    auto& [id, container] = *next++;  // Removal takes it out of the map.
+    if (container.init.abandoned) {
+      BeginRemoval(std::string(id), Ticket());
+      continue;
+    }
+    for (auto exec = container.execs.begin(); exec != container.execs.end();) {
+      const bool gone = exec->second.abandoned && exec->second.process->ended();
+      exec = gone ? container.execs.erase(exec) : std::next(exec);
+    }
+  }
+  for (auto container = dying_.begin(); container != dying_.end();) {
+    bool gone = container->init.process->ended();
+    for (const auto& [id, entry] : container->execs) gone = gone && entry.process->ended();
+    if (!gone) {
+      ++container;
+      continue;
+    }
+    const Ticket ticket = container->remove_ticket;
+    container = dying_.erase(container);  // Unmounts what nobody else uses: the host may detach it after the answer.
+    Answer(ticket, Outcome());
+  }
+  if (shutting_down_ && dying_.empty()) FinishShutdown();
+}
+
+void Agent::Shutdown(const Ticket& ticket) {
+  shutdown_ticket_ = ticket;
+  if (shutting_down_) {
+    if (shut_down_) Answer(ticket, Outcome());
+    return;
+  }
+  shutting_down_ = true;
+  for (const WaitingCreate& waiting : waiting_) loop_->Cancel(waiting.deadline);
+  waiting_.clear();
+  while (!containers_.empty()) BeginRemoval(std::string(containers_.begin()->first), Ticket());
+  PostSettle();
+  loop_->After(kShutdownDeadline, [this] { FinishShutdown(); });
+}
+
+void Agent::FinishShutdown() {
+  if (std::exchange(shut_down_, true)) return;
+  ::sync();
+  Answer(shutdown_ticket_, Outcome());
+  loop_->After(kFarewellDeadline, [this] {
+    if (!std::exchange(powering_off_, true)) options_.power_off();
+  });
+  OnLinkWritable();
+}
+
+}  // namespace vcd::guest

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_GUEST_AGENT_CONTAINER_FILESYSTEM_H_
+#define VCD_GUEST_AGENT_CONTAINER_FILESYSTEM_H_
+
+#include <string>
+
+#include "guest/agent/outcome.h"
+
+namespace vcd::guest {
+
+// How a container's root directory comes about.
+struct RootPlan {
+  std::string base;       // A directory in the agent's file system.
+  bool overlay = false;   // Changes go to memory and leave `base` as it is; otherwise they go to `base`.
+  bool readonly = false;  // The container may change nothing.
+  std::string scratch;    // An empty directory, shared by all containers: each mounts on it in its own namespace only.
+};
+
+// Makes the calling process, which is alone in new mount, pid, ipc and cgroup namespaces, see the container's file
+// system and nothing else: root, /proc, /sys, /dev. Everything mounted here goes away with the namespace. After a
+// failure the process is fit for nothing but _exit.
+Outcome EnterContainerFilesystem(const RootPlan& plan);
+
+}  // namespace vcd::guest
+
+#endif  // VCD_GUEST_AGENT_CONTAINER_FILESYSTEM_H_

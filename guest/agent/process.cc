@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/agent/process.h"
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace vcd::guest {
+
+Process::Process(EventLoop* loop, ProcessName name, LaunchedProcess launched, Listener listener)
+    : loop_(loop),
+      name_(std::move(name)),
+      listener_(std::move(listener)),
+      pid_(launched.pid),
+      pidfd_(std::move(launched.pidfd)),
+      status_(std::move(launched.status)),
+      go_(std::move(launched.go)),
+      stdout_(loop, std::move(launched.stdout_pipe), [this] { listener_.output_changed(this); }),
+      stderr_(loop, std::move(launched.stderr_pipe), [this] { listener_.output_changed(this); }),
+      stdin_(loop, std::move(launched.stdin_pipe), [this] { listener_.input_taken(this); }) {
+  status_watch_ = loop_->Watch(status_.get(), EPOLLIN, [this](uint32_t) { ReadLaunchStatus(); });
+}
+
+Process::~Process() { loop_->Unwatch(status_watch_); }
+
+void Process::ReadLaunchStatus() {
+  const LaunchStatus::Stage before = launch_.stage();
+  char chunk[512];
+  while (status_.valid()) {
+    const ssize_t got = ::read(status_.get(), chunk, sizeof(chunk));
+    if (got > 0) {
+      launch_.Feed(chunk, static_cast<size_t>(got));
+    } else if (got < 0 && errno == EINTR) {
+      continue;
+    } else if (got < 0 && errno == EAGAIN) {
+      break;
+    } else {
+      launch_.End();
+      loop_->Unwatch(std::exchange(status_watch_, 0));
+      status_.Reset();
+      go_.Reset();
+    }
+  }
+  if (launch_.stage() != before) listener_.launch_changed(this);
+}
+
+bool Process::Go() {
+  if (told_to_go_) return false;
+  told_to_go_ = true;
+  (void)!::write(go_.get(), "g", 1);  // Cannot block: the pipe is empty. A process that is gone tells so by its end.
+  return true;
+}
+
+Outcome Process::Signal(int signal) {
+  // pidfd_send_signal, and not kill: the number may be another process's by now.
+  if (!ended() && ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) == 0) return Outcome();
+  if (ended() || errno == ESRCH) return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the process has ended");
+  return SystemFailure("send signal " + std::to_string(signal));
+}
+
+void Process::OnReaped(int wait_status) {
+  // What it said of itself before its end comes first: why the launch failed, if it did.
+  ReadLaunchStatus();
+  wait_status_ = wait_status;
+  stdin_.ReaderEnded();
+  stdout_.WriterEnded();
+  stderr_.WriterEnded();
+  listener_.output_changed(this);
+}
+
+std::optional<::vcd::agent::v1::ExitInfo> Process::exit() const {
+  if (!ended() || !stdout_.finished() || !stderr_.finished()) return std::nullopt;
+  ::vcd::agent::v1::ExitInfo exit;
+  if (WIFSIGNALED(*wait_status_)) {
+    exit.set_signal(WTERMSIG(*wait_status_));
+    exit.set_code(128 + WTERMSIG(*wait_status_));
+  } else {
+    exit.set_code(WEXITSTATUS(*wait_status_));
+  }
+  exit.set_stdout_end(stdout_.buffer().end());
+  exit.set_stderr_end(stderr_.buffer().end());
+  return exit;
+}
+
+void Process::Rewind() {
+  stdout_.buffer().Rewind();
+  stderr_.buffer().Rewind();
+  exit_told_ = false;
+}
+
+::vcd::agent::v1::Process Process::Describe() const {
+  ::vcd::agent::v1::Process described;
+  described.set_container_id(name_.container_id);
+  described.set_process_id(name_.process_id);
+  described.set_pid(pid_);
+  described.set_started(told_to_go_);
+  if (const auto exit = this->exit()) *described.mutable_exit() = *exit;
+  described.set_stdout_acked(stdout_.buffer().acked());
+  described.set_stderr_acked(stderr_.buffer().acked());
+  described.set_stdin_received(stdin_.taken());
+  return described;
+}
+
+}  // namespace vcd::guest

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_GUEST_AGENT_PROCESS_H_
+#define VCD_GUEST_AGENT_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/os/unique_fd.h"
+#include "guest/agent/event_loop.h"
+#include "guest/agent/launch.h"
+#include "guest/agent/outcome.h"
+#include "guest/agent/process_pipes.h"
+#include "proto/vcd/agent/v1/agent.pb.h"
+
+namespace vcd::guest {
+
+// The names that host and agent know a process by.
+struct ProcessName {
+  std::string container_id;
+  std::string process_id;  // Empty: the container's first process.
+};
+
+// A process of a container, from its launch until the host wants to hear no more of it. Its end and the last of its
+// output are two things: ended() is true when the process is gone, exit() is known when its output is complete too.
+class Process {
+ public:
+  // What the agent wants to be told. Run from the event loop; may destroy nothing of the process right away.
+  struct Listener {
+    std::function<void(Process*)> launch_changed;  // launch() has a new stage.
+    std::function<void(Process*)> output_changed;  // There is more to send, or exit() has become known.
+    std::function<void(Process*)> input_taken;     // input_taken() has grown.
+  };
+
+  Process(EventLoop* loop, ProcessName name, LaunchedProcess launched, Listener listener);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  const ProcessName& name() const { return name_; }
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }
+  const LaunchStatus& launch() const { return launch_; }
+
+  // Lets the held program run. False if it was told to before.
+  bool Go();
+  bool told_to_go() const { return told_to_go_; }
+
+  // Sends `signal` to this process alone. ERROR_CODE_WRONG_STATE once it has ended.
+  Outcome Signal(int signal);
+
+  // The reaper has it: `wait_status` is waitpid's.
+  void OnReaped(int wait_status);
+  bool ended() const { return wait_status_.has_value(); }
+
+  // How it ended, once all its output was read.
+  std::optional<::vcd::agent::v1::ExitInfo> exit() const;
+
+  // Whether exit() was sent on this connection.
+  bool exit_told() const { return exit_told_; }
+  void MarkExitTold() { exit_told_ = true; }
+
+  OutputPipe& stdout_pipe() { return stdout_; }
+  OutputPipe& stderr_pipe() { return stderr_; }
+  InputPipe& stdin_pipe() { return stdin_; }
+
+  // A new connection: what was sent and not acknowledged is to be sent again.
+  void Rewind();
+
+  // The process's line in HELLO_ACK.
+  ::vcd::agent::v1::Process Describe() const;
+
+ private:
+  void ReadLaunchStatus();
+
+  EventLoop* const loop_;
+  const ProcessName name_;
+  const Listener listener_;
+  const pid_t pid_;
+  const UniqueFd pidfd_;
+  UniqueFd status_;
+  UniqueFd go_;
+  EventLoop::WatchId status_watch_ = 0;
+  LaunchStatus launch_;
+  bool told_to_go_ = false;
+  bool exit_told_ = false;
+  std::optional<int> wait_status_;
+  OutputPipe stdout_;
+  OutputPipe stderr_;
+  InputPipe stdin_;
+};
+
+}  // namespace vcd::guest
+
+#endif  // VCD_GUEST_AGENT_PROCESS_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_GUEST_AGENT_PROCESS_PIPES_H_
+#define VCD_GUEST_AGENT_PROCESS_PIPES_H_
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "core/os/unique_fd.h"
+#include "guest/agent/event_loop.h"
+#include "guest/agent/input_queue.h"
+#include "guest/agent/output_buffer.h"
+
+namespace vcd::guest {
+
+// Reads what a process writes to one of its streams into a bounded buffer. A full buffer is not read into, so the pipe
+// fills and the process waits: output is never dropped.
+class OutputPipe {
+ public:
+  // `changed` runs when there is more to send, or when finished() has become true. A `pipe` that is not valid is a stream
+  // without output.
+  OutputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> changed);
+  ~OutputPipe();
+  OutputPipe(const OutputPipe&) = delete;
+  OutputPipe& operator=(const OutputPipe&) = delete;
+
+  OutputBuffer& buffer() { return buffer_; }
+  const OutputBuffer& buffer() const { return buffer_; }
+
+  // The host has the stream up to `offset`; there may be room to read again.
+  void Acknowledge(uint64_t offset);
+
+  // The process has ended: what is in the pipe is the last of it, even if a process it left behind keeps it open.
+  void WriterEnded();
+
+  // Everything the process ever wrote is in the buffer or was.
+  bool finished() const { return !pipe_.valid(); }
+
+ private:
+  void Read();
+  void UpdateWatch();
+  void Finish();
+
+  EventLoop* const loop_;
+  const std::function<void()> changed_;
+  UniqueFd pipe_;
+  EventLoop::WatchId watch_ = 0;
+  bool writer_ended_ = false;
+  OutputBuffer buffer_;
+};
+
+// Writes the host's input to a process, as fast as the process takes it.
+class InputPipe {
+ public:
+  // `taken` runs when taken() has grown. A `pipe` that is not valid takes and discards everything.
+  InputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> taken);
+  ~InputPipe();
+  InputPipe(const InputPipe&) = delete;
+  InputPipe& operator=(const InputPipe&) = delete;
+
+  // See InputQueue::Add.
+  void Add(uint64_t offset, std::string_view bytes, bool last);
+
+  // The process has ended.
+  void ReaderEnded();
+
+  // The process has taken its input up to this offset.
+  uint64_t taken() const { return queue_.taken(); }
+
+ private:
+  void Write();
+  void Close();
+
+  EventLoop* const loop_;
+  const std::function<void()> taken_;
+  UniqueFd pipe_;
+  EventLoop::WatchId watch_ = 0;
+  InputQueue queue_;
+};
+
+}  // namespace vcd::guest
+
+#endif  // VCD_GUEST_AGENT_PROCESS_PIPES_H_

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/agent/rootfs_store.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "guest/agent/file_io.h"
+#include "guest/agent/mounts.h"
+#include "guest/agent/scsi_disks.h"
+
+namespace vcd::guest {
+namespace {
+
+using ::vcd::agent::v1::RootfsSource;
+
+OutcomeOr<std::vector<std::string>> FilesystemTypes(const std::string& wanted) {
+  const std::vector<std::string> known = {"erofs", "squashfs", "ext4"};
+  if (wanted.empty()) return known;
+  for (const std::string& type : known) {
+    if (type == wanted) return std::vector<std::string>{type};
+  }
+  return Invalid("file system type \"" + wanted + "\" of the root disk: only erofs, squashfs and ext4 are known");
+}
+
+}  // namespace
+
+SharedMount::~SharedMount() {
+  Unmount(path_);
+  ::rmdir(path_.c_str());
+}
+
+RootfsStore::RootfsStore(Options options) : options_(std::move(options)) {}
+
+OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& source) {
+  const auto scratch = options_.state_dir + "/scratch";
+  if (Outcome made = MakeDirectories(scratch); !made.ok()) return made;
+
+  RootfsLease lease;
+  lease.plan.readonly = source.readonly();
+  lease.plan.scratch = scratch;
+  // What must not change is overlaid as well: the container's mount points have to be made somewhere.
+  lease.plan.overlay = source.readonly() || source.has_scsi_lun();
+  if (lease.plan.overlay) {
+    if (Outcome loaded = options_.load_modules("overlay"); !loaded.ok()) return loaded;
+  }
+  if (!source.has_scsi_lun() && !source.has_virtiofs()) {
+    if (source.directory().empty()) return Invalid("the container has no root file system");
+    if (!options_.allow_directories) return Invalid("a root file system in a directory of the guest is not allowed");
+    struct stat info {};
+    if (::stat(source.directory().c_str(), &info) != 0) return SystemFailure("root directory " + source.directory());
+    if (!S_ISDIR(info.st_mode)) return SystemFailure("root directory " + source.directory(), ENOTDIR);
+    lease.plan.base = source.directory();
+    return std::make_optional(std::move(lease));
+  }
+  MaybeMount mount = source.has_scsi_lun() ? MountLun(source.scsi_lun()) : MountVirtiofs(source.virtiofs().tag());
+  if (!mount.ok()) return mount.outcome();
+  if (*mount == nullptr) return std::optional<RootfsLease>();
+  lease.mount = *mount;
+  lease.plan.base = lease.mount->path();
+  return std::make_optional(std::move(lease));
+}
+
+RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) {
+  const std::string address = "target " + std::to_string(lun.target()) + " lun " + std::to_string(lun.lun());
+  if (auto mounted = mounts_[address].lock()) return mounted;
+  auto types = FilesystemTypes(lun.fs_type());
+  if (!types.ok()) return types.outcome();
+  if (Outcome loaded = options_.load_modules("scsi"); !loaded.ok()) return loaded;
+
+  const std::string disk = FindScsiDisk("/sys", lun.target(), lun.lun());
+  const std::string device = "/dev/" + disk;
+  if (disk.empty() || ::access(device.c_str(), F_OK) != 0) return std::shared_ptr<SharedMount>();
+  auto point = MakeMountPoint();
+  if (!point.ok()) return point.outcome();
+  Outcome refused;
+  for (const std::string& type : *types) {
+    if (Outcome loaded = options_.load_modules(type); !loaded.ok()) return loaded;
+    // An ext4 that was not unmounted cleanly wants to replay its journal, which a read-only disk does not let it.
+    const Outcome mounted =
+        Mount({device, *point, type, MS_RDONLY | MS_NODEV, type == "ext4" ? "noload" : ""});
+    if (mounted.ok()) {
+      auto mount = std::make_shared<SharedMount>(*point);
+      mounts_[address] = mount;
+      return mount;
+    }
+    if (refused.ok()) refused = mounted;
+  }
+  ::rmdir(point->c_str());
+  return Outcome(refused.code(), refused.message() + " (disk at " + address + "; is it a whole " + (*types)[0] +
+                                     " image, not a partitioned disk?)");
+}
+
+RootfsStore::MaybeMount RootfsStore::MountVirtiofs(const std::string& tag) {
+  if (tag.empty() || tag.size() > 36) return Invalid("a virtiofs tag has 1 to 36 bytes, not \"" + tag + "\"");
+  const std::string key = "virtiofs " + tag;
+  if (auto mounted = mounts_[key].lock()) return mounted;
+  if (Outcome loaded = options_.load_modules("virtiofs"); !loaded.ok()) return loaded;
+  auto point = MakeMountPoint();
+  if (!point.ok()) return point.outcome();
+  if (::mount(tag.c_str(), point->c_str(), "virtiofs", MS_NODEV, "") != 0) {
+    const int error = errno;
+    ::rmdir(point->c_str());
+    if (error == EINVAL) return std::shared_ptr<SharedMount>();  // No device has this tag yet.
+    return SystemFailure("mount the virtiofs share \"" + tag + "\"", error);
+  }
+  auto mount = std::make_shared<SharedMount>(*point);
+  mounts_[key] = mount;
+  return mount;
+}
+
+OutcomeOr<std::string> RootfsStore::MakeMountPoint() {
+  std::string path = options_.state_dir + "/mnt/" + std::to_string(++last_mount_point_);
+  if (Outcome made = MakeDirectories(path); !made.ok()) return made;
+  return path;
+}
+
+}  // namespace vcd::guest
