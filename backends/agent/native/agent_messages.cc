@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/agent/guest_error.h"
+#include "core/link/link_limits.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -118,7 +119,7 @@ absl::StatusOr<GuestProcess> FromAgentProcess(const agent::v1::Process& process)
     return absl::InvalidArgumentError("a process with an id of impossible length");
   }
   if (process.stdout_acked() > kMaxOffset || process.stderr_acked() > kMaxOffset ||
-      process.stdin_received() > kMaxOffset) {
+      process.stdin_received() > kMaxOffset || process.stdin_waiting() > kInputWindow) {
     return absl::InvalidArgumentError("a process with a stream of impossible length");
   }
   GuestProcess result;

@@ -165,7 +165,9 @@ absl::StatusOr<GuestInfo> GuestConversation::Meet(const agent::v1::HelloAck& ack
     VCD_ASSIGN_OR_RETURN(GuestProcess process, FromAgentProcess(each));
     const ProcessKey key = process.key;
     Process state{OutputStream(process.stdout_offset), OutputStream(process.stderr_offset),
-                  InputStream(each.stdin_received(), !process.exit.has_value()), std::nullopt};
+                  InputStream(each.stdin_received(), each.stdin_received() + each.stdin_waiting(),
+                              !process.exit.has_value()),
+                  std::nullopt};
     if (!processes_.emplace(key, std::move(state)).second) {
       return absl::InvalidArgumentError("its agent tells of a process twice");
     }
@@ -206,7 +208,7 @@ absl::Status GuestConversation::OnReply(uint64_t request_id, const agent::v1::Re
       case Effect::kAddProcess:
         Remove(request.process);
         processes_.emplace(request.process, Process{OutputStream(), OutputStream(),
-                                                    InputStream(0, request.interactive), std::nullopt});
+                                                    InputStream(0, 0, request.interactive), std::nullopt});
         break;
       case Effect::kRemoveProcess:
         Remove(request.process);

@@ -349,6 +349,17 @@ TEST_F(NativeAgentTest, WritesGoOnWhenTheGuestTookSome) {
   EXPECT_EQ(*waits.Wait(context_, "write"), "OK");
 }
 
+TEST_F(NativeAgentTest, InputGoesOnAfterWhatAConnectionBeforeSent) {
+  agent::v1::Process process = RunningProcess("c1");
+  process.set_stdin_received(100);
+  process.set_stdin_waiting(20);
+  Connect({process});
+  EXPECT_EQ(*Write("x").Wait(context_, "write"), "OK");
+  const std::optional<agent::v1::HostMessage> message = peer_->Receive();
+  ASSERT_TRUE(message.has_value() && message->has_input());
+  EXPECT_EQ(message->input().offset(), 120u);
+}
+
 TEST_F(NativeAgentTest, WritesEndWithTheSession) {
   Connect();
   const Completion<std::string> waits = Write(std::string(2 * kInputWindow, 'x'));

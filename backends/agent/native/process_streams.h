@@ -51,7 +51,8 @@ class InputStream {
     bool close = false;
   };
 
-  InputStream(uint64_t received, bool open) : acked_(received), sent_(received), open_(open) {}
+  // The guest has taken the bytes before `taken`, and has those before `sent`.
+  InputStream(uint64_t taken, uint64_t sent, bool open) : acked_(taken), sent_(sent), open_(open) {}
 
   // Adds a write; false when input is closed, or will be by a write before.
   bool Add(std::string data, bool close, Done done);

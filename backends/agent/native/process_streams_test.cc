@@ -67,7 +67,7 @@ InputStream::Done Nothing() {
 }
 
 TEST(InputStreamTest, SplitsIntoChunksUpToTheWindow) {
-  InputStream stream(7, true);
+  InputStream stream(7, 7, true);
   ASSERT_TRUE(stream.Add(std::string(kInputWindow + 1, 'x'), true, Nothing()));
   uint64_t next = 7;
   while (auto chunk = stream.Next()) {
@@ -87,7 +87,7 @@ TEST(InputStreamTest, SplitsIntoChunksUpToTheWindow) {
 }
 
 TEST(InputStreamTest, AWriteIsDoneWhenThereIsRoomForMore) {
-  InputStream stream(0, true);
+  InputStream stream(0, 0, true);
   ASSERT_TRUE(stream.Add(std::string(kInputWindow, 'x'), false, Nothing()));
   while (stream.Next().has_value()) {
   }
@@ -97,7 +97,7 @@ TEST(InputStreamTest, AWriteIsDoneWhenThereIsRoomForMore) {
 }
 
 TEST(InputStreamTest, NothingComesAfterClose) {
-  InputStream stream(0, true);
+  InputStream stream(0, 0, true);
   ASSERT_TRUE(stream.Add("a", false, Nothing()));
   ASSERT_TRUE(stream.Add("", true, Nothing()));
   EXPECT_FALSE(stream.Add("b", false, Nothing()));
@@ -108,22 +108,30 @@ TEST(InputStreamTest, NothingComesAfterClose) {
 }
 
 TEST(InputStreamTest, AnEmptyWriteIsDoneWithoutAWord) {
-  InputStream stream(0, true);
+  InputStream stream(0, 0, true);
   ASSERT_TRUE(stream.Add("", false, Nothing()));
   EXPECT_FALSE(stream.Next().has_value());
   EXPECT_EQ(stream.TakeFinished().size(), 1u);
 }
 
 TEST(InputStreamTest, AbandonGivesBackWhatIsNotDone) {
-  InputStream stream(0, true);
+  InputStream stream(0, 0, true);
   ASSERT_TRUE(stream.Add("a", false, Nothing()));
   ASSERT_TRUE(stream.Add("b", false, Nothing()));
   EXPECT_EQ(stream.Abandon().size(), 2u);
   EXPECT_FALSE(stream.Add("c", false, Nothing()));
 }
 
+TEST(InputStreamTest, GoesOnAfterWhatTheGuestHasFromBefore) {
+  InputStream stream(10, 10 + kInputWindow, true);
+  ASSERT_TRUE(stream.Add("x", false, Nothing()));
+  EXPECT_FALSE(stream.Next().has_value()) << "the window is full";
+  ASSERT_TRUE(stream.Acknowledge(11).ok());
+  EXPECT_EQ(stream.Next()->offset, 10 + kInputWindow);
+}
+
 TEST(InputStreamTest, RefusesAnAcknowledgementOfWhatWasNotSent) {
-  InputStream stream(10, true);
+  InputStream stream(10, 10, true);
   EXPECT_FALSE(stream.Acknowledge(11).ok());
   EXPECT_TRUE(stream.Acknowledge(3).ok()) << "late, but harmless";
 }
