@@ -102,6 +102,7 @@ void Process::Rewind() {
   described.set_stdout_acked(stdout_.buffer().acked());
   described.set_stderr_acked(stderr_.buffer().acked());
   described.set_stdin_received(stdin_.taken());
+  described.set_stdin_waiting(stdin_.waiting());
   return described;
 }
 

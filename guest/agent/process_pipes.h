@@ -67,6 +67,9 @@ class InputPipe {
   // The process has taken its input up to this offset.
   uint64_t taken() const { return queue_.taken(); }
 
+  // Bytes after it that are here and not taken yet.
+  uint64_t waiting() const { return queue_.Waiting().size(); }
+
  private:
   void Write();
   void Close();

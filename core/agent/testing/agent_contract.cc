@@ -320,6 +320,23 @@ TEST_P(AgentContractTest, AnotherConnectionLosesNoOutputAndNoExit) {
   EXPECT_EQ(observer_->Output({"c2", ""}, StdStream::kStdout), "hello");
 }
 
+TEST_P(AgentContractTest, InputOfAConnectionBeforeIsKept) {
+  if (!RunsProcesses()) return;
+  // A held process reads nothing: more than a pipe takes is left to the guest.
+  ASSERT_EQ(session().CreateContainer(guest_->Container("c1", guest_->Cat()), context_).status(), absl::OkStatus());
+  const std::string before(150000, 'b');
+  ASSERT_EQ(Write(kFirst, before, false), absl::OkStatus());
+  // Input has no answer, but comes before that of a request behind it.
+  ASSERT_EQ(session().RemoveProcess(kSecond, context_), absl::OkStatus());
+  Connect();
+  session().Observe();
+  observer_->AcknowledgeTo(session_.get());
+  ASSERT_EQ(Write(kFirst, "after", true), absl::OkStatus());
+  ASSERT_EQ(session().StartContainer("c1", context_), absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForExit(kFirst).has_value());
+  EXPECT_TRUE(observer_->Output(kFirst, StdStream::kStdout) == before + "after");
+}
+
 TEST_P(AgentContractTest, AcknowledgedOutputIsNotToldAgain) {
   if (!RunsProcesses()) return;
   session().Observe();
