@@ -159,9 +159,9 @@ void EventBus::Ring::Close(absl::Status why) {
 
 absl::StatusOr<EventPtr> EventBus::Ring::Take(EventReader::Cursor& cursor) const {
   if (cursor.position_ < first_kept_) {
-    return RevisionGone(absl::StrCat("reading was too slow: events after revision ", cursor.position_ - 1,
-                                     " are no longer kept"),
-                        first_kept_, next_revision_ - 1);
+    return RevisionGone(
+        absl::StrCat("reading was too slow: events after revision ", cursor.position_ - 1, " are no longer kept"),
+        first_kept_, next_revision_ - 1);
   }
   while (cursor.position_ < next_revision_) {
     const EventPtr& event = events_[cursor.position_ - first_kept_];

@@ -13,8 +13,8 @@
 
 namespace vcd {
 
-// Reads the bus at its own pace, from a revision on. One thread at a time. Has no queue of its own: it is a place in the
-// bus's, so that slow readers cost nothing and are told when they were overtaken.
+// Reads the bus at its own pace, from a revision on. One thread at a time. Has no queue of its own: it is a place in
+// the bus's, so that slow readers cost nothing and are told when they were overtaken.
 class EventReader {
  public:
   using Callback = std::function<void(absl::StatusOr<std::shared_ptr<const v1::Event>>)>;
@@ -45,16 +45,16 @@ class EventBus {
   // As Close. Readers may outlive the bus.
   ~EventBus();
 
-  // Numbers an event, stamps it with the time when it has none, and shows it to the readers. Returns its revision. Events
-  // are seen in the order of their revisions by every reader.
+  // Numbers an event, stamps it with the time when it has none, and shows it to the readers. Returns its revision.
+  // Events are seen in the order of their revisions by every reader.
   uint64_t Publish(v1::Event event);
 
   // The revision of the latest event; first_revision - 1 before the first.
   uint64_t last_revision() const;
 
-  // Reads events after a revision, of one pod, or of all when `pod_id` is empty. `after_revision` 0 starts with the next
-  // event. kOutOfRange (REVISION_GONE) when events after that revision are no longer kept, or have never been: it is from
-  // an earlier life of the daemon. The message says where to go on.
+  // Reads events after a revision, of one pod, or of all when `pod_id` is empty. `after_revision` 0 starts with the
+  // next event. kOutOfRange (REVISION_GONE) when events after that revision are no longer kept, or have never been: it
+  // is from an earlier life of the daemon. The message says where to go on.
   absl::StatusOr<std::unique_ptr<EventReader>> Subscribe(uint64_t after_revision, const std::string& pod_id);
 
   // Ends all reading with `why`: readers first see what was published before. Nothing is published any more.

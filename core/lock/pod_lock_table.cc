@@ -110,8 +110,7 @@ void PodLockTable::State::Acquire(const std::string& pod_id, Waiter waiter, Gran
   const absl::Status preempt = waiter.preempt;
   const bool front = waiter.front || !preempt.ok();
   waiter.front = front;
-  auto hold =
-      std::make_shared<PodLock::Hold>(shared_from_this(), pod_id, std::move(waiter), std::move(granted));
+  auto hold = std::make_shared<PodLock::Hold>(shared_from_this(), pod_id, std::move(waiter), std::move(granted));
   absl::Status refused;
   std::vector<Hold> cancelled;
   std::vector<Hold> started;
@@ -279,12 +278,11 @@ absl::Status PodLockTable::State::ExpiredStatus(const Pod& pod, const PodLock::H
   const std::string before = (*first)->waiter.operation != hold.waiter.operation && first->get() != &hold
                                  ? absl::StrCat(" and ", (*first)->waiter.operation, " waits before it")
                                  : "";
-  return LockTimeout(
-      absl::StatusCode::kDeadlineExceeded, hold.pod_id, holders,
-      absl::StrCat(hold.waiter.operation, " waited until its deadline: the pod is held (",
-                   ModeName(pod.holders.front()->waiter.mode), ") by ", holders, " for ",
-                   absl::FormatDuration(absl::Trunc(absl::Now() - since, absl::Milliseconds(1))), before,
-                   "; try again, or end what runs with force"));
+  return LockTimeout(absl::StatusCode::kDeadlineExceeded, hold.pod_id, holders,
+                     absl::StrCat(hold.waiter.operation, " waited until its deadline: the pod is held (",
+                                  ModeName(pod.holders.front()->waiter.mode), ") by ", holders, " for ",
+                                  absl::FormatDuration(absl::Trunc(absl::Now() - since, absl::Milliseconds(1))), before,
+                                  "; try again, or end what runs with force"));
 }
 
 void PodLockTable::State::Preempt(const std::string& pod_id, const absl::Status& why) {
@@ -337,9 +335,9 @@ Cancellation& PodLock::cancellation() const { return hold_->cancellation; }
 absl::Status PodLock::TakeLockFile() {
   absl::Status status = hold_->table->TakeLockFile(*hold_);
   if (!absl::IsUnavailable(status)) return status;
-  return LockTimeout(absl::StatusCode::kUnavailable, hold_->pod_id, "another process",
-                     absl::StrCat(hold_->waiter.operation, ": ", status.message(),
-                                  "; look for a second vcd with this run directory"));
+  return LockTimeout(
+      absl::StatusCode::kUnavailable, hold_->pod_id, "another process",
+      absl::StrCat(hold_->waiter.operation, ": ", status.message(), "; look for a second vcd with this run directory"));
 }
 
 void PodLock::Release() {

@@ -39,8 +39,8 @@ class PodLock {
   // long as the lock is held.
   Cancellation& cancellation() const;
 
-  // Takes the lock file when its directory did not exist as the lock was granted, and does nothing when it did: CreatePod
-  // calls it once it has made the directory. kUnavailable (LOCK_TIMEOUT) when another process was quicker.
+  // Takes the lock file when its directory did not exist as the lock was granted, and does nothing when it did:
+  // CreatePod calls it once it has made the directory. kUnavailable (LOCK_TIMEOUT) when another process was quicker.
   absl::Status TakeLockFile();
 
   // Passes the lock on now.
@@ -86,9 +86,9 @@ class PodLockTable {
   ~PodLockTable();
 
   // Asks for a lock; `granted` runs once, on the executor, with it or with why not: kDeadlineExceeded (LOCK_TIMEOUT)
-  // naming the pod and what holds it; kAborted (PREEMPTED) or what Preempt was given when that came before the lock file
-  // could be had; the error of the lock file; the status given to Shutdown. A deadline that has passed still gets a lock
-  // that is free.
+  // naming the pod and what holds it; kAborted (PREEMPTED) or what Preempt was given when that came before the lock
+  // file could be had; the error of the lock file; the status given to Shutdown. A deadline that has passed still gets
+  // a lock that is free.
   void Acquire(const std::string& pod_id, Waiter waiter, Granted granted);
 
   // Cancels, with `why`, what the holders of a pod's lock are doing. They release the lock after their undo, and those
@@ -96,7 +96,8 @@ class PodLockTable {
   // who waits may still come between this call and that one: Waiter::preempt does both at once.
   void Preempt(const std::string& pod_id, absl::Status why);
 
-  // Ends all waiting with `why`, cancels all holders with it, and refuses later requests. Does not wait for the holders.
+  // Ends all waiting with `why`, cancels all holders with it, and refuses later requests. Does not wait for the
+  // holders.
   void Shutdown(absl::Status why);
 
   // Pods that somebody locks or waits for, for tests and metrics.

@@ -77,8 +77,8 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view text) {
   for (const auto& row : kLevels) {
     if (text == row.word) return row.level;
   }
-  return absl::InvalidArgumentError(absl::StrCat("log level \"", absl::CHexEscape(text),
-                                                 "\" is unknown; known are debug, info, warning, error"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("log level \"", absl::CHexEscape(text), "\" is unknown; known are debug, info, warning, error"));
 }
 
 absl::StatusOr<LogFormat> ParseLogFormat(absl::string_view text) {

@@ -25,8 +25,9 @@ enum class LogFormat { kText, kJson };
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view text);
 absl::StatusOr<LogFormat> ParseLogFormat(absl::string_view text);
 
-// Sets the process's log up: what is less than `level` is dropped, the rest goes to `sink` (null: standard error) line by
-// line, each flushed. Call it once, before there are threads. Without it, text from `info` on goes to standard error.
+// Sets the process's log up: what is less than `level` is dropped, the rest goes to `sink` (null: standard error) line
+// by line, each flushed. Call it once, before there are threads. Without it, text from `info` on goes to standard
+// error.
 void ConfigureLogging(LogLevel level, LogFormat format, std::shared_ptr<spdlog::sinks::sink> sink = nullptr);
 
 // Writes lines with fields to the process's log. A value: cheap to copy, thread-safe, never fails. Whatever message and

@@ -18,8 +18,8 @@ bool IsValidId(absl::string_view id);
 // kInvalidArgument naming `field`, with what is wrong, unless IsValidId.
 absl::Status ValidateId(absl::string_view field, absl::string_view id);
 
-// A new id: twelve random hexadecimal digits, the first of them a letter. Unique but for chance; who needs certainty looks
-// and asks again.
+// A new id: twelve random hexadecimal digits, the first of them a letter. Unique but for chance; who needs certainty
+// looks and asks again.
 std::string GenerateId();
 
 }  // namespace vcd

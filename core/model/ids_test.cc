@@ -18,10 +18,10 @@ TEST(IdsTest, TakesWhatTheGrammarTakes) {
 }
 
 TEST(IdsTest, RefusesWhatCouldLeaveItsDirectoryOrHide) {
-  for (const std::string& id : {std::string(), std::string("."), std::string(".."), std::string("../x"),
-                                std::string("a/b"), std::string("-a"), std::string("_a"), std::string("a b"),
-                                std::string("a\n"), std::string("a\0b", 3), std::string("\xc3\xa4"),
-                                std::string(65, 'x')}) {
+  for (const std::string& id :
+       {std::string(), std::string("."), std::string(".."), std::string("../x"), std::string("a/b"), std::string("-a"),
+        std::string("_a"), std::string("a b"), std::string("a\n"), std::string("a\0b", 3), std::string("\xc3\xa4"),
+        std::string(65, 'x')}) {
     EXPECT_FALSE(IsValidId(id)) << id;
     const absl::Status status = ValidateId("config.id", id);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << id;

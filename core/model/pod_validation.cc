@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kMaxHostnameBytes = 253;  // Of a DNS name; the guest cuts it to 64.
 constexpr size_t kMaxMountTagBytes = 36;   // virtio-fs.
 constexpr size_t kMaxKeyBytes = 1024;
-constexpr size_t kMaxNameBytes = 256;  // Users, groups, backends.
+constexpr size_t kMaxNameBytes = 256;        // Users, groups, backends.
 constexpr uint32_t kMaxMemoryMib = 1 << 24;  // 16 TiB.
 constexpr uint32_t kMaxVcpus = 288;          // What q35 takes at most.
 
@@ -63,10 +63,10 @@ absl::Status CheckEnvs(const google::protobuf::RepeatedPtrField<v1::EnvVar>& env
 
 absl::Status CheckCapabilities(const v1::LinuxCapabilities& capabilities, const std::string& field) {
   const std::pair<const char*, const Strings*> sets[] = {{"bounding", &capabilities.bounding()},
-                                                        {"effective", &capabilities.effective()},
-                                                        {"inheritable", &capabilities.inheritable()},
-                                                        {"permitted", &capabilities.permitted()},
-                                                        {"ambient", &capabilities.ambient()}};
+                                                         {"effective", &capabilities.effective()},
+                                                         {"inheritable", &capabilities.inheritable()},
+                                                         {"permitted", &capabilities.permitted()},
+                                                         {"ambient", &capabilities.ambient()}};
   for (const auto& [name, set] : sets) {
     for (int i = 0; i < set->size(); ++i) {
       const std::string& capability = set->Get(i);
@@ -94,8 +94,8 @@ absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field) {
     VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, ".primary_group"), cmd.primary_group(), kMaxNameBytes));
   }
   for (int i = 0; i < cmd.supplementary_groups_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CheckWord(Element(absl::StrCat(field, ".supplementary_groups"), i),
-                                  cmd.supplementary_groups(i), kMaxNameBytes));
+    VCD_RETURN_IF_ERROR(CheckWord(Element(absl::StrCat(field, ".supplementary_groups"), i), cmd.supplementary_groups(i),
+                                  kMaxNameBytes));
   }
   return CheckCapabilities(cmd.capabilities(), absl::StrCat(field, ".capabilities"));
 }
@@ -113,7 +113,8 @@ absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes,
       const std::string& type = rootfs.image().fs_type();
       if (type.empty() || type == "erofs" || type == "squashfs" || type == "ext4") return absl::OkStatus();
       return InvalidField(absl::StrCat(field, ".image.fs_type"),
-                          absl::StrCat("\"", absl::CHexEscape(type), "\" is unknown; known are erofs, squashfs, ext4, "
+                          absl::StrCat("\"", absl::CHexEscape(type),
+                                       "\" is unknown; known are erofs, squashfs, ext4, "
                                        "or empty to look into the image"));
     }
     case v1::Rootfs::kDirectory:
@@ -158,8 +159,8 @@ absl::Status CheckHooks(const v1::Hooks& hooks, const std::string& field) {
       {"prestart", &hooks.prestart()}, {"poststart", &hooks.poststart()}, {"poststop", &hooks.poststop()}};
   for (const auto& [name, list] : lists) {
     for (int i = 0; i < list->size(); ++i) {
-      VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(Element(absl::StrCat(field, ".", name), i), ".path"),
-                                            list->Get(i).path()));
+      VCD_RETURN_IF_ERROR(
+          CheckAbsolutePath(absl::StrCat(Element(absl::StrCat(field, ".", name), i), ".path"), list->Get(i).path()));
     }
   }
   return absl::OkStatus();
@@ -212,9 +213,9 @@ absl::Status CheckMachine(const v1::HypervisorConfig& config, const std::string&
   }
   const std::string& accelerator = config.accelerator();
   if (!accelerator.empty() && accelerator != "kvm" && accelerator != "tcg") {
-    return InvalidField(absl::StrCat(field, ".accelerator"),
-                        absl::StrCat("\"", absl::CHexEscape(accelerator),
-                                     "\" is unknown; known are kvm, tcg, or empty to choose"));
+    return InvalidField(
+        absl::StrCat(field, ".accelerator"),
+        absl::StrCat("\"", absl::CHexEscape(accelerator), "\" is unknown; known are kvm, tcg, or empty to choose"));
   }
   if (!config.machine_type().empty()) {
     VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, ".machine_type"), config.machine_type(), kMaxNameBytes));
@@ -261,9 +262,9 @@ absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, cons
 }  // namespace
 
 absl::Status NotImplementedField(absl::string_view field, absl::string_view what) {
-  return WithDetail(
-      absl::UnimplementedError(absl::StrCat("`", field, "`: ", what, " are not implemented in this release; leave it out")),
-      {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", std::string(field)}}});
+  return WithDetail(absl::UnimplementedError(
+                        absl::StrCat("`", field, "`: ", what, " are not implemented in this release; leave it out")),
+                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", std::string(field)}}});
 }
 
 absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::string>& annotations,

@@ -15,8 +15,8 @@ namespace vcd {
 // What a request may hold at most, in bytes of its encoded form.
 inline constexpr int kMaxConfigBytes = 1 << 20;
 
-// Checks of what clients ask for, before anything is touched. kInvalidArgument (INVALID_FIELD) names the field by its path
-// in the request, such as `config.containers[1].cmd.args[0]`; what this release cannot do is kUnimplemented
+// Checks of what clients ask for, before anything is touched. kInvalidArgument (INVALID_FIELD) names the field by its
+// path in the request, such as `config.containers[1].cmd.args[0]`; what this release cannot do is kUnimplemented
 // (NOT_IMPLEMENTED), naming the field too, once all else is right. Pure functions: whether a file exists, a backend is
 // known, or a user is in the image is told by whoever looks there.
 //

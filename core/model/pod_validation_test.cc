@@ -75,8 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Vcpus", [](v1::PodConfig& c) { c.mutable_resources()->set_vcpus(100000); }, "config.resources.vcpus"},
         Case{"Netns", [](v1::PodConfig& c) { c.mutable_network_config()->set_netns_path("netns"); },
              "config.network_config.netns_path"},
-        Case{"AnnotationKey", [](v1::PodConfig& c) { (*c.mutable_annotations())[""] = "x"; },
-             "config.annotations key"},
+        Case{"AnnotationKey", [](v1::PodConfig& c) { (*c.mutable_annotations())[""] = "x"; }, "config.annotations key"},
         Case{"Size", [](v1::PodConfig& c) { (*c.mutable_annotations())["k"] = std::string(2 << 20, 'x'); }, "config"},
         Case{"VolumeTagTwice",
              [](v1::PodConfig& c) {
@@ -133,35 +132,34 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotImplemented, PodValidationTest,
-    testing::Values(
-        Case{"Hooks", [](v1::PodConfig& c) { c.mutable_hooks()->add_prestart()->set_path("/x"); }, "config.hooks",
-             absl::StatusCode::kUnimplemented},
-        Case{"Volumes",
-             [](v1::PodConfig& c) {
-               c.add_volumes()->set_mount_tag("t");
-               c.mutable_volumes(0)->set_host_path("/x");
-             },
-             "config.volumes", absl::StatusCode::kUnimplemented},
-        Case{"Sockets",
-             [](v1::PodConfig& c) {
-               ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
-                   "device_id: 'd' id: 'i' host_path: '/p' name: 'n'", c.add_sockets()));
-             },
-             "config.sockets", absl::StatusCode::kUnimplemented},
-        Case{"Image", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_image_path("/x"); },
-             "config.hypervisor_config.image_path", absl::StatusCode::kUnimplemented},
-        Case{"Mounts", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/x"); },
-             "config.containers[1].mounts", absl::StatusCode::kUnimplemented},
-        Case{"Devices",
-             [](v1::PodConfig& c) {
-               Second(c).add_devices()->set_container_path("/dev/x");
-               Second(c).mutable_devices(0)->set_type("c");
-             },
-             "config.containers[1].devices", absl::StatusCode::kUnimplemented},
-        Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
-             "config.containers[1].resources", absl::StatusCode::kUnimplemented},
-        Case{"Terminal", [](v1::PodConfig& c) { SecondCmd(c).set_terminal(true); },
-             "config.containers[1].cmd.terminal", absl::StatusCode::kUnimplemented}),
+    testing::Values(Case{"Hooks", [](v1::PodConfig& c) { c.mutable_hooks()->add_prestart()->set_path("/x"); },
+                         "config.hooks", absl::StatusCode::kUnimplemented},
+                    Case{"Volumes",
+                         [](v1::PodConfig& c) {
+                           c.add_volumes()->set_mount_tag("t");
+                           c.mutable_volumes(0)->set_host_path("/x");
+                         },
+                         "config.volumes", absl::StatusCode::kUnimplemented},
+                    Case{"Sockets",
+                         [](v1::PodConfig& c) {
+                           ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+                               "device_id: 'd' id: 'i' host_path: '/p' name: 'n'", c.add_sockets()));
+                         },
+                         "config.sockets", absl::StatusCode::kUnimplemented},
+                    Case{"Image", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_image_path("/x"); },
+                         "config.hypervisor_config.image_path", absl::StatusCode::kUnimplemented},
+                    Case{"Mounts", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/x"); },
+                         "config.containers[1].mounts", absl::StatusCode::kUnimplemented},
+                    Case{"Devices",
+                         [](v1::PodConfig& c) {
+                           Second(c).add_devices()->set_container_path("/dev/x");
+                           Second(c).mutable_devices(0)->set_type("c");
+                         },
+                         "config.containers[1].devices", absl::StatusCode::kUnimplemented},
+                    Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
+                         "config.containers[1].resources", absl::StatusCode::kUnimplemented},
+                    Case{"Terminal", [](v1::PodConfig& c) { SecondCmd(c).set_terminal(true); },
+                         "config.containers[1].cmd.terminal", absl::StatusCode::kUnimplemented}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 TEST(PodConfigTest, TakesAGoodPod) {

@@ -39,7 +39,10 @@ TEST_F(RootfsImageTest, SaysWhatItFoundInstead) {
     std::string path;
     std::string problem;
   } const cases[] = {
-      {Image(4096, 0, "\x7f""ELF"), "neither erofs, squashfs nor ext4"},
+      {Image(4096, 0,
+             "\x7f"
+             "ELF"),
+       "neither erofs, squashfs nor ext4"},
       {directory_.path(), "is a directory; use rootfs.directory"},
       {"/dev/null", "neither a file nor a block device"},
   };

@@ -12,7 +12,8 @@ namespace {
 
 using Parts = std::vector<std::string>;
 
-// The parts of every item; all items have `form`'s number of parts and none is empty. `form` is "tag:path" and the like.
+// The parts of every item; all items have `form`'s number of parts and none is empty. `form` is "tag:path" and the
+// like.
 absl::StatusOr<std::vector<Parts>> SplitItems(absl::string_view text, absl::string_view kind, absl::string_view form) {
   if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(kind, ": is empty; expected ", form));
   const Parts names = absl::StrSplit(form, ':');

@@ -13,9 +13,9 @@ namespace vcd {
 using VolumeList = google::protobuf::RepeatedPtrField<v1::Volume>;
 using SocketList = google::protobuf::RepeatedPtrField<v1::Socket>;
 
-// Volumes and sockets as text: items separated by single blanks, parts of an item by colons. Parsing appends to the list;
-// kInvalidArgument, and nothing appended, for empty text, an item with another number of parts, or an empty part. There
-// is no escape: a blank or a colon in a path cannot be written this way.
+// Volumes and sockets as text: items separated by single blanks, parts of an item by colons. Parsing appends to the
+// list; kInvalidArgument, and nothing appended, for empty text, an item with another number of parts, or an empty part.
+// There is no escape: a blank or a colon in a path cannot be written this way.
 
 // `tag:path`.
 absl::Status ParseVolumes(absl::string_view text, VolumeList* volumes);

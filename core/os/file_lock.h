@@ -17,8 +17,8 @@ enum class FileLockMode { kShared, kExclusive };
 class FileLock {
  public:
   // Opens the file, made with mode 0640 when missing, and locks it. `nonblocking`: kUnavailable when another holder
-  // stands in the way; otherwise waits for it without limit. kNotFound when the directory does not exist. What is locked
-  // is the file that bears the name: one that was removed meanwhile is given up for its successor.
+  // stands in the way; otherwise waits for it without limit. kNotFound when the directory does not exist. What is
+  // locked is the file that bears the name: one that was removed meanwhile is given up for its successor.
   static absl::StatusOr<FileLock> Acquire(const std::string& path, FileLockMode mode, bool nonblocking);
 
   FileLock(FileLock&&) = default;

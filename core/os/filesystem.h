@@ -35,7 +35,8 @@ class Filesystem {
   // Makes the content of a file durable.
   virtual absl::Status SyncFile(const std::string& path) = 0;
 
-  // Moves a file or directory over a file or an empty directory in one step. Durable with SyncDirectory of both parents.
+  // Moves a file or directory over a file or an empty directory in one step. Durable with SyncDirectory of both
+  // parents.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
 
   // Makes the entries of a directory durable: what was created, renamed into or removed from it.
@@ -49,9 +50,9 @@ class Filesystem {
   virtual absl::Status RemoveTree(const std::string& path) = 0;
 
   // Replaces a file durably: whatever happens, a reader finds the old content or the new one, and after OK the new one
-  // survives a crash of the host. Four of the steps above, in this order: WriteFile of `path` + ".tmp", SyncFile, Rename,
-  // SyncDirectory. After an error the old file is there, except when only the last step failed: then it is the new one,
-  // perhaps not durable. A failure of the first three is followed by RemoveFile of the temporary file.
+  // survives a crash of the host. Four of the steps above, in this order: WriteFile of `path` + ".tmp", SyncFile,
+  // Rename, SyncDirectory. After an error the old file is there, except when only the last step failed: then it is the
+  // new one, perhaps not durable. A failure of the first three is followed by RemoveFile of the temporary file.
   absl::Status ReplaceFile(const std::string& path, const std::string& bytes);
 };
 

@@ -23,8 +23,8 @@ class Timer {
   Timer& operator=(Timer&& other) noexcept;
   ~Timer() { Cancel(); }
 
-  // True when the callback never ran and never will. False when it ran, or runs at this moment: this does not wait for it,
-  // so that it may be called with locks held that the callback takes. What the callback uses must bear that.
+  // True when the callback never ran and never will. False when it ran, or runs at this moment: this does not wait for
+  // it, so that it may be called with locks held that the callback takes. What the callback uses must bear that.
   bool Cancel();
 
  private:

@@ -49,8 +49,8 @@ absl::StatusOr<state::v1::PodRecord> DecodePodRecord(const std::string& json) {
   absl::Status status = Decode(json, &record);
   if (!status.ok()) return status;
   if (record.format_version() != kStateFormatVersion) {
-    return absl::DataLossError(absl::StrCat("has format version ", record.format_version(), "; this release reads ",
-                                            kStateFormatVersion));
+    return absl::DataLossError(
+        absl::StrCat("has format version ", record.format_version(), "; this release reads ", kStateFormatVersion));
   }
   return record;
 }

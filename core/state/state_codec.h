@@ -14,8 +14,8 @@ namespace vcd {
 inline constexpr int kStateFormatVersion = 1;
 
 // What is on disk: protobuf JSON with the names of the .proto files, indented. Decoding takes bytes that anybody may
-// have written and returns kDataLoss for what it cannot read, saying where. Unknown fields are ignored: an older release
-// must be able to go on with what a newer one wrote. Pure functions.
+// have written and returns kDataLoss for what it cannot read, saying where. Unknown fields are ignored: an older
+// release must be able to go on with what a newer one wrote. Pure functions.
 absl::StatusOr<std::string> EncodePodConfig(const v1::PodConfig& config);
 absl::StatusOr<v1::PodConfig> DecodePodConfig(const std::string& json);
 

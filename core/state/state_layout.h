@@ -7,7 +7,7 @@
 
 namespace vcd {
 
-// Where things are, docs/reference/state_format.md:
+// Where things are:
 //
 //   <state_dir>/pods/<pod>/config.json           survives a reboot; a pod exists when it has this file
 //                         /logs/<container>.log

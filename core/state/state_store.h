@@ -22,8 +22,8 @@ struct StoredPods {
   std::vector<std::string> foreign_paths;
 };
 
-// The records of pods on disk; each is replaced as a whole. Has no state of its own and is thread-safe across pods; calls
-// for one pod need its lock. Calls block on the disk. Errors name the pod; those of writing carry STORAGE.
+// The records of pods on disk; each is replaced as a whole. Has no state of its own and is thread-safe across pods;
+// calls for one pod need its lock. Calls block on the disk. Errors name the pod; those of writing carry STORAGE.
 //
 // What is there after a crash, and what it means. A pod exists when it has a config.json:
 //
@@ -33,9 +33,9 @@ struct StoredPods {
 //   no           yes         half created (INTENT_CREATE) or half deleted: RemovePod finishes
 //   no           no          directories without records, the same: RemovePod finishes
 //
-// So a pod is created by CreatePodDirectories, SaveRecord with its intent, SaveConfig, in this order; and RemovePod takes
-// config.json away first, durably, and state.json last: were it the other way round, a crash between would leave a pod
-// that looks like one from before a reboot, and it would come back.
+// So a pod is created by CreatePodDirectories, SaveRecord with its intent, SaveConfig, in this order; and RemovePod
+// takes config.json away first, durably, and state.json last: were it the other way round, a crash between would leave
+// a pod that looks like one from before a reboot, and it would come back.
 class StateStore {
  public:
   // `filesystem` must outlive this.
@@ -65,10 +65,10 @@ class StateStore {
   // or a crash, calling it again goes on.
   absl::Status RemovePod(const std::string& pod_id);
 
-  // Puts what is stored of a pod aside, into <state_dir>/quarantine/<pod>-<n>/ with the lowest free n, so that its id is
-  // free and a person can look at it; returns that directory. It holds `reason.txt`, `state/` (the pod's directory under
-  // the state root) and `run/state.json`; sockets and the lock file are dropped. A crash in between leaves the pod where
-  // it was or complete in quarantine, perhaps twice.
+  // Puts what is stored of a pod aside, into <state_dir>/quarantine/<pod>-<n>/ with the lowest free n, so that its id
+  // is free and a person can look at it; returns that directory. It holds `reason.txt`, `state/` (the pod's directory
+  // under the state root) and `run/state.json`; sockets and the lock file are dropped. A crash in between leaves the
+  // pod where it was or complete in quarantine, perhaps twice.
   absl::StatusOr<std::string> Quarantine(const std::string& pod_id, const std::string& reason);
 
  private:
