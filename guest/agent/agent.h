@@ -66,6 +66,7 @@ class Agent {
     // Until the host was told that it exists it may vanish again; after that only at the host's word.
     bool announced = false;
     bool abandoned = false;
+    Outcome failure;  // Why it was abandoned, for whoever holds create_ticket.
     Ticket create_ticket;
     Ticket start_ticket;
   };
@@ -75,7 +76,8 @@ class Agent {
     Cgroup cgroup;
     Entry init;
     std::map<std::string, Entry> execs;
-    Ticket remove_ticket;  // Once it is dying.
+    Ticket remove_ticket;    // Once it is dying: who is told when it is gone,
+    Outcome remove_outcome;  // and what.
   };
 
   // A container whose disk or share the kernel has not found yet.
@@ -103,7 +105,7 @@ class Agent {
   void GiveUpWaiting(const std::string& container_id);
   void AbandonUnannounced();
   void Kill(RunningContainer* container);
-  void BeginRemoval(const std::string& container_id, const Ticket& ticket);
+  void BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome = Outcome());
 
   Process::Listener MakeListener();
   void OnLaunchChanged(Process* process);

@@ -68,8 +68,9 @@ void Agent::OnFirstProcessLaunch(Entry* entry) {
       entry->announced = true;
       Answer(entry->create_ticket, Outcome(), process->pid());
     } else if (stage != LaunchStatus::Stage::kSettingUp) {
+      // Answered when it is gone, so that its name and its disk are free by then.
       entry->abandoned = true;
-      Answer(entry->create_ticket, process->launch().outcome());
+      entry->failure = process->launch().outcome();
       PostSettle();
     }
   } else if (process->told_to_go() && stage == LaunchStatus::Stage::kRunning) {
@@ -89,8 +90,9 @@ void Agent::OnExecLaunch(Entry* entry) {
       PumpOutput();
       break;
     case LaunchStatus::Stage::kFailed:
+      // Answered when it is gone, so that its name and its disk are free by then.
       entry->abandoned = true;
-      Answer(entry->create_ticket, process->launch().outcome());
+      entry->failure = process->launch().outcome();
       PostSettle();
       break;
     default:
@@ -150,12 +152,13 @@ void Agent::KillAll() {
   for (RunningContainer& container : dying_) Kill(&container);
 }
 
-void Agent::BeginRemoval(const std::string& container_id, const Ticket& ticket) {
+void Agent::BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome) {
   const auto found = containers_.find(container_id);
   found->second.remove_ticket = ticket;
+  found->second.remove_outcome = outcome;
   const Outcome removed(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + container_id + "\" was removed meanwhile");
   const auto answer_waiting = [this, &removed](Entry* entry) {
-    if (!entry->announced && !entry->abandoned) Answer(entry->create_ticket, removed);
+    if (!entry->announced) Answer(entry->create_ticket, entry->abandoned ? entry->failure : removed);
     Answer(std::exchange(entry->start_ticket, Ticket()), removed);
   };
   answer_waiting(&found->second.init);
@@ -178,12 +181,18 @@ void Agent::Settle() {
   for (auto next = containers_.begin(); next != containers_.end();) {
     auto& [id, container] = *next++;  // Removal takes it out of the map.
     if (container.init.abandoned) {
-      BeginRemoval(std::string(id), Ticket());
+      const Ticket ticket = std::exchange(container.init.create_ticket, Ticket());
+      BeginRemoval(std::string(id), ticket, Outcome(container.init.failure));
       continue;
     }
     for (auto exec = container.execs.begin(); exec != container.execs.end();) {
-      const bool gone = exec->second.abandoned && exec->second.process->ended();
-      exec = gone ? container.execs.erase(exec) : std::next(exec);
+      if (!exec->second.abandoned || !exec->second.process->ended()) {
+        ++exec;
+        continue;
+      }
+      const Entry failed = std::move(exec->second);
+      exec = container.execs.erase(exec);
+      Answer(failed.create_ticket, failed.failure);
     }
   }
   for (auto container = dying_.begin(); container != dying_.end();) {
@@ -194,8 +203,9 @@ void Agent::Settle() {
       continue;
     }
     const Ticket ticket = container->remove_ticket;
+    const Outcome outcome = container->remove_outcome;
     container = dying_.erase(container);  // Unmounts what nobody else uses: the host may detach it after the answer.
-    Answer(ticket, Outcome());
+    Answer(ticket, outcome);
   }
   if (shutting_down_ && dying_.empty()) FinishShutdown();
 }

@@ -22,6 +22,13 @@
 #include "guest/agent/reaper.h"
 #include "guest/agent/uevents.h"
 
+namespace __gnu_cxx {
+
+// The C++ library's own says which exception it was, and brings a demangler of 40 KB to say it well.
+void __verbose_terminate_handler() { std::abort(); }
+
+}  // namespace __gnu_cxx
+
 namespace vcd::guest {
 namespace {
 

@@ -57,6 +57,7 @@ OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& s
     lease.plan.base = source.directory();
     return std::make_optional(std::move(lease));
   }
+  if (options_.allow_directories) return Invalid("this agent is not in a virtual machine: it has no disks and shares");
   MaybeMount mount = source.has_scsi_lun() ? MountLun(source.scsi_lun()) : MountVirtiofs(source.virtiofs().tag());
   if (!mount.ok()) return mount.outcome();
   if (*mount == nullptr) return std::optional<RootfsLease>();

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole agent, as a process on a socket pair: real namespaces and control groups, a root file system of busybox.
+// Needs root.
+#include "guest/agent/agent.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/link/link_limits.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "guest/agent/testing/agent_peer.h"
+
+namespace vcd::guest {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::vcd::agent::v1::Command;
+using ::vcd::agent::v1::ExitInfo;
+using ::vcd::agent::v1::HostMessage;
+using ::vcd::agent::v1::Reply;
+
+constexpr char kProgram[] = "guest/agent/vcd-agent-for-tests";
+constexpr char kBusybox[] = "/bin/busybox";
+
+Command Shell(const std::string& script) {
+  Command command;
+  for (const std::string& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_args(word);
+  return command;
+}
+
+class AgentTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for namespaces";
+    if (!fs::exists(kBusybox)) GTEST_SKIP() << "needs busybox-static";
+    char pattern[] = "/tmp/vcd-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern), nullptr);
+    directory_ = pattern;
+    ::chmod(pattern, 0755);
+    MakeRoot();
+    fs::create_directory(directory_ + "/state");
+    peer_ = std::make_unique<AgentPeer>(kProgram, std::vector<std::string>{"--state-dir", directory_ + "/state"});
+    peer_->Hello();
+  }
+
+  void TearDown() override {
+    peer_.reset();
+    if (!directory_.empty()) fs::remove_all(directory_);
+  }
+
+  void MakeRoot() {
+    root_ = directory_ + "/root";
+    for (const char* name : {"/bin", "/etc", "/tmp"}) fs::create_directories(root_ + name);
+    fs::copy_file(kBusybox, root_ + "/bin/busybox");
+    for (const char* name : {"sh", "cat", "echo", "sleep", "id", "ls", "pwd", "env", "hostname", "grep", "wc", "head",
+                             "mount", "touch", "readlink", "yes", "dd", "kill", "ps", "mknod", "printf"}) {
+      fs::create_symlink("busybox", root_ + "/bin/" + name);
+    }
+    std::ofstream(root_ + "/etc/passwd") << "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
+    std::ofstream(root_ + "/etc/group") << "root:x:0:\nann:x:1000:\naudio:x:29:ann\nvideo:x:44:\n";
+    std::ofstream(root_ + "/etc/notes") << "no program\n";
+    std::ofstream(root_ + "/bin/broken") << "#!/no/such/interpreter\n";
+    ::chmod((root_ + "/bin/broken").c_str(), 0755);
+  }
+
+  Reply Create(const std::string& id, const Command& command, bool readonly = false) {
+    HostMessage message;
+    auto* create = message.mutable_create_container();
+    create->set_container_id(id);
+    create->set_hostname("pod-of-tests");
+    create->mutable_rootfs()->set_directory(root_);
+    create->mutable_rootfs()->set_readonly(readonly);
+    *create->mutable_command() = command;
+    return peer_->Call(message);
+  }
+  Reply Start(const std::string& id) {
+    HostMessage message;
+    message.mutable_start_container()->set_container_id(id);
+    return peer_->Call(message);
+  }
+  Reply Remove(const std::string& id) {
+    HostMessage message;
+    message.mutable_remove_container()->set_container_id(id);
+    const Reply reply = peer_->Call(message);
+    peer_->Forget(id);
+    return reply;
+  }
+  Reply Exec(const std::string& id, const std::string& process, const Command& command) {
+    HostMessage message;
+    message.mutable_exec()->set_container_id(id);
+    message.mutable_exec()->set_process_id(process);
+    *message.mutable_exec()->mutable_command() = command;
+    return peer_->Call(message);
+  }
+  Reply Signal(const std::string& id, int signal, const std::string& process = "", bool all = false) {
+    HostMessage message;
+    message.mutable_signal()->set_container_id(id);
+    message.mutable_signal()->set_process_id(process);
+    message.mutable_signal()->set_signal(signal);
+    message.mutable_signal()->set_all(all);
+    return peer_->Call(message);
+  }
+  Reply RemoveProcess(const std::string& id, const std::string& process) {
+    HostMessage message;
+    message.mutable_remove_process()->set_container_id(id);
+    message.mutable_remove_process()->set_process_id(process);
+    return peer_->Call(message);
+  }
+  void SendInput(const std::string& id, uint64_t offset, const std::string& data, bool close,
+                 const std::string& process = "") {
+    HostMessage message;
+    auto* input = message.mutable_input();
+    input->set_container_id(id);
+    input->set_process_id(process);
+    input->set_offset(offset);
+    input->set_data(data);
+    input->set_close(close);
+    peer_->Post(message);
+  }
+
+  // Runs a container to its end.
+  ExitInfo Run(const std::string& id, const Command& command, bool readonly = false) {
+    const Reply created = Create(id, command, readonly);
+    EXPECT_EQ(created.code(), ErrorCode::ERROR_CODE_OK) << created.message();
+    if (created.code() != ErrorCode::ERROR_CODE_OK) return {};
+    const Reply started = Start(id);
+    EXPECT_EQ(started.code(), ErrorCode::ERROR_CODE_OK) << started.message();
+    return peer_->WaitForExit(id);
+  }
+  // A container that just runs.
+  void RunSleeper(const std::string& id) {
+    ASSERT_EQ(Create(id, Shell("trap 'exit 7' TERM; echo up; while true; do sleep 1000 & wait; done")).code(),
+              ErrorCode::ERROR_CODE_OK);
+    ASSERT_EQ(Start(id).code(), ErrorCode::ERROR_CODE_OK);
+    peer_->WaitForStdout(3, id);
+  }
+
+  std::string directory_;
+  std::string root_;
+  std::unique_ptr<AgentPeer> peer_;
+};
+
+TEST_F(AgentTest, TellsOutputAndExitCodeApartByStream) {
+  const ExitInfo exit = Run("c1", Shell("echo out; echo err >&2; exit 3"));
+  EXPECT_EQ(exit.code(), 3);
+  EXPECT_EQ(exit.signal(), 0);
+  EXPECT_EQ(peer_->Stdout("c1"), "out\n");
+  EXPECT_EQ(peer_->Stderr("c1"), "err\n");
+  EXPECT_EQ(exit.stdout_end(), 4u);
+  EXPECT_EQ(exit.stderr_end(), 4u);
+  EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+}
+
+TEST_F(AgentTest, HoldsTheProgramUntilStart) {
+  const Reply created = Create("c1", Shell("touch /tmp/ran"));
+  ASSERT_EQ(created.code(), ErrorCode::ERROR_CODE_OK) << created.message();
+  EXPECT_GT(created.pid(), 0);
+  EXPECT_FALSE(peer_->ReadOne(100));
+  EXPECT_FALSE(fs::exists(root_ + "/tmp/ran"));
+  EXPECT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 0);
+  EXPECT_TRUE(fs::exists(root_ + "/tmp/ran"));
+  EXPECT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_WRONG_STATE);
+}
+
+TEST_F(AgentTest, IsolatesTheContainer) {
+  Run("c1", Shell("echo pid $$; hostname; ls /; ls /proc/self/fd | wc -l; "
+                  "grep CapBnd /proc/self/status; cat /proc/self/cgroup; readlink /proc/self/ns/pid"));
+  const std::string& out = peer_->Stdout("c1");
+  EXPECT_THAT(out, StartsWith("pid 1\npod-of-tests\nbin\ndev\netc\nproc\nsys\ntmp\n"));
+  EXPECT_THAT(out, HasSubstr("\n4\n")) << "0, 1, 2 and the one that ls lists with; all others are leaks";
+  EXPECT_THAT(out, HasSubstr("CapBnd:\t00000000a80425fb")) << "the 14 that Docker leaves";
+  char self[64] = {};
+  ASSERT_GT(::readlink("/proc/self/ns/pid", self, sizeof(self) - 1), 0);
+  EXPECT_THAT(out, ::testing::Not(HasSubstr(self)));
+}
+
+TEST_F(AgentTest, GivesTheContainerItsDevicesAndMounts) {
+  const ExitInfo exit = Run("c1", Shell(
+      "echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c && "
+      "readlink /dev/stdout && touch /dev/shm/x && echo y > /dev/stdout && "
+      "grep -q '^proc /proc ' /proc/mounts && grep -q ' /sys sysfs ro,' /proc/mounts && "
+      "grep -q ' /dev/mqueue ' /proc/mounts && grep -q ' /dev/pts ' /proc/mounts && ! touch /proc/sys/kernel/x"));
+  EXPECT_EQ(exit.code(), 0) << peer_->Stderr("c1");
+  EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("3\n3\n/proc/self/fd/1\ny\n"));
+}
+
+TEST_F(AgentTest, AReadOnlyRootStaysAsItIs) {
+  const ExitInfo exit = Run("c1", Shell("touch /tmp/x; touch /dev/shm/y && echo fine"), true);
+  EXPECT_EQ(exit.code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1"), "fine\n");
+  EXPECT_THAT(peer_->Stderr("c1"), HasSubstr("Read-only file system"));
+  EXPECT_FALSE(fs::exists(root_ + "/proc")) << "mount points are made in memory, not on the host";
+  // A writable one is the directory itself.
+  EXPECT_EQ(Run("c2", Shell("echo hi > /tmp/x")).code(), 0);
+  EXPECT_TRUE(fs::exists(root_ + "/tmp/x"));
+}
+
+TEST_F(AgentTest, SetsEnvironmentAndWorkingDirectory) {
+  Command command = Shell("pwd; env");
+  command.set_work_dir("/made/on/demand");
+  auto* env = command.add_envs();
+  env->set_name("GREETING");
+  env->set_value("hello = world");
+  EXPECT_EQ(Run("c1", command).code(), 0);
+  EXPECT_THAT(peer_->Stdout("c1"), StartsWith("/made/on/demand\n"));
+  EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("GREETING=hello = world\n"));
+  EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"));
+  EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("HOME=/root\n"));
+}
+
+TEST_F(AgentTest, RunsAsTheUserOfTheContainersFiles) {
+  Command command = Shell("id -u; id -g; id -G; echo $HOME; echo ok > /dev/stderr; grep CapEff /proc/self/status");
+  command.set_user("ann");
+  command.add_supplementary_groups("video");
+  EXPECT_EQ(Run("c1", command).code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1"), "1000\n1000\n1000 29 44\n/home/ann\nCapEff:\t0000000000000000\n");
+  EXPECT_EQ(peer_->Stderr("c1"), "ok\n");
+
+  command.set_user("12:34");
+  EXPECT_EQ(Run("c2", command).code(), 0);
+  EXPECT_THAT(peer_->Stdout("c2"), StartsWith("12\n34\n34 44\n/\n"));
+
+  command.set_user("nobody-here");
+  const Reply reply = Create("c3", command);
+  EXPECT_EQ(reply.code(), ErrorCode::ERROR_CODE_USER_NOT_FOUND);
+  EXPECT_THAT(reply.message(), HasSubstr("nobody-here"));
+}
+
+TEST_F(AgentTest, TheRequestsCapabilitiesReplaceTheUsual) {
+  Command command = Shell("grep -E 'CapBnd|CapEff|NoNewPrivs' /proc/self/status");
+  command.mutable_capabilities()->add_bounding("CAP_KILL");
+  command.mutable_capabilities()->add_permitted("CAP_KILL");
+  command.mutable_capabilities()->add_effective("CAP_KILL");
+  command.set_no_new_privileges(true);
+  EXPECT_EQ(Run("c1", command).code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1"), "CapEff:\t0000000000000020\nCapBnd:\t0000000000000020\nNoNewPrivs:\t1\n");
+}
+
+TEST_F(AgentTest, CommandsThatCannotRunAreRefusedAtCreation) {
+  Command command;
+  command.add_args("no-such-command");
+  Reply reply = Create("c1", command);
+  EXPECT_EQ(reply.code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND);
+  EXPECT_THAT(reply.message(), HasSubstr("no-such-command"));
+  command.set_args(0, "/etc/notes");
+  EXPECT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_COMMAND_NOT_EXECUTABLE);
+  command.clear_args();
+  EXPECT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_INVALID);
+
+  command.add_args("broken");
+  ASSERT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_OK) << "failures left the id free";
+  reply = Start("c1");
+  EXPECT_EQ(reply.code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND) << "only execve itself can tell";
+  EXPECT_THAT(reply.message(), HasSubstr("broken"));
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 127);
+}
+
+TEST_F(AgentTest, BadRequestsAreAnsweredAndHarmNobody) {
+  for (const char* id : {"", "../x", "a/b", ".", "-x"}) {
+    EXPECT_EQ(Create(id, Shell("true")).code(), ErrorCode::ERROR_CODE_INVALID) << id;
+  }
+  EXPECT_EQ(Start("nobody").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+  EXPECT_EQ(Exec("nobody", "p", Shell("true")).code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+  EXPECT_EQ(Signal("nobody", 9).code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+  EXPECT_EQ(RemoveProcess("nobody", "p").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+  EXPECT_EQ(peer_->Call(HostMessage()).code(), ErrorCode::ERROR_CODE_INVALID);
+  Command terminal = Shell("true");
+  terminal.set_terminal(true);
+  EXPECT_EQ(Create("c1", terminal).code(), ErrorCode::ERROR_CODE_INVALID);
+  peer_->PostRaw(std::string("\0\0noise\0", 8) + EncodeFrame("\xff\xff\xff") + std::string(100'000, 'x') + '\0');
+  RunSleeper("c1");
+  EXPECT_EQ(Create("c1", Shell("true")).code(), ErrorCode::ERROR_CODE_EXISTS);
+  EXPECT_EQ(Signal("c1", 0).code(), ErrorCode::ERROR_CODE_INVALID);
+  EXPECT_EQ(Signal("c1", 4000).code(), ErrorCode::ERROR_CODE_INVALID);
+}
+
+TEST_F(AgentTest, ExecJoinsTheContainer) {
+  RunSleeper("c1");
+  const Reply reply = Exec("c1", "p1", Shell("hostname; ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; pwd; exit 5"));
+  ASSERT_EQ(reply.code(), ErrorCode::ERROR_CODE_OK) << reply.message();
+  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 5);
+  EXPECT_THAT(peer_->Stdout("c1", "p1"), StartsWith("pod-of-tests\n"));
+  EXPECT_THAT(peer_->Stdout("c1", "p1"), HasSubstr("\nsh\n/\n"));
+
+  Command missing;
+  missing.add_args("no-such-command");
+  EXPECT_EQ(Exec("c1", "p2", missing).code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND);
+  missing.set_args(0, "broken");
+  EXPECT_EQ(Exec("c1", "p2", missing).code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND);
+  Command ann = Shell("id -u");
+  ann.set_user("ann");
+  ASSERT_EQ(Exec("c1", "p2", ann).code(), ErrorCode::ERROR_CODE_OK) << "failures left the id free";
+  EXPECT_EQ(peer_->WaitForExit("c1", "p2").code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1", "p2"), "1000\n");
+
+  EXPECT_EQ(Exec("c1", "p1", Shell("true")).code(), ErrorCode::ERROR_CODE_EXISTS);
+  EXPECT_EQ(RemoveProcess("c1", "p1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(RemoveProcess("c1", "p1").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+  EXPECT_EQ(RemoveProcess("c1", "").code(), ErrorCode::ERROR_CODE_INVALID);
+}
+
+TEST_F(AgentTest, AnExecsExitDoesNotWaitForWhatItLeftBehind) {
+  RunSleeper("c1");
+  ASSERT_EQ(Exec("c1", "p1", Shell("sleep 1000 & echo started")).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1", "p1"), "started\n");
+}
+
+TEST_F(AgentTest, SignalsOneOrAll) {
+  RunSleeper("c1");
+  ASSERT_EQ(Exec("c1", "p1", Shell("trap 'exit 8' USR1; echo up; while true; do sleep 1000 & wait; done")).code(),
+            ErrorCode::ERROR_CODE_OK);
+  peer_->WaitForStdout(3, "c1", "p1");
+  EXPECT_EQ(Signal("c1", SIGUSR1, "p1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 8);
+  EXPECT_EQ(Signal("c1", SIGUSR1, "p1").code(), ErrorCode::ERROR_CODE_WRONG_STATE);
+
+  EXPECT_EQ(Signal("c1", SIGTERM).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 7);
+  EXPECT_EQ(Exec("c1", "p2", Shell("true")).code(), ErrorCode::ERROR_CODE_WRONG_STATE);
+
+  RunSleeper("c2");
+  ASSERT_EQ(Exec("c2", "p1", Shell("echo up; sleep 1000")).code(), ErrorCode::ERROR_CODE_OK);
+  peer_->WaitForStdout(3, "c2", "p1");
+  EXPECT_EQ(Signal("c2", SIGKILL, "", true).code(), ErrorCode::ERROR_CODE_OK);
+  const ExitInfo exit = peer_->WaitForExit("c2");
+  EXPECT_EQ(exit.signal(), SIGKILL);
+  EXPECT_EQ(exit.code(), 128 + SIGKILL);
+  EXPECT_EQ(peer_->WaitForExit("c2", "p1").signal(), SIGKILL);
+}
+
+TEST_F(AgentTest, PassesInputInOrderAndAcknowledgesIt) {
+  Command command = Shell("cat");
+  command.set_interactive(true);
+  ASSERT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_OK);
+  SendInput("c1", 0, "before the start, ", false);
+  ASSERT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  SendInput("c1", 18, "after it", false);
+  SendInput("c1", 20, "ter it", false);  // Again, as after a broken connection.
+  peer_->WaitForInputAck(26, "c1");
+  SendInput("c1", 26, ".", true);
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1"), "before the start, after it.");
+}
+
+TEST_F(AgentTest, InputThatNobodyReadsIsAcknowledgedAllTheSame) {
+  Command command = Shell("exec 0<&-; sleep 1000");
+  command.set_interactive(true);
+  ASSERT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  // More than the pipe holds, so that the agent meets the closed end.
+  const std::string block(100'000, 'x');
+  SendInput("c1", 0, block, false);
+  SendInput("c1", block.size(), block, false);
+  peer_->WaitForInputAck(2 * block.size(), "c1");
+}
+
+TEST_F(AgentTest, AnotherContainersHeldProcessKeepsNobodysInputOpen) {
+  Command command = Shell("cat; echo end");
+  command.set_interactive(true);
+  ASSERT_EQ(Create("reader", command).code(), ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Create("held", Shell("true")).code(), ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Start("reader").code(), ErrorCode::ERROR_CODE_OK);
+  SendInput("reader", 0, "x", true);
+  EXPECT_EQ(peer_->WaitForExit("reader").code(), 0);
+  EXPECT_EQ(peer_->Stdout("reader"), "xend\n");
+}
+
+TEST_F(AgentTest, WithoutInputAndOutputEverythingIsDevNull) {
+  Command command = Shell("cat; echo lost; exit 4");
+  command.set_discard_output(true);
+  EXPECT_EQ(Run("c1", command).code(), 4);
+  EXPECT_EQ(peer_->Stdout("c1"), "");
+}
+
+TEST_F(AgentTest, AProcessWaitsWhenItsOutputIsNotTaken) {
+  peer_->set_auto_ack(false);
+  ASSERT_EQ(Create("c1", Shell("dd if=/dev/zero bs=1000 count=1000 2>/dev/null; echo done >&2")).code(),
+            ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  peer_->WaitForStdout(kOutputWindow, "c1");
+  EXPECT_FALSE(peer_->ReadOne(200)) << "the window is full";
+  EXPECT_EQ(peer_->Stdout("c1").size(), kOutputWindow);
+  HostMessage ping;
+  ping.mutable_ping();
+  EXPECT_EQ(peer_->Call(ping).code(), ErrorCode::ERROR_CODE_OK) << "requests are not stuck behind output";
+  peer_->set_auto_ack(true);
+  peer_->AckStdout(kOutputWindow, "c1");
+  const ExitInfo exit = peer_->WaitForExit("c1");
+  EXPECT_EQ(exit.code(), 0);
+  EXPECT_EQ(exit.stdout_end(), 1'000'000u);
+  EXPECT_EQ(peer_->Stdout("c1"), std::string(1'000'000, '\0'));
+}
+
+TEST_F(AgentTest, ANewConnectionContinuesOutputWhereTheOldWasAcknowledged) {
+  peer_->set_auto_ack(false);
+  Command command = Shell("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 9");
+  ASSERT_EQ(Create("c1", command).code(), ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  std::string expected;
+  for (int i = 0; i < 20000; ++i) expected += "line " + std::to_string(i) + "\n";
+
+  // Each round: take some, acknowledge part of it, break off in the middle of what the agent is sending.
+  uint64_t acked = 0;
+  while (acked + 20'000 < expected.size()) {
+    peer_->WaitForStdout(acked + 15'000, "c1");
+    acked += 10'001;
+    peer_->AckStdout(acked, "c1");
+    const auto ack = peer_->Hello();
+    ASSERT_EQ(ack.processes_size(), 1);
+    EXPECT_EQ(ack.processes(0).stdout_acked(), acked);
+    EXPECT_TRUE(ack.processes(0).started());
+  }
+  peer_->set_auto_ack(true);
+  peer_->AckStdout(acked, "c1");
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 9);
+  EXPECT_EQ(peer_->Stdout("c1"), expected);
+
+  // The exit is told on every connection until the container is removed.
+  const auto ack = peer_->Hello();
+  ASSERT_EQ(ack.processes_size(), 1);
+  EXPECT_EQ(ack.processes(0).exit().code(), 9);
+  EXPECT_EQ(ack.processes(0).exit().stdout_end(), expected.size());
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 9);
+  EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->Hello().processes_size(), 0);
+}
+
+TEST_F(AgentTest, RemovalKillsAndFreesTheName) {
+  for (int round = 0; round < 3; ++round) {
+    RunSleeper("c1");
+    ASSERT_EQ(Exec("c1", "p1", Shell("sleep 1000")).code(), ErrorCode::ERROR_CODE_OK);
+    EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_OK);
+  }
+  ASSERT_EQ(Create("held", Shell("true")).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(Remove("held").code(), ErrorCode::ERROR_CODE_OK);
+}
+
+TEST_F(AgentTest, ShutdownEndsEverythingAndThenTheAgent) {
+  RunSleeper("c1");
+  RunSleeper("c2");
+  HostMessage shutdown;
+  shutdown.mutable_shutdown();
+  EXPECT_EQ(peer_->Call(shutdown).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForAgent(), 0);
+}
+
+TEST_F(AgentTest, AnAgentOfATestRefusesDisksAndShares) {
+  HostMessage message;
+  message.mutable_create_container()->set_container_id("c1");
+  *message.mutable_create_container()->mutable_command() = Shell("true");
+  message.mutable_create_container()->mutable_rootfs()->mutable_virtiofs()->set_tag("root");
+  EXPECT_EQ(peer_->Call(message).code(), ErrorCode::ERROR_CODE_INVALID);
+  message.mutable_create_container()->mutable_rootfs()->mutable_scsi_lun()->set_lun(1);
+  EXPECT_EQ(peer_->Call(message).code(), ErrorCode::ERROR_CODE_INVALID);
+}
+
+}  // namespace
+}  // namespace vcd::guest
