@@ -30,49 +30,38 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       backends_(backends),
       filesystem_(filesystem),
       io_(io),
-      pool_(pool),
+      work_(pool),
       events_(events),
       store_(filesystem, options.state_dir, options.run_dir),
       boot_gate_(options.max_parallel_boots),
       locks_(
-          io, [this](std::function<void()> task) { pool_.Post(std::move(task)); },
+          io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
-      environment_{options_, backends_, store_, registry_, locks_, boot_gate_, events_, io_, pool_} {}
+      environment_{options_, backends_, store_, registry_, locks_, boot_gate_, events_, io_, work_} {}
 
 LivePodRuntime::~LivePodRuntime() {
   BeginShutdown();
-  {
-    MutexLock lock(&work_mu_);
-    while (working_ > 0) work_changed_.Wait(&work_mu_);
-  }
+  work_.WaitIdle();
   // Handles are let go of here rather than by whoever holds a pod last, which may be a callback of the handle itself.
   for (const std::shared_ptr<Pod>& pod : registry_.Pods()) {
     pod->TakeMachine().reset();
     pod->guest().Exchange(nullptr).reset();
   }
+  // What the guests told just before.
+  work_.WaitIdle();
 }
 
 void LivePodRuntime::BeginShutdown() {
   {
-    MutexLock lock(&work_mu_);
+    MutexLock lock(&mu_);
     if (std::exchange(shutting_down_, true)) return;
   }
   locks_.Shutdown(ShuttingDown());
 }
 
-void LivePodRuntime::Begin() {
-  MutexLock lock(&work_mu_);
-  ++working_;
-}
-
-void LivePodRuntime::End() {
-  MutexLock lock(&work_mu_);
-  if (--working_ == 0) work_changed_.NotifyAll();
-}
-
 void LivePodRuntime::WaitReconciled() {
-  MutexLock lock(&work_mu_);
-  while (reconciling_ > 0) work_changed_.Wait(&work_mu_);
+  MutexLock lock(&mu_);
+  while (reconciling_ > 0) reconciled_.Wait(&mu_);
 }
 
 absl::StatusOr<std::shared_ptr<const v1::Pod>> LivePodRuntime::GetPod(const std::string& pod_id) const {
@@ -85,7 +74,7 @@ void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, B
   // Refused before it waits for anything; looked up again with the lock, because the pod may go meanwhile.
   absl::Status known = registry_.Find(pod_id).status();
   if (!known.ok()) return done(known);
-  Begin();
+  work_.Begin();
   PodLockTable::Waiter waiter;
   waiter.operation = request.operation;
   waiter.mode = request.mode;
@@ -94,13 +83,13 @@ void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, B
   locks_.Acquire(pod_id, waiter, [this, pod_id, request, body, done](absl::StatusOr<PodLock> lock) {
     if (!lock.ok()) {
       done(lock.status());
-      return End();
+      return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
     if (!request.boots) return RunBody(*held, nullptr, pod_id, request, body, done);
     // Whoever gives a place back calls this, and must not do the next one's work.
     boot_gate_.Enter([this, held, pod_id, request, body, done](std::unique_ptr<BootGate::Place> place) {
-      pool_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
+      work_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
                   request, body, done] { RunBody(*held, std::move(*place), pod_id, request, body, done); });
     });
   });
@@ -118,7 +107,7 @@ void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> pla
   }
   lock.Release();
   done(status);
-  End();
+  work_.End();
 }
 
 void LivePodRuntime::SubmitForPod(const std::string& pod_id, const Request& request, Body body, PodCallback done) {

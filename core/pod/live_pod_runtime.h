@@ -126,15 +126,12 @@ class LivePodRuntime : public PodRuntime {
   void Vanish(Pod& pod);
   void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
 
-  // Work that must end before the runtime may: operations and reconciliations.
-  void Begin() ABSL_LOCKS_EXCLUDED(work_mu_);
-  void End() ABSL_LOCKS_EXCLUDED(work_mu_);
-
   const PodRuntimeOptions options_;
   const Backends& backends_;
   Filesystem& filesystem_;
   IoThread& io_;
-  WorkerPool& pool_;
+  // Operations, reconciliations, and what pods do by themselves: all of it ends before the runtime does.
+  BackgroundWork work_;
   EventBus& events_;
   StateStore store_;
   // Keeps a second daemon off; from Recover to the end.
@@ -144,11 +141,10 @@ class LivePodRuntime : public PodRuntime {
   PodLockTable locks_;
   const PodEnvironment environment_;
 
-  Mutex work_mu_;
-  CondVar work_changed_;
-  size_t working_ ABSL_GUARDED_BY(work_mu_) = 0;
-  size_t reconciling_ ABSL_GUARDED_BY(work_mu_) = 0;
-  bool shutting_down_ ABSL_GUARDED_BY(work_mu_) = false;
+  Mutex mu_;
+  CondVar reconciled_;
+  size_t reconciling_ ABSL_GUARDED_BY(mu_) = 0;
+  bool shutting_down_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace vcd

@@ -250,7 +250,7 @@ void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset,
 
 void Pod::OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) {
   if (std::shared_ptr<ProcessEntry> entry = FindProcess(process)) entry->Finish(status);
-  environment_.pool.Post([self = shared_from_this(), process, status] { self->RecordExit(process, status); });
+  environment_.work.Post([self = shared_from_this(), process, status] { self->RecordExit(process, status); });
 }
 
 void Pod::RecordExit(const ProcessKey& process, const v1::ExitStatus& status) {

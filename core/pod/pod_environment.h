@@ -5,7 +5,7 @@
 #include "core/event/event_bus.h"
 #include "core/lock/pod_lock_table.h"
 #include "core/os/io_thread.h"
-#include "core/os/worker_pool.h"
+#include "core/pod/background_work.h"
 #include "core/pod/boot_gate.h"
 #include "core/pod/pod_registry.h"
 #include "core/pod/pod_runtime.h"
@@ -23,7 +23,7 @@ struct PodEnvironment {
   BootGate& boot_gate;
   EventBus& events;
   IoThread& io;
-  WorkerPool& pool;
+  BackgroundWork& work;
 };
 
 }  // namespace vcd

@@ -109,8 +109,8 @@ v1::ExitStatus KilledStatus() {
 
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context) {
-  UndoStack undo;
   const v1::PodConfig config = pod.config();
+  UndoStack undo;
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.id(), config.network_config(), context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   undo.Push([&pod, &config] {
@@ -173,7 +173,8 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
   const v1::PodConfig config = pod.config();
   if (options.orderly && pod.session() != nullptr) {
     std::vector<std::string> running;
-    for (const state::v1::ContainerRecord& container : pod.record().containers()) {
+    const state::v1::PodRecord record = pod.record();
+    for (const state::v1::ContainerRecord& container : record.containers()) {
       if (container.state() == v1::CONTAINER_STATE_RUNNING) running.push_back(container.id());
     }
     LogFailure(pod, "end the containers",

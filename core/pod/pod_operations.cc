@@ -77,12 +77,10 @@ void LivePodRuntime::RunPod(v1::PodConfig config, absl::Time deadline, PodCallba
 }
 
 void LivePodRuntime::Create(v1::PodConfig asked, bool start, absl::Time deadline, PodCallback done) {
-  Begin();
-  pool_.Post([this, asked = std::move(asked), start, deadline, done = std::move(done)] {
+  work_.Post([this, asked = std::move(asked), start, deadline, done = std::move(done)] {
     absl::StatusOr<v1::PodConfig> config = Prepare(asked);
     if (!config.ok()) {
-      done(WithMetadata(config.status(), "pod_id", asked.id()));
-      return End();
+      return done(WithMetadata(config.status(), "pod_id", asked.id()));
     }
     state::v1::PodRecord record;
     record.set_pod_id(config->id());
@@ -93,8 +91,7 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, absl::Time deadline
     std::shared_ptr<Pod> pod = MakePod(*std::move(config), std::move(record));
     const absl::Status added = registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
     if (!added.ok()) {
-      done(added);
-      return End();
+      return done(added);
     }
     Request request;
     request.operation = start ? "RunPod" : "CreatePod";
@@ -110,7 +107,6 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, absl::Time deadline
           return CreateBody(pod, start, grant);
         },
         done);
-    End();
   });
 }
 
@@ -131,7 +127,8 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
         },
         grant.context));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
-    for (const v1::ContainerConfig& container : pod.config().containers()) {
+    const v1::PodConfig config = pod.config();
+    for (const v1::ContainerConfig& container : config.containers()) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
     }
     if (!start) return absl::OkStatus();

@@ -94,7 +94,7 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   std::shared_ptr<Pod> pod = MakePod(*std::move(config), *std::move(record));
   if (!registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View())).ok()) return;
   {
-    MutexLock lock(&work_mu_);
+    MutexLock lock(&mu_);
     ++reconciling_;
   }
   // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
@@ -109,8 +109,8 @@ void LivePodRuntime::Load(const std::string& pod_id) {
         return absl::OkStatus();
       },
       [this](const absl::Status&) {
-        MutexLock lock(&work_mu_);
-        if (--reconciling_ == 0) work_changed_.NotifyAll();
+        MutexLock lock(&mu_);
+        if (--reconciling_ == 0) reconciled_.NotifyAll();
       });
 }
 
@@ -184,7 +184,7 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   if (!status.ok()) {
     {
       // The next daemon will try again.
-      MutexLock lock(&work_mu_);
+      MutexLock lock(&mu_);
       if (shutting_down_) return;
     }
     const std::string boot_id = ReadBootId().value_or("");

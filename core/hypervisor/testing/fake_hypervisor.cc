@@ -15,6 +15,7 @@
 #include "core/hypervisor/machine_record.h"
 #include "core/hypervisor/machine_size.h"
 #include "core/os/mutex.h"
+#include "core/os/process.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -82,7 +83,7 @@ class FakeHypervisor::World {
     machine->spec = spec;
     machine->record.mutable_process()->set_pid(next_pid_++);
     machine->record.mutable_process()->set_start_time_ticks(1);
-    machine->record.mutable_process()->set_boot_id("fake-boot");
+    machine->record.mutable_process()->set_boot_id(ReadBootId().value_or("fake-boot"));
     machine->record.set_accelerator("fake");
     return machine;
   }
@@ -334,13 +335,15 @@ std::vector<std::string> FakeHypervisor::live_machines() const { return world_->
 
 std::vector<std::string> FakeHypervisor::disks(const std::string& pod_id) const {
   std::set<std::string> ids;
-  for (const auto& device : world_->Look(pod_id).record.block_devices()) ids.insert(device.id());
+  const state::v1::VirtualMachine record = world_->Look(pod_id).record;
+  for (const auto& device : record.block_devices()) ids.insert(device.id());
   return {ids.begin(), ids.end()};
 }
 
 std::vector<std::string> FakeHypervisor::directories(const std::string& pod_id) const {
   std::set<std::string> tags;
-  for (const auto& shared : world_->Look(pod_id).record.shared_directories()) tags.insert(shared.tag());
+  const state::v1::VirtualMachine record = world_->Look(pod_id).record;
+  for (const auto& shared : record.shared_directories()) tags.insert(shared.tag());
   return {tags.begin(), tags.end()};
 }
 

@@ -62,7 +62,7 @@ HypervisorContract::HypervisorContract() {
 }
 
 HypervisorContract::~HypervisorContract() {
-  EXPECT_TRUE(hypervisor_->Reap(run_dir_, Soon()).ok());
+  EXPECT_EQ(hypervisor_->Reap(run_dir_, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
   EXPECT_THAT(FilesInRunDir(), IsEmpty());
   hypervisor_.reset();
@@ -140,16 +140,16 @@ TEST_P(HypervisorContract, StopsInOrderAndAgain) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   EXPECT_THAT(Running(), Not(IsEmpty()));
-  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
-  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
-  EXPECT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, StopsByForce) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  EXPECT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
 }
 
@@ -158,17 +158,17 @@ TEST_P(HypervisorContract, StopsAlthoughItsContextHasEnded) {
   ASSERT_NE(machine, nullptr);
   Cancellation cancellation;
   cancellation.Cancel(absl::AbortedError("preempted"));
-  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, {absl::InfinitePast(), &cancellation}).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, {absl::InfinitePast(), &cancellation}), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
 }
 
 TEST_P(HypervisorContract, BootsAgainWhereOneHasStopped) {
   auto first = Boot();
   ASSERT_NE(first, nullptr);
-  ASSERT_TRUE(first->Stop(StopMode::kForce, Soon()).ok());
+  ASSERT_EQ(first->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   auto second = Boot();
   ASSERT_NE(second, nullptr);
-  EXPECT_TRUE(second->Stop(StopMode::kForce, Soon()).ok());
+  EXPECT_EQ(second->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, CancelledBootLeavesNothing) {
@@ -184,7 +184,7 @@ TEST_P(HypervisorContract, BootCutShortLeavesNothing) {
   // Too short for a real machine, long enough for others: either it runs, or there is nothing.
   auto machine = hypervisor_->Boot(Spec(), {absl::Now() + absl::Milliseconds(5), nullptr});
   if (machine.ok()) {
-    EXPECT_TRUE((*machine)->Stop(StopMode::kForce, Soon()).ok());
+    EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
     return;
   }
   EXPECT_EQ(machine.status().code(), absl::StatusCode::kDeadlineExceeded) << machine.status();
@@ -202,7 +202,7 @@ TEST_P(HypervisorContract, RunsOnWithoutItsHandleAndIsAdopted) {
   auto adopted = Adopt(record);
   ASSERT_TRUE(adopted.ok()) << adopted.status();
   EXPECT_EQ((*adopted)->Record().SerializeAsString(), record.SerializeAsString());
-  EXPECT_TRUE((*adopted)->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_EQ((*adopted)->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
 }
 
@@ -210,7 +210,7 @@ TEST_P(HypervisorContract, AdoptOfOneThatEndedIsNotFound) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   const state::v1::VirtualMachine record = machine->Record();
-  ASSERT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  ASSERT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   machine.reset();
   RestartDaemon();
   EXPECT_EQ(Adopt(record).status().code(), absl::StatusCode::kNotFound);
@@ -221,11 +221,11 @@ TEST_P(HypervisorContract, AdoptOfAnEarlierMachineOfThePodIsNotFound) {
   auto first = Boot();
   ASSERT_NE(first, nullptr);
   const state::v1::VirtualMachine record = first->Record();
-  ASSERT_TRUE(first->Stop(StopMode::kForce, Soon()).ok());
+  ASSERT_EQ(first->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   auto second = Boot();
   ASSERT_NE(second, nullptr);
   EXPECT_EQ(Adopt(record).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(second->Stop(StopMode::kForce, Soon()).ok());
+  EXPECT_EQ(second->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, TellsItsEndOnce) {
@@ -234,7 +234,7 @@ TEST_P(HypervisorContract, TellsItsEndOnce) {
   ASSERT_NE(machine, nullptr);
   machine->OnExit(listener.Callback());
   EXPECT_EQ(listener.count(), 0u);
-  ASSERT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  ASSERT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   auto reason = listener.Wait(Soon());
   ASSERT_TRUE(reason.ok()) << reason.status();
   EXPECT_THAT(*reason, Not(IsEmpty()));
@@ -250,7 +250,7 @@ TEST_P(HypervisorContract, TellsACrash) {
   auto reason = listener.Wait(Soon());
   ASSERT_TRUE(reason.ok()) << reason.status();
   EXPECT_THAT(*reason, Not(IsEmpty()));
-  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   EXPECT_EQ(listener.count(), 1u);
 }
 
@@ -258,7 +258,7 @@ TEST_P(HypervisorContract, TellsAnEndThatWasBefore) {
   ExitListener listener(io_);
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  ASSERT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  ASSERT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   machine->OnExit(listener.Callback());
   EXPECT_TRUE(listener.Wait(Soon()).ok());
   EXPECT_EQ(listener.count(), 1u);
@@ -270,7 +270,7 @@ TEST_P(HypervisorContract, TakesTheExitCallbackBack) {
   ASSERT_NE(machine, nullptr);
   machine->OnExit(listener.Callback());
   machine->OnExit(nullptr);
-  ASSERT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  ASSERT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   EXPECT_EQ(listener.count(), 0u);
 }
 
@@ -293,24 +293,24 @@ TEST_P(HypervisorContract, ReapEndsWhatNoRecordTellsOf) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   machine->OnExit(listener.Callback());
-  EXPECT_TRUE(hypervisor_->Reap(run_dir_, Soon()).ok());
+  EXPECT_EQ(hypervisor_->Reap(run_dir_, Soon()), absl::OkStatus());
   EXPECT_TRUE(listener.Wait(Soon()).ok());
   EXPECT_THAT(Running(), IsEmpty());
   EXPECT_THAT(FilesInRunDir(), IsEmpty());
-  EXPECT_TRUE(hypervisor_->Reap(run_dir_, Soon()).ok());
+  EXPECT_EQ(hypervisor_->Reap(run_dir_, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, ReapOfAnotherDirectoryDoesNoHarm) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   // The name of one pod may begin with another's.
-  EXPECT_TRUE(hypervisor_->Reap(run_dir_.substr(0, run_dir_.size() - 1), Soon()).ok());
+  EXPECT_EQ(hypervisor_->Reap(run_dir_.substr(0, run_dir_.size() - 1), Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), Not(IsEmpty()));
-  EXPECT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  EXPECT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, ReapOfAMissingDirectoryIsOk) {
-  EXPECT_TRUE(hypervisor_->Reap(root_ + "/never-was", Soon()).ok());
+  EXPECT_EQ(hypervisor_->Reap(root_ + "/never-was", Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, PausesAndResumesAgainAndAgain) {
@@ -320,12 +320,12 @@ TEST_P(HypervisorContract, PausesAndResumesAgainAndAgain) {
     EXPECT_EQ(machine->Pause(Soon()).code(), absl::StatusCode::kUnimplemented);
     return;
   }
-  EXPECT_TRUE(machine->Pause(Soon()).ok());
-  EXPECT_TRUE(machine->Pause(Soon()).ok());
-  EXPECT_TRUE(machine->Resume(Soon()).ok());
-  EXPECT_TRUE(machine->Resume(Soon()).ok());
-  EXPECT_TRUE(machine->Pause(Soon()).ok());
-  EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_EQ(machine->Pause(Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Pause(Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Resume(Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Resume(Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Pause(Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, ConnectsToTheAgentsPort) {
@@ -355,8 +355,8 @@ TEST_P(HypervisorContract, KeepsDisksApart) {
   EXPECT_EQ(machine->AttachDisk({"one", image}, Soon()).status().code(), absl::StatusCode::kAlreadyExists);
   ASSERT_EQ(machine->Record().block_devices_size(), 2);
 
-  EXPECT_TRUE(machine->DetachDisk("one", Soon()).ok());
-  EXPECT_TRUE(machine->DetachDisk("one", Soon()).ok());
+  EXPECT_EQ(machine->DetachDisk("one", Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->DetachDisk("one", Soon()), absl::OkStatus());
   ASSERT_EQ(machine->Record().block_devices_size(), 1);
   EXPECT_EQ(machine->Record().block_devices(0).id(), "two");
   auto again = machine->AttachDisk({"three", image}, Soon());
@@ -390,7 +390,7 @@ TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
   auto third = (*adopted)->AttachDisk({"three", image}, Soon());
   ASSERT_TRUE(third.ok()) << third.status();
   EXPECT_EQ(third->lun, 2u);
-  EXPECT_TRUE((*adopted)->DetachDisk("one", Soon()).ok());
+  EXPECT_EQ((*adopted)->DetachDisk("one", Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, SharesDirectories) {
@@ -401,7 +401,7 @@ TEST_P(HypervisorContract, SharesDirectories) {
   const absl::Status shared = machine->ShareDirectory("data", directory, Soon());
   ASSERT_TRUE(shared.ok()) << shared;
   EXPECT_EQ(machine->ShareDirectory("data", directory, Soon()).code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_TRUE(machine->ShareDirectory("more", directory, Soon()).ok());
+  EXPECT_EQ(machine->ShareDirectory("more", directory, Soon()), absl::OkStatus());
   ASSERT_EQ(machine->Record().shared_directories_size(), 2);
   if (GetParam().checks_paths) {
     EXPECT_EQ(machine->ShareDirectory("x", root_ + "/none", Soon()).code(), absl::StatusCode::kNotFound);
@@ -416,18 +416,18 @@ TEST_P(HypervisorContract, SharesDirectories) {
   EXPECT_EQ((*adopted)->Record().SerializeAsString(), record.SerializeAsString());
   if (GetParam().guest_runs) {
     const absl::Status unshared = (*adopted)->UnshareDirectory("data", Soon());
-    EXPECT_TRUE(unshared.ok()) << unshared;
+    EXPECT_EQ(unshared, absl::OkStatus());
     EXPECT_EQ((*adopted)->Record().shared_directories_size(), 1);
   }
-  EXPECT_TRUE((*adopted)->UnshareDirectory("never", Soon()).ok());
-  EXPECT_TRUE((*adopted)->Stop(StopMode::kOrderly, Soon()).ok());
+  EXPECT_EQ((*adopted)->UnshareDirectory("never", Soon()), absl::OkStatus());
+  EXPECT_EQ((*adopted)->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
 }
 
 TEST_P(HypervisorContract, AnEndedOneSaysSo) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  ASSERT_TRUE(machine->Stop(StopMode::kForce, Soon()).ok());
+  ASSERT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   if (hypervisor_->capabilities().agent_channel) {
     EXPECT_EQ(machine->ConnectAgent(Soon()).status().code(), absl::StatusCode::kUnavailable);
   }
