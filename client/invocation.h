@@ -25,7 +25,7 @@ class Invocation {
   Invocation(const Environment& environment, std::string verb, std::string socket_path, absl::Duration timeout);
 
   const Environment& environment() const { return environment_; }
-  // Connects when first asked for, so that signals can be arranged before.
+  // Connects when first asked for, so that signals can be arranged before. From then on for any thread.
   DaemonClient& daemon();
 
   // Writes to standard output. Returns kSuccess; kOutputClosed, silently, when nobody reads it any more; kFailure, with

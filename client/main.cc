@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
   }
   // Writing where nobody reads is an error like others, after which pods are still cleaned up.
   ::signal(SIGPIPE, SIG_IGN);
-  return vcd::client::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), vcd::client::AllCommands(),
-                                     vcd::client::ProcessEnvironment());
+  // Without destructors of libraries beside gRPC's threads, which are still there: see DaemonClient's constructor.
+  const int exit_status = vcd::client::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc),
+                                                      vcd::client::AllCommands(), vcd::client::ProcessEnvironment());
+  ::_exit(exit_status);
 }

@@ -36,9 +36,12 @@ class VcProcess {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
+    // With the test's own environment, which holds the options of the sanitizers.
     std::string address = "VCD_ADDRESS=unix://" + server.socket_path();
-    char* environment[] = {address.data(), nullptr};
-    EXPECT_EQ(::posix_spawn(&pid_, "client/vc", &actions, nullptr, argv.data(), environment), 0);
+    std::vector<char*> environment = {address.data()};
+    for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
+    environment.push_back(nullptr);
+    EXPECT_EQ(::posix_spawn(&pid_, "client/vc", &actions, nullptr, argv.data(), environment.data()), 0);
     ::posix_spawn_file_actions_destroy(&actions);
   }
 

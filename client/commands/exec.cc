@@ -61,6 +61,8 @@ class ExecCommand : public Command {
     const auto signals = invocation->environment().watch_signals();
     if (!signals.ok()) return Fail(invocation, signals.status());
     v1::ExecResponse response;
+    // Asked for here first, as the threads of calls must not be the ones that make it.
+    invocation->daemon();
     const InterruptibleResult exec = CallInterruptibly(
         signals->get(), [&](CallCanceller* canceller) { return Exec(invocation, canceller, request, &response); });
     if (!exec.status.ok()) return exec.signal != 0 ? 128 + exec.signal : Fail(invocation, exec.status);

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "client/daemon/address.h"
 #include "client/daemon/rpc_error.h"
+#include "grpc/grpc.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/security/credentials.h"
@@ -24,6 +25,10 @@ namespace vcd::client {
 namespace {
 
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& socket_path) {
+  // gRPC shuts down with the last object that uses it, and after a large write that may take ten seconds: it joins a
+  // thread that polls for so long (gRPC 1.51, the backup poller of tcp_posix.cc). With a reference that is never given
+  // back it does not. Here and not in main, as it starts threads, and signals have to be blocked before.
+  grpc_init();
   grpc::ChannelArguments arguments;
   // A page of pods or a burst of output may be larger than gRPC's 4 MiB.
   arguments.SetMaxReceiveMessageSize(-1);

@@ -46,6 +46,7 @@ int ForegroundPod::Run() {
     return CommandFailureExitCode(signals.status());
   }
   signals_ = *std::move(signals);
+  daemon_ = &invocation_->daemon();
   if (Create()) exit_status_ = Follow();
   if (options_.remove && may_exist_) Remove();
   return exit_status_;
@@ -58,7 +59,7 @@ bool ForegroundPod::Create() {
   BackgroundCall create([&](CallCanceller* canceller) {
     CallOptions options;
     options.canceller = canceller;
-    return invocation_->daemon().CreatePod(request, &response, options);
+    return daemon().CreatePod(request, &response, options);
   });
   // A signal ends the creation: by deletion, which the daemon lets go first, or else by leaving it alone.
   std::unique_ptr<BackgroundCall> deletion;
@@ -108,7 +109,7 @@ int ForegroundPod::Follow() {
     v1::StartPodResponse response;
     CallOptions options;
     options.canceller = canceller;
-    return invocation_->daemon().StartPod(request, &response, options);
+    return daemon().StartPod(request, &response, options);
   };
   return Foreground(invocation_, signals_.get(), std::move(options)).Follow();
 }
@@ -129,7 +130,7 @@ absl::Status ForegroundPod::Delete(CallCanceller* canceller) {
   v1::DeletePodResponse response;
   CallOptions options;
   options.canceller = canceller;
-  return invocation_->daemon().DeletePod(request, &response, options);
+  return daemon().DeletePod(request, &response, options);
 }
 
 bool ForegroundPod::IsOurs() {
@@ -137,7 +138,7 @@ bool ForegroundPod::IsOurs() {
   v1::GetPodRequest request;
   request.set_pod_id(id());
   v1::GetPodResponse response;
-  if (!invocation_->daemon().GetPod(request, &response).ok()) return false;
+  if (!daemon().GetPod(request, &response).ok()) return false;
   const auto& annotations = response.pod().config().annotations();
   const auto token = annotations.find(kTokenAnnotation);
   return token != annotations.end() && token->second == token_;

@@ -39,8 +39,11 @@ class ForegroundPod {
   bool IsOurs();
   const std::string& id() const { return options_.config.id(); }
 
+  DaemonClient& daemon() { return *daemon_; }
+
   Invocation* const invocation_;
   Options options_;
+  DaemonClient* daemon_ = nullptr;  // Since the signals are watched; before the first thread.
   std::unique_ptr<SignalSource> signals_;
   bool id_is_ours_ = false;  // We made the id up: nobody else has it.
   std::string token_;        // Marks the pod otherwise.

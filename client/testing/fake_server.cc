@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/grpc.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/vcd/v1/container_service.grpc.pb.h"
 #include "proto/vcd/v1/event_service.grpc.pb.h"
@@ -47,6 +48,9 @@ class FakeServer::Daemon : public v1::PodService::Service,
                            public v1::SystemService::Service {
  public:
   Daemon() {
+    // Never given back: the shutdown of gRPC may take ten seconds after a large write, see
+    // client/daemon/daemon_client.cc.
+    grpc_init();
     if (::mkdtemp(directory_) == nullptr) std::abort();
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + socket_path(), grpc::InsecureServerCredentials());
@@ -61,6 +65,8 @@ class FakeServer::Daemon : public v1::PodService::Service,
 
   ~Daemon() override {
     Stop();
+    // TSan sees nothing of how gRPC waits for its handlers; the lock shows it that they came before.
+    std::lock_guard<std::mutex> lock(mutex_);
     ::unlink(socket_path().c_str());
     ::rmdir(directory_);
   }
