@@ -139,7 +139,7 @@ absl::Status QemuDisks::Plug(uint32_t lun, const DiskSpec& disk, const CallConte
 absl::Status QemuDisks::Unplug(uint32_t lun, const CallContext& context) {
   VCD_RETURN_IF_ERROR(RemoveDevice(qmp_, Name(lun), context));
   const json set = {{"fdset-id", DescriptorSet(lun)}};
-  VCD_RETURN_IF_ERROR(IgnoreMissing(qmp_.Execute("blockdev-del", {{"node-name", Name(lun)}}, Step(context)).status()));
+  VCD_RETURN_IF_ERROR(RemoveBackend(qmp_, "blockdev-del", {{"node-name", Name(lun)}}, Name(lun), context));
   return IgnoreMissing(qmp_.Execute("remove-fd", set, Step(context)).status());
 }
 

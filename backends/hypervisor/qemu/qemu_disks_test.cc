@@ -137,7 +137,7 @@ TEST_F(QemuDisksTest, DetachWaitsForTheGuestBeforeItTakesTheImage) {
 
 TEST_F(QemuDisksTest, DetachThatFailsKeepsTheDiskAndCanBeTriedAgain) {
   ASSERT_TRUE(disks_->Attach({"rootfs", image_}, Soon()).ok());
-  peer_.Fail("blockdev-del", "GenericError", "Node disk-0 is in use");
+  peer_.Fail("blockdev-del", "GenericError", "not today");
   EXPECT_EQ(disks_->Detach("rootfs", Soon()).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Recorded(), 1);
   peer_.Fail("device_del", "DeviceNotFound", "Device 'disk-0' not found");
@@ -150,6 +150,15 @@ TEST_F(QemuDisksTest, DetachOfOneThatIsBeingUnpluggedWaitsForIt) {
   peer_.AnswerWith("device_del",
                    {R"({"id": $ID, "error": {"class": "GenericError", "desc": )"
                     R"("Device disk-0 is already in the process of unplug"}})",
+                    R"({"event": "DEVICE_DELETED", "data": {"device": "disk-0"}})"});
+  EXPECT_TRUE(disks_->Detach("rootfs", Soon()).ok());
+}
+
+TEST_F(QemuDisksTest, DetachWaitsForADeviceThatLivesOnWithoutItsName) {
+  ASSERT_TRUE(disks_->Attach({"rootfs", image_}, Soon()).ok());
+  peer_.Fail("device_del", "DeviceNotFound", "Device 'disk-0' not found");
+  peer_.AnswerWith("blockdev-del",
+                   {R"({"id": $ID, "error": {"class": "GenericError", "desc": "Node disk-0 is in use"}})",
                     R"({"event": "DEVICE_DELETED", "data": {"device": "disk-0"}})"});
   EXPECT_TRUE(disks_->Detach("rootfs", Soon()).ok());
 }

@@ -169,7 +169,7 @@ absl::Status QemuShares::Plug(int port, const std::string& tag, const std::strin
 absl::Status QemuShares::Unplug(int port, const CallContext& context) {
   const std::string name = Name(port);
   VCD_RETURN_IF_ERROR(RemoveDevice(qmp_, name, context));
-  VCD_RETURN_IF_ERROR(IgnoreMissing(qmp_.Execute("chardev-remove", {{"id", name}}, Step(context)).status()));
+  VCD_RETURN_IF_ERROR(RemoveBackend(qmp_, "chardev-remove", {{"id", name}}, name, context));
   VCD_RETURN_IF_ERROR(IgnoreMissing(qmp_.Execute("closefd", {{"fdname", name}}, Step(context)).status()));
   // Its socket is closed now, and so it ends.
   const std::shared_ptr<SupervisedProcess> process = ProcessOf(port);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/qemu/qmp_devices.h"
 
-#include <nlohmann/json.hpp>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -49,15 +47,32 @@ absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallConte
   const CallContext limit = context.Within(kReleaseTime);
   // Two events come, one for the device's virtio half, which has no `device`.
   const QmpClient::Expectation deleted = qmp.Expect("DEVICE_DELETED", "device", id);
-  for (;;) {
+  for (bool first = true;; first = false) {
     const absl::Status asked = qmp.Execute("device_del", {{"id", id}}, Step(limit)).status();
-    if (absl::IsNotFound(asked)) return absl::OkStatus();
+    if (absl::IsNotFound(asked)) {
+      if (first) return absl::OkStatus();
+      // It has its name no more, but lives until the event: the guest's last request is under way.
+      return deleted.Wait(limit).status();
+    }
     // Asked before, by this call or one that gave up: "Device x is already in the process of unplug".
     if (!asked.ok() && !Says(asked, "in the process of unplug")) return asked;
     const absl::StatusOr<json> gone = deleted.Wait(limit.Within(kAskAgainAfter));
     if (gone.ok()) return absl::OkStatus();
     // A kernel that boots throws away the requests made before it listened; so ask again until it does.
     if (!absl::IsDeadlineExceeded(gone.status()) || !limit.Check("").ok()) return gone.status();
+  }
+}
+
+absl::Status RemoveBackend(QmpClient& qmp, const std::string& command, const json& arguments,
+                           const std::string& device, const CallContext& context) {
+  const CallContext limit = Step(context);
+  const QmpClient::Expectation deleted = qmp.Expect("DEVICE_DELETED", "device", device);
+  for (bool free = false;;) {
+    const absl::Status removed = IgnoreMissing(qmp.Execute(command, arguments, limit).status());
+    // "Node x is in use", "Chardev 'x' is busy": by a device that a call before unplugged without waiting for its end.
+    if (!Says(removed, "in use") && !Says(removed, "busy")) return removed;
+    if (free || !limit.Check("").ok()) return removed;
+    free = deleted.Wait(limit.Within(kAskAgainAfter)).ok();
   }
 }
 

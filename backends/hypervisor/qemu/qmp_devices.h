@@ -2,6 +2,7 @@
 #ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QMP_DEVICES_H_
 #define VCD_BACKENDS_HYPERVISOR_QEMU_QMP_DEVICES_H_
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -24,6 +25,10 @@ absl::Status IgnoreMissing(const absl::Status& status);
 
 // Unplugs a device and waits until the guest has let it go. OK when there is none, or it goes already.
 absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallContext& context);
+
+// Removes with `command` what `device`, unplugged before, stood on, once it is free. OK when there is none.
+absl::Status RemoveBackend(QmpClient& qmp, const std::string& command, const nlohmann::json& arguments,
+                           const std::string& device, const CallContext& context);
 
 // Adds the ids of devices, the names of block nodes, the labels of character devices that begin with `prefix`.
 absl::Status ListDevices(QmpClient& qmp, const std::string& prefix, std::set<std::string>* names,
