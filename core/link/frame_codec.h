@@ -49,8 +49,8 @@ class FrameDecoder {
  private:
   void EndFrame();
 
-  const size_t max_body_;
-  const size_t max_encoded_;
+  size_t max_body_;
+  size_t max_encoded_;
   std::string partial_;     // Encoded bytes of the frame that is being read.
   bool oversize_ = false;   // That frame is too long: what follows is skipped up to its delimiter.
   std::deque<std::string> bodies_;

@@ -55,8 +55,14 @@ int AgentPeer::WaitForAgent() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-::vcd::agent::v1::HelloAck AgentPeer::Hello() {
+void AgentPeer::Reconnect(UniqueFd socket) {
+  socket_ = std::move(socket);
+  decoder_ = FrameDecoder();
+}
+
+::vcd::agent::v1::HelloAck AgentPeer::Hello(const ::vcd::agent::v1::Hello& hello) {
   HostMessage message;
+  *message.mutable_hello() = hello;
   message.set_request_id(++last_id_);
   message.mutable_hello()->set_nonce("nonce " + std::to_string(last_id_) + std::string(10, 'x'));
   message.mutable_hello()->set_protocol_version(kProtocolVersion);

@@ -17,7 +17,8 @@
 
 namespace vcd::guest {
 
-// The host's side of an agent that runs as a process of the test: starts it, speaks to it, and collects what it tells.
+// The host's side of an agent, one that runs as a process of the test or one in a virtual machine: speaks to it, and
+// collects what it tells.
 // Every wait ends after half a minute with a throw of std::runtime_error, so that a test fails and does not hang.
 class AgentPeer {
  public:
@@ -26,7 +27,13 @@ class AgentPeer {
   // Starts `program` with `arguments` and an end of a socket pair as --fd.
   explicit AgentPeer(const std::string& program, const std::vector<std::string>& arguments = {});
 
-  // Hangs up and waits for the agent's end.
+  // Speaks over `socket` to an agent that somebody else started.
+  explicit AgentPeer(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  // Hangs up, and goes on over `socket`, as a host that was started again. Say Hello next.
+  void Reconnect(UniqueFd socket);
+
+  // Hangs up and waits for the end of an agent that was started here.
   ~AgentPeer();
 
   AgentPeer(const AgentPeer&) = delete;
@@ -34,7 +41,7 @@ class AgentPeer {
 
   // Says HELLO with a new nonce and waits for its answer, throwing away what comes before. What was not acknowledged so
   // far is forgotten here, as by a host that has started anew.
-  ::vcd::agent::v1::HelloAck Hello();
+  ::vcd::agent::v1::HelloAck Hello(const ::vcd::agent::v1::Hello& hello = {});
 
   // Sends a request and waits for its reply.
   ::vcd::agent::v1::Reply Call(::vcd::agent::v1::HostMessage request);
