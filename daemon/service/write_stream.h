@@ -72,6 +72,8 @@ class WriteStream : public grpc::ServerWriteReactor<Response> {
       if (ended_) return;
     }
     AskNext();
+    // As in OnDone, which comes after this.
+    { MutexLock lock(&mu_); }
   }
 
   const CallLog log_;

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/app/app.h"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+#include "daemon/server/unix_socket.h"
+#include "daemon/version.h"
+
+namespace vcd {
+namespace {
+
+// Threads for work that blocks. Boots are bounded on their own; what else blocks is short.
+constexpr int kMaxWorkers = 64;
+
+// How long calls get to end by themselves once the daemon stops. Those that wait for a process never do.
+constexpr absl::Duration kDrain = absl::Milliseconds(300);
+
+absl::Status MakeParent(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(directory).parent_path();
+  std::filesystem::create_directories(parent, error);
+  if (error) return PosixError(error.value(), absl::StrCat("make the directory ", parent.string()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+App::App(const config::v1::DaemonConfig& config) : config_(config), pool_(kMaxWorkers) {}
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const config::v1::DaemonConfig& config, const BackendFactory& backends) {
+  std::unique_ptr<App> app(new App(config));
+  VCD_RETURN_IF_ERROR(app->PrepareDirectories());
+  VCD_RETURN_IF_ERROR(app->OpenRuntime(backends));
+  VCD_RETURN_IF_ERROR(app->Serve());
+  app->LogStart();
+  return app;
+}
+
+absl::Status App::PrepareDirectories() {
+  VCD_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config_.listen()));
+  // Before the runtime makes it: the socket is often in the run directory, and the socket's group has to get there.
+  if (address.is_unix()) VCD_RETURN_IF_ERROR(MakeSocketDirectory(address.path));
+  VCD_RETURN_IF_ERROR(MakeParent(config_.run_dir()));
+  VCD_RETURN_IF_ERROR(MakeParent(config_.state_dir()));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(config_.state_dir()));
+  // The runtime locks the run directory; two daemons with one state directory would each take the other's pods for
+  // those of a host that was restarted.
+  absl::StatusOr<FileLock> lock =
+      FileLock::Acquire(absl::StrCat(config_.state_dir(), "/lock"), FileLockMode::kExclusive, /*nonblocking=*/true);
+  if (!lock.ok()) {
+    return Annotate(lock.status(), absl::StrCat("state directory ", config_.state_dir(),
+                                                ": another vcd may be using it; stop that one or choose another "
+                                                "directory with --state-dir"));
+  }
+  state_lock_ = std::make_unique<FileLock>(*std::move(lock));
+  return absl::OkStatus();
+}
+
+absl::Status App::OpenRuntime(const BackendFactory& factory) {
+  VCD_ASSIGN_OR_RETURN(catalog_, factory(config_, io_));
+  VCD_RETURN_IF_ERROR(CheckDefaults(catalog_.backends));
+  PodRuntimeOptions options;
+  options.state_dir = config_.state_dir();
+  options.run_dir = config_.run_dir();
+  options.max_parallel_boots = config_.max_parallel_boots();
+  options.boot_timeout = absl::Seconds(config_.qemu().boot_timeout_seconds());
+  options.stop_grace = absl::Seconds(config_.stop_grace_seconds());
+  VCD_ASSIGN_OR_RETURN(runtime_, PodRuntime::Open(options, catalog_.backends, filesystem_, io_, pool_, events_));
+  return absl::OkStatus();
+}
+
+absl::Status App::Serve() {
+  v1::GetInfoResponse info;
+  for (v1::BackendInfo& backend : DescribeBackends(catalog_.backends)) *info.add_backends() = std::move(backend);
+  *info.mutable_accelerator() = catalog_.accelerator;
+  info.set_max_parallel_boots(config_.max_parallel_boots());
+  info.set_state_dir(config_.state_dir());
+  info.set_run_dir(config_.run_dir());
+
+  pod_service_ = std::make_unique<PodService>(*runtime_);
+  container_service_ = std::make_unique<ContainerService>(*runtime_);
+  process_service_ = std::make_unique<ProcessService>(*runtime_);
+  event_service_ = std::make_unique<EventService>(events_);
+  system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info));
+  VCD_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config_.listen()));
+  VCD_ASSIGN_OR_RETURN(server_, GrpcServer::Start(address, {pod_service_.get(), container_service_.get(),
+                                                            process_service_.get(), event_service_.get(),
+                                                            system_service_.get()}));
+  return absl::OkStatus();
+}
+
+void App::LogStart() const {
+  const Logger log;
+  log.Info(absl::StrCat("vcd ", kVersion, " serves"),
+           {{"listen", server_->address().Url()},
+            {"state_dir", config_.state_dir()},
+            {"run_dir", config_.run_dir()},
+            {"pods", absl::StrCat(runtime_->ListPods().size())},
+            {"hypervisor", config_.hypervisor()},
+            {"agent", config_.agent()},
+            {"network", config_.network()},
+            {"accelerator", catalog_.accelerator.name()},
+            {"because", catalog_.accelerator.reason()}});
+  if (!server_->address().is_unix()) {
+    log.Warning("every user of this host may use the TCP port, and so control its pods; a Unix socket has permissions");
+  }
+}
+
+App::~App() {
+  if (server_ == nullptr) return;
+  server_->BeginShutdown();
+  // Operations give up, so that their calls can answer.
+  runtime_->BeginShutdown();
+  events_.Close(absl::UnavailableError("vcd is shutting down; watch again when it is back"));
+  server_->Shutdown(absl::Now() + kDrain);
+}
+
+}  // namespace vcd
