@@ -20,7 +20,8 @@ constexpr size_t kMaxQueued = size_t{4} << 20;
 LinkServer::LinkServer(EventLoop* loop, UniqueFd fd, Handler handler)
     : loop_(loop), handler_(std::move(handler)), fd_(std::move(fd)) {
   ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
-  watch_ = loop_->Watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLET, [this](uint32_t events) { OnEvents(events); });
+  watch_ =
+      loop_->Watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLET, [this](uint32_t events) { OnEvents(events); });
 }
 
 LinkServer::~LinkServer() { loop_->Unwatch(watch_); }
@@ -45,8 +46,6 @@ void LinkServer::Read() {
     } else if (got < 0 && errno == EAGAIN) {
       return;
     } else {
-      out_.clear();
-      out_head_ = 0;
       handler_.disconnected();
       return;
     }

@@ -13,8 +13,8 @@
 
 namespace vcd::guest {
 
-// The agent's end of the link: frames in, frames out, over a virtio-serial port or, in tests, a socket. Knows nothing of
-// what the messages mean.
+// The agent's end of the link: frames in, frames out, over a virtio-serial port or, in tests, a socket. Knows nothing
+// of what the messages mean.
 //
 // A port stays open while hosts come and go. The kernel tells of a host's leaving once, by an edge, and of the next
 // one's coming likewise; in between reads give nothing and writes are refused. Hence edge-triggered events, and never a
@@ -24,7 +24,9 @@ class LinkServer {
   struct Handler {
     std::function<void(const ::vcd::agent::v1::HostMessage&)> message;
     std::function<void()> writable;      // queued() has become less.
-    std::function<void()> disconnected;  // The host is gone. May come again, on a port.
+    // The stream is at its end. Means nothing on a port: the guest's kernel hears of a new host's first bytes before it
+    // hears that there is a new host, so a HELLO can be read just before the end that belongs to the host before it.
+    std::function<void()> disconnected;
   };
 
   LinkServer(EventLoop* loop, UniqueFd fd, Handler handler);

@@ -65,7 +65,7 @@ LinkServer::Handler ServeOn(Agent* agent, std::function<void()> disconnected) {
     if (link != nullptr) return;
     UniqueFd port = OpenPort(kAgentPortName);
     if (!port.valid()) return;
-    link = std::make_unique<LinkServer>(&loop, std::move(port), ServeOn(&agent, [&] { agent.OnDisconnected(); }));
+    link = std::make_unique<LinkServer>(&loop, std::move(port), ServeOn(&agent, [] {}));
     agent.SetLink(link.get());
   };
   Reaper reaper(&loop, [&](pid_t pid, int status) { agent.OnReaped(pid, status); });
@@ -108,9 +108,9 @@ int RunOnHost(HostOptions options) {
                         .power_off = [&loop] { loop.Stop(0); }});
     Reaper reaper(&loop, [&](pid_t pid, int status) { agent.OnReaped(pid, status); });
     LinkServer link(&loop, UniqueFd(options.fd), ServeOn(&agent, [&] {
-                      agent.OnDisconnected();
-                      loop.Stop(0);
-                    }));
+      agent.OnDisconnected();
+      loop.Stop(0);
+    }));
     agent.SetLink(&link);
     loop.Run();
     agent.KillAll();
