@@ -12,8 +12,8 @@
 // Frames on a byte stream that has no boundaries of its own, such as a virtio-serial port, where the rest of an old
 // connection may come before, or be cut by, the beginning of a new one.
 //
-// A frame on the wire is COBS(body, CRC32C(body) in little endian) and one zero byte. COBS leaves no zero byte inside, so
-// a reader that starts anywhere is in step again after the next zero. A length prefix could not do that.
+// A frame on the wire is COBS(body, CRC32C(body) in little endian) and one zero byte. COBS leaves no zero byte inside,
+// so a reader that starts anywhere is in step again after the next zero. A length prefix could not do that.
 //
 // Uses the standard library only: the guest's agent links this, and is small.
 namespace vcd {
@@ -30,9 +30,9 @@ std::string EncodeFrame(std::string_view body);
 // CRC-32C (Castagnoli) of `bytes`.
 uint32_t Crc32c(std::string_view bytes);
 
-// Takes bytes as they come and gives whole bodies. Frames that are damaged, empty, or longer than `max_body` are dropped
-// and counted; the stream goes on after them. Holds at most one unfinished frame of bounded size, and the bodies that
-// were fed and not taken yet. Not thread-safe.
+// Takes bytes as they come and gives whole bodies. Frames that are damaged, empty, or longer than `max_body` are
+// dropped and counted; the stream goes on after them. Holds at most one unfinished frame of bounded size, and the
+// bodies that were fed and not taken yet. Not thread-safe.
 class FrameDecoder {
  public:
   explicit FrameDecoder(size_t max_body = kMaxFrameBytes);
@@ -51,8 +51,8 @@ class FrameDecoder {
 
   size_t max_body_;
   size_t max_encoded_;
-  std::string partial_;     // Encoded bytes of the frame that is being read.
-  bool oversize_ = false;   // That frame is too long: what follows is skipped up to its delimiter.
+  std::string partial_;    // Encoded bytes of the frame that is being read.
+  bool oversize_ = false;  // That frame is too long: what follows is skipped up to its delimiter.
   std::deque<std::string> bodies_;
   uint64_t dropped_frames_ = 0;
 };

@@ -29,7 +29,7 @@ std::vector<std::string> Drain(FrameDecoder* decoder) {
 
 TEST(Crc32cTest, AgreesWithThePublishedCheckValues) {
   EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
-  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aau);   // RFC 3720, B.4.
+  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4.
   EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62a8ab43u);
   EXPECT_EQ(Crc32c(""), 0u);
 }

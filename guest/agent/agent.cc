@@ -43,8 +43,7 @@ Outcome CheckId(const std::string& what, const std::string& id) {
 
 }  // namespace
 
-Agent::Agent(EventLoop* loop, Options options)
-    : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs) {}
+Agent::Agent(EventLoop* loop, Options options) : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs) {}
 
 Agent::~Agent() = default;
 
@@ -166,9 +165,10 @@ void Agent::GiveUpWaiting(const std::string& container_id) {
     const std::string device = source.has_scsi_lun() ? "disk target " + std::to_string(source.scsi_lun().target()) +
                                                            " lun " + std::to_string(source.scsi_lun().lun())
                                                      : "virtiofs share \"" + source.virtiofs().tag() + "\"";
-    Answer(waiting->ticket, Outcome(ErrorCode::ERROR_CODE_SYSTEM,
-                                    "the " + device + " of container \"" + container_id + "\" did not appear within " +
-                                        std::to_string(kDeviceDeadline.count()) + " s; was it attached to the machine?"));
+    Answer(waiting->ticket,
+           Outcome(ErrorCode::ERROR_CODE_SYSTEM,
+                   "the " + device + " of container \"" + container_id + "\" did not appear within " +
+                       std::to_string(kDeviceDeadline.count()) + " s; was it attached to the machine?"));
     waiting_.erase(waiting);
     return;
   }
@@ -191,8 +191,8 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
                           .isolate = options_.isolate});
   if (!launched.ok()) return launched.outcome();
   container.init.create_ticket = ticket;
-  container.init.process = std::make_unique<Process>(loop_, ProcessName{request.container_id(), ""},
-                                                     std::move(*launched), MakeListener());
+  container.init.process =
+      std::make_unique<Process>(loop_, ProcessName{request.container_id(), ""}, std::move(*launched), MakeListener());
   containers_.emplace(request.container_id(), std::move(container));
   return Outcome();
 }
@@ -227,8 +227,8 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
   Outcome checked = CheckId("process", request.process_id());
   if (checked.ok()) checked = CheckCommand(request.command());
   if (checked.ok() && container->execs.count(request.process_id()) != 0) {
-    checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "container \"" + request.container_id() +
-                                                        "\" has a process \"" + request.process_id() + "\" already");
+    checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "container \"" + request.container_id() + "\" has a process \"" +
+                                                        request.process_id() + "\" already");
   }
   if (checked.ok() && (container->init.process->ended() || !container->init.announced)) {
     checked = Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" does not run");

@@ -25,8 +25,8 @@ namespace vcd::guest {
 class Agent {
  public:
   struct Options {
-    bool isolate = true;       // Containers get namespaces, roots and users of their own.
-    std::string cgroup_root;   // Where to make control groups; empty for none.
+    bool isolate = true;      // Containers get namespaces, roots and users of their own.
+    std::string cgroup_root;  // Where to make control groups; empty for none.
     RootfsStore::Options rootfs;
     // Does to the machine what HELLO asks for: clock, host name, entropy.
     std::function<void(const ::vcd::agent::v1::Hello&)> greet_machine;

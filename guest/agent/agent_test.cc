@@ -63,8 +63,9 @@ class AgentTest : public ::testing::Test {
     root_ = directory_ + "/root";
     for (const char* name : {"/bin", "/etc", "/tmp"}) fs::create_directories(root_ + name);
     fs::copy_file(kBusybox, root_ + "/bin/busybox");
-    for (const char* name : {"sh", "cat", "echo", "sleep", "id", "ls", "pwd", "env", "hostname", "grep", "wc", "head",
-                             "mount", "touch", "readlink", "yes", "dd", "kill", "ps", "mknod", "printf"}) {
+    for (const char* name :
+         {"sh",   "cat",   "echo",  "sleep",    "id",  "ls", "pwd",  "env", "hostname", "grep",  "wc",
+          "head", "mount", "touch", "readlink", "yes", "dd", "kill", "ps",  "mknod",    "printf"}) {
       fs::create_symlink("busybox", root_ + "/bin/" + name);
     }
     std::ofstream(root_ + "/etc/passwd") << "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
@@ -188,11 +189,12 @@ TEST_F(AgentTest, IsolatesTheContainer) {
 }
 
 TEST_F(AgentTest, GivesTheContainerItsDevicesAndMounts) {
-  const ExitInfo exit = Run("c1", Shell(
-      "echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c && "
-      "readlink /dev/stdout && touch /dev/shm/x && echo y > /dev/stdout && "
-      "grep -q '^proc /proc ' /proc/mounts && grep -q ' /sys sysfs ro,' /proc/mounts && "
-      "grep -q ' /dev/mqueue ' /proc/mounts && grep -q ' /dev/pts ' /proc/mounts && ! touch /proc/sys/kernel/x"));
+  const ExitInfo exit = Run(
+      "c1",
+      Shell("echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c && "
+            "readlink /dev/stdout && touch /dev/shm/x && echo y > /dev/stdout && "
+            "grep -q '^proc /proc ' /proc/mounts && grep -q ' /sys sysfs ro,' /proc/mounts && "
+            "grep -q ' /dev/mqueue ' /proc/mounts && grep -q ' /dev/pts ' /proc/mounts && ! touch /proc/sys/kernel/x"));
   EXPECT_EQ(exit.code(), 0) << peer_->Stderr("c1");
   EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("3\n3\n/proc/self/fd/1\ny\n"));
 }

@@ -15,13 +15,47 @@ namespace {
 
 // By number, as <linux/capability.h> has them.
 constexpr const char* kNames[] = {
-    "CHOWN",          "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER",         "FSETID",        "KILL",
-    "SETGID",         "SETUID",       "SETPCAP",         "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST",
-    "NET_ADMIN",      "NET_RAW",      "IPC_LOCK",        "IPC_OWNER",      "SYS_MODULE",    "SYS_RAWIO",
-    "SYS_CHROOT",     "SYS_PTRACE",   "SYS_PACCT",       "SYS_ADMIN",      "SYS_BOOT",      "SYS_NICE",
-    "SYS_RESOURCE",   "SYS_TIME",     "SYS_TTY_CONFIG",  "MKNOD",          "LEASE",         "AUDIT_WRITE",
-    "AUDIT_CONTROL",  "SETFCAP",      "MAC_OVERRIDE",    "MAC_ADMIN",      "SYSLOG",        "WAKE_ALARM",
-    "BLOCK_SUSPEND",  "AUDIT_READ",   "PERFMON",         "BPF",            "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
 };
 static_assert(std::size(kNames) == CAP_CHECKPOINT_RESTORE + 1);
 
@@ -56,9 +90,7 @@ Outcome ParseSet(const Names& names, uint64_t* set) {
 
 }  // namespace
 
-CapabilitySets DefaultCapabilities() {
-  return {.bounding = kDefault, .effective = kDefault, .permitted = kDefault};
-}
+CapabilitySets DefaultCapabilities() { return {.bounding = kDefault, .effective = kDefault, .permitted = kDefault}; }
 
 OutcomeOr<CapabilitySets> ParseCapabilities(const ::vcd::agent::v1::Command::Capabilities& capabilities) {
   CapabilitySets sets;

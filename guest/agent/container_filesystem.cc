@@ -107,8 +107,8 @@ Outcome HideKernelFiles() {
                            "/proc/sched_debug", "/proc/scsi", "/sys/firmware"}) {
     struct stat info {};
     if (::stat(path, &info) != 0) continue;
-    const Outcome hidden = S_ISDIR(info.st_mode) ? Mount({"tmpfs", path, "tmpfs", MS_RDONLY, "size=0"})
-                                                 : BindMount("/dev/null", path);
+    const Outcome hidden =
+        S_ISDIR(info.st_mode) ? Mount({"tmpfs", path, "tmpfs", MS_RDONLY, "size=0"}) : BindMount("/dev/null", path);
     if (!hidden.ok()) return hidden;
   }
   return Outcome();

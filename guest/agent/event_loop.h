@@ -13,8 +13,8 @@
 
 namespace vcd::guest {
 
-// The agent's only thread waits here. Handlers run one at a time, on the thread in Run(), and may add and remove watches
-// and timers, their own included.
+// The agent's only thread waits here. Handlers run one at a time, on the thread in Run(), and may add and remove
+// watches and timers, their own included.
 class EventLoop {
  public:
   using WatchId = uint64_t;  // 0 is none.

@@ -24,8 +24,8 @@
 namespace vcd::guest {
 namespace {
 
-// The root of an initramfs has no mount below it, and pivot_root refuses to leave such a root. A bind mount of it, moved
-// on top of it, is a root like any other.
+// The root of an initramfs has no mount below it, and pivot_root refuses to leave such a root. A bind mount of it,
+// moved on top of it, is a root like any other.
 Outcome MakeRootPivotable() {
   if (Outcome made = MakeDirectories("/run/root"); !made.ok()) return made;
   if (::mount("/", "/run/root", nullptr, MS_BIND, nullptr) != 0) return SystemFailure("bind the root");

@@ -18,8 +18,8 @@ Outcome SetUpMachine();
 // Opens the virtio-serial port named `name`. Not valid while there is none: the kernel tells when devices change.
 UniqueFd OpenPort(const std::string& name);
 
-// Sets clock, host name and entropy as HELLO says. What is missing in it stays as it is; what the kernel refuses is said
-// on the console, for the machine works without.
+// Sets clock, host name and entropy as HELLO says. What is missing in it stays as it is; what the kernel refuses is
+// said on the console, for the machine works without.
 void GreetMachine(const ::vcd::agent::v1::Hello& hello);
 
 // Ends the machine. Does not return.

@@ -137,8 +137,9 @@ Outcome LaunchStatus::outcome() const {
     return Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the process ended while it was being set up");
   }
   const int code = static_cast<unsigned char>(text_[failed + 1]);
-  return Outcome(::vcd::agent::v1::ErrorCode_IsValid(code) ? static_cast<ErrorCode>(code) : ErrorCode::ERROR_CODE_SYSTEM,
-                 text_.substr(failed + 2));
+  return Outcome(
+      ::vcd::agent::v1::ErrorCode_IsValid(code) ? static_cast<ErrorCode>(code) : ErrorCode::ERROR_CODE_SYSTEM,
+      text_.substr(failed + 2));
 }
 
 }  // namespace vcd::guest

@@ -32,7 +32,8 @@ struct LaunchRequest {
 struct LaunchedProcess {
   pid_t pid = -1;  // In the agent's pid namespace.
   UniqueFd pidfd;
-  // What the process says of itself: LaunchStatus takes these bytes. Ends when the program runs, or the process is gone.
+  // What the process says of itself: LaunchStatus takes these bytes. Ends when the program runs, or the process is
+  // gone.
   UniqueFd status;
   // One byte written here lets the program run; closing it ends the process.
   UniqueFd go;

@@ -52,9 +52,12 @@ void PlaceDescriptors(int join_pidfd, ChildDescriptors* descriptors) {
     bool keep;  // Over execve.
   };
   Place places[] = {
-      {descriptors->stdin_pipe.Release(), STDIN_FILENO, true},   {descriptors->stdout_pipe.Release(), STDOUT_FILENO, true},
-      {descriptors->stderr_pipe.Release(), STDERR_FILENO, true}, {descriptors->status.Release(), kStatusFd, false},
-      {descriptors->go.Release(), kGoFd, false},                 {join_pidfd, kJoinFd, false},
+      {descriptors->stdin_pipe.Release(), STDIN_FILENO, true},
+      {descriptors->stdout_pipe.Release(), STDOUT_FILENO, true},
+      {descriptors->stderr_pipe.Release(), STDERR_FILENO, true},
+      {descriptors->status.Release(), kStatusFd, false},
+      {descriptors->go.Release(), kGoFd, false},
+      {join_pidfd, kJoinFd, false},
   };
   // First out of the way of all places, then each into its own.
   for (Place& place : places) {

@@ -32,7 +32,7 @@ class ModuleLoader {
   Outcome Load(const std::string& file);
 
   std::vector<std::pair<std::string, std::string>> modules_;  // Group, file.
-  std::set<std::string> loaded_;  // Tried, that is.
+  std::set<std::string> loaded_;                              // Tried, that is.
   size_t next_ = 0;
 };
 

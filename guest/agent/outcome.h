@@ -35,16 +35,14 @@ inline Outcome SystemFailure(const std::string& step, int error = errno) {
   return Outcome(ErrorCode::ERROR_CODE_SYSTEM, step + ": " + std::strerror(error));
 }
 
-inline Outcome Invalid(std::string message) {
-  return Outcome(ErrorCode::ERROR_CODE_INVALID, std::move(message));
-}
+inline Outcome Invalid(std::string message) { return Outcome(ErrorCode::ERROR_CODE_INVALID, std::move(message)); }
 
 // A value, or why there is none.
 template <typename T>
 class [[nodiscard]] OutcomeOr {
  public:
-  OutcomeOr(T value) : state_(std::move(value)) {}                // NOLINT: implicit, as StatusOr is.
-  OutcomeOr(Outcome failure) : state_(std::move(failure)) {}      // NOLINT
+  OutcomeOr(T value) : state_(std::move(value)) {}            // NOLINT: implicit, as StatusOr is.
+  OutcomeOr(Outcome failure) : state_(std::move(failure)) {}  // NOLINT
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   Outcome outcome() const { return ok() ? Outcome() : std::get<Outcome>(state_); }

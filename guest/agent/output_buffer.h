@@ -48,7 +48,7 @@ class OutputBuffer {
   size_t Held() const { return data_.size() - head_; }
 
   const size_t capacity_;
-  std::string data_;   // Held bytes, after `head_` bytes that are gone already.
+  std::string data_;  // Held bytes, after `head_` bytes that are gone already.
   size_t head_ = 0;
   uint64_t acked_ = 0;
   uint64_t sent_ = 0;

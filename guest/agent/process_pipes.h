@@ -17,8 +17,8 @@ namespace vcd::guest {
 // fills and the process waits: output is never dropped.
 class OutputPipe {
  public:
-  // `changed` runs when there is more to send, or when finished() has become true. A `pipe` that is not valid is a stream
-  // without output.
+  // `changed` runs when there is more to send, or when finished() has become true. A `pipe` that is not valid is a
+  // stream without output.
   OutputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> changed);
   ~OutputPipe();
   OutputPipe(const OutputPipe&) = delete;

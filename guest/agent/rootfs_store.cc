@@ -82,8 +82,7 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
   for (const std::string& type : *types) {
     if (Outcome loaded = options_.load_modules(type); !loaded.ok()) return loaded;
     // An ext4 that was not unmounted cleanly wants to replay its journal, which a read-only disk does not let it.
-    const Outcome mounted =
-        Mount({device, *point, type, MS_RDONLY | MS_NODEV, type == "ext4" ? "noload" : ""});
+    const Outcome mounted = Mount({device, *point, type, MS_RDONLY | MS_NODEV, type == "ext4" ? "noload" : ""});
     if (mounted.ok()) {
       auto mount = std::make_shared<SharedMount>(*point);
       mounts_[address] = mount;

@@ -38,8 +38,8 @@ struct RootfsLease {
 class RootfsStore {
  public:
   struct Options {
-    std::string state_dir;            // Where to mount. Must exist.
-    bool allow_directories = false;   // RootfsSource.directory: only in an agent run for tests.
+    std::string state_dir;           // Where to mount. Must exist.
+    bool allow_directories = false;  // RootfsSource.directory: only in an agent run for tests.
     // Loads kernel modules: "scsi", "virtiofs", "overlay", or the type of a file system.
     std::function<Outcome(const std::string& group)> load_modules;
   };

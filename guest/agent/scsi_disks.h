@@ -7,9 +7,9 @@
 
 namespace vcd::guest {
 
-// The name in /dev of the disk at `target` and `lun` of the virtio-scsi controller; empty while the kernel has not found
-// it. Disks are told apart by address only: their names depend on the order in which they were found. `sysfs` is "/sys"
-// but for tests.
+// The name in /dev of the disk at `target` and `lun` of the virtio-scsi controller; empty while the kernel has not
+// found it. Disks are told apart by address only: their names depend on the order in which they were found. `sysfs` is
+// "/sys" but for tests.
 std::string FindScsiDisk(const std::string& sysfs, uint32_t target, uint32_t lun);
 
 }  // namespace vcd::guest

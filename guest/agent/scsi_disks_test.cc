@@ -35,7 +35,7 @@ class FindScsiDiskTest : public ::testing::Test {
 };
 
 TEST_F(FindScsiDiskTest, GoesByAddressAndDriver) {
-  AddDisk("0:0:0:3", "sda");   // Another controller's.
+  AddDisk("0:0:0:3", "sda");  // Another controller's.
   AddDisk("2:0:0:13", "sdb");
   AddDisk("2:0:0:3", "sdc");
   AddDisk("2:0:1:3", "sdd");

@@ -11,8 +11,7 @@
 namespace vcd::guest {
 
 Uevents::Uevents(EventLoop* loop, std::function<void()> changed)
-    : loop_(loop),
-      socket_(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT)) {
+    : loop_(loop), socket_(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT)) {
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = 1;  // The kernel's own events.

@@ -9,8 +9,8 @@
 
 namespace vcd::guest {
 
-// Says when the kernel's devices change, so that nobody has to poll for a disk, a share or a port. Which device it was is
-// not told: whoever waits looks whether his is there, which is right also when the kernel dropped events.
+// Says when the kernel's devices change, so that nobody has to poll for a disk, a share or a port. Which device it was
+// is not told: whoever waits looks whether his is there, which is right also when the kernel dropped events.
 class Uevents {
  public:
   Uevents(EventLoop* loop, std::function<void()> changed);

@@ -28,8 +28,8 @@ struct Identity {
   std::string home = "/";
 };
 
-// Resolves `request` against the text of the two files; either may be empty. A name wins over a number, should a user be
-// named "12". An unknown name is ERROR_CODE_USER_NOT_FOUND; an unknown number is fine, with group 0 and home "/".
+// Resolves `request` against the text of the two files; either may be empty. A name wins over a number, should a user
+// be named "12". An unknown name is ERROR_CODE_USER_NOT_FOUND; an unknown number is fine, with group 0 and home "/".
 // Groups that list the user as a member are added unless the request names a primary group.
 OutcomeOr<Identity> ResolveIdentity(const UserRequest& request, std::string_view passwd, std::string_view group);
 

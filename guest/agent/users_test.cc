@@ -53,8 +53,7 @@ TEST_P(ResolveIdentityTest, Resolves) {
 INSTANTIATE_TEST_SUITE_P(
     Requests, ResolveIdentityTest,
     ::testing::Values(
-        Case{"NothingIsRoot", {}, 0, 0, {}, "/root"},
-        Case{"Name", {.user = "ann"}, 1000, 100, {29, 44}, "/home/ann"},
+        Case{"NothingIsRoot", {}, 0, 0, {}, "/root"}, Case{"Name", {.user = "ann"}, 1000, 100, {29, 44}, "/home/ann"},
         Case{"NumberOfAKnownUser", {.user = "1000"}, 1000, 100, {29, 44}, "/home/ann"},
         Case{"NumberOfNobody", {.user = "4711"}, 4711, 0, {}, "/"},
         Case{"ANameMadeOfDigitsWins", {.user = "77"}, 500, 501, {}, "/home/seventy"},

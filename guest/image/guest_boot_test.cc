@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image in a real, emulated machine, spoken to without the daemon: HELLO, containers from a disk and from a share that
-// are plugged in while it runs, hosts that come and go, power off. The daemon's own tests are in test/e2e.
+// The image in a real, emulated machine, spoken to without the daemon: HELLO, containers from a disk and from a share
+// that are plugged in while it runs, hosts that come and go, power off. The daemon's own tests are in test/e2e.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -92,19 +92,53 @@ class Machine {
     const UniqueFd agent = Listen(directory + "/agent");
     const UniqueFd memory(::memfd_create("guest", 0));
     if (::ftruncate(memory.get(), 256 << 20) != 0) throw std::runtime_error("memfd");
-    qemu = Spawn({kQemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu", "max",
-                  "-M", "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off", "-object",
-                  "memory-backend-file,id=mem,size=256M,mem-path=/proc/self/fd/" + std::to_string(memory.get()) +
-                      ",share=on",
-                  "-m", "256M", "-smp", "1", "-bios", kQboot, "-kernel", "guest/image/vmlinux", "-initrd",
-                  "guest/image/initramfs.cpio", "-append", "console=ttyS0 quiet noreplace-smp panic=-1", "-chardev",
-                  "file,id=con,path=" + directory + "/console.log", "-serial", "chardev:con", "-chardev",
-                  "socket,id=qmp,server=on,wait=off,fd=" + std::to_string(qmp.get()), "-mon",
-                  "chardev=qmp,mode=control", "-chardev",
-                  "socket,id=agent,server=on,wait=off,fd=" + std::to_string(agent.get()), "-device",
-                  "virtio-serial-pci,id=vs0", "-device", "virtserialport,bus=vs0.0,chardev=agent,name=vcd.agent",
-                  "-device", "virtio-scsi-pci,id=scsi0", "-device", "virtio-rng-pci", "-device",
-                  "pcie-root-port,id=rp1,chassis=1,slot=1"});
+    qemu = Spawn(
+        {kQemu,
+         "-nodefaults",
+         "-no-user-config",
+         "-display",
+         "none",
+         "-no-reboot",
+         "-accel",
+         "tcg",
+         "-cpu",
+         "max",
+         "-M",
+         "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off",
+         "-object",
+         "memory-backend-file,id=mem,size=256M,mem-path=/proc/self/fd/" + std::to_string(memory.get()) + ",share=on",
+         "-m",
+         "256M",
+         "-smp",
+         "1",
+         "-bios",
+         kQboot,
+         "-kernel",
+         "guest/image/vmlinux",
+         "-initrd",
+         "guest/image/initramfs.cpio",
+         "-append",
+         "console=ttyS0 quiet noreplace-smp panic=-1",
+         "-chardev",
+         "file,id=con,path=" + directory + "/console.log",
+         "-serial",
+         "chardev:con",
+         "-chardev",
+         "socket,id=qmp,server=on,wait=off,fd=" + std::to_string(qmp.get()),
+         "-mon",
+         "chardev=qmp,mode=control",
+         "-chardev",
+         "socket,id=agent,server=on,wait=off,fd=" + std::to_string(agent.get()),
+         "-device",
+         "virtio-serial-pci,id=vs0",
+         "-device",
+         "virtserialport,bus=vs0.0,chardev=agent,name=vcd.agent",
+         "-device",
+         "virtio-scsi-pci,id=scsi0",
+         "-device",
+         "virtio-rng-pci",
+         "-device",
+         "pcie-root-port,id=rp1,chassis=1,slot=1"});
     qmp_ = Connect(directory + "/qmp");
     peer = std::make_unique<AgentPeer>(Connect(directory + "/agent"));
   }
@@ -248,22 +282,26 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
 
   // A container asked for before its disk is there.
   const std::string image = MakeErofs(machine_->directory + "/root", machine_->directory + "/root.erofs");
-  HostMessage waiting = CreateMessage("c1", Lun(3), "uname -r; hostname; echo $$; touch /tmp/x && ls /tmp; date +%Y; "
-                                                    "ip addr show lo | grep -c LOOPBACK,UP; cat /proc/self/cgroup; "
-                                                    "grep ' / ' /proc/mounts; exit 42");
+  HostMessage waiting = CreateMessage("c1", Lun(3),
+                                      "uname -r; hostname; echo $$; touch /tmp/x && ls /tmp; date +%Y; "
+                                      "ip addr show lo | grep -c LOOPBACK,UP; cat /proc/self/cgroup; "
+                                      "grep ' / ' /proc/mounts; exit 42");
   waiting.set_request_id(1'000'000);
   peer().Post(waiting);
   EXPECT_FALSE(peer().ReadOne(200)) << "there is no disk yet";
-  machine_->Qmp("blockdev-add", "{\"node-name\": \"d3\", \"driver\": \"raw\", \"read-only\": true, \"file\": "
-                                "{\"driver\": \"file\", \"locking\": \"off\", \"read-only\": true, \"filename\": \"" +
-                                    image + "\"}}");
-  machine_->Qmp("device_add", "{\"driver\": \"scsi-hd\", \"id\": \"disk3\", \"bus\": \"scsi0.0\", \"drive\": \"d3\", "
-                              "\"channel\": 0, \"scsi-id\": 0, \"lun\": 3}");
+  machine_->Qmp("blockdev-add",
+                "{\"node-name\": \"d3\", \"driver\": \"raw\", \"read-only\": true, \"file\": "
+                "{\"driver\": \"file\", \"locking\": \"off\", \"read-only\": true, \"filename\": \"" +
+                    image + "\"}}");
+  machine_->Qmp("device_add",
+                "{\"driver\": \"scsi-hd\", \"id\": \"disk3\", \"bus\": \"scsi0.0\", \"drive\": \"d3\", "
+                "\"channel\": 0, \"scsi-id\": 0, \"lun\": 3}");
   EXPECT_TRUE(peer().ReadOne(30'000)) << "the reply to the creation";
   EXPECT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
   EXPECT_EQ(peer().WaitForExit("c1").code(), 42);
   EXPECT_EQ(peer().Stderr("c1"), "");
-  EXPECT_THAT(peer().Stdout("c1"), HasSubstr(ack.kernel_release() + "\nin-c1\n1\nx\n2030\n1\n0::/\noverlay / overlay rw,"));
+  EXPECT_THAT(peer().Stdout("c1"),
+              HasSubstr(ack.kernel_release() + "\nin-c1\n1\nx\n2030\n1\n0::/\noverlay / overlay rw,"));
 
   // The same disk for a second container at the same time, and a failure that leaves nothing.
   EXPECT_EQ(Run("c2", Lun(3), "ls /tmp; id -u"), 0);
@@ -278,13 +316,17 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   const std::string socket = machine_->directory + "/fs";
   {
     const UniqueFd listener = Listen(socket);
-    machine_->helpers.push_back(Spawn({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o",
-                                       "source=" + machine_->directory + "/root", "-o", "cache=auto", "-o", "xattr", "-f"}));
+    machine_->helpers.push_back(
+        Spawn({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o", "source=" + machine_->directory + "/root",
+               "-o", "cache=auto", "-o", "xattr", "-f"}));
   }
-  machine_->Qmp("chardev-add", "{\"id\": \"fs1\", \"backend\": {\"type\": \"socket\", \"data\": {\"server\": false, "
-                               "\"addr\": {\"type\": \"unix\", \"data\": {\"path\": \"" + socket + "\"}}}}}");
-  machine_->Qmp("device_add", "{\"driver\": \"vhost-user-fs-pci\", \"id\": \"share1\", \"chardev\": \"fs1\", "
-                              "\"tag\": \"root-c4\", \"bus\": \"rp1\"}");
+  machine_->Qmp("chardev-add",
+                "{\"id\": \"fs1\", \"backend\": {\"type\": \"socket\", \"data\": {\"server\": false, "
+                "\"addr\": {\"type\": \"unix\", \"data\": {\"path\": \"" +
+                    socket + "\"}}}}}");
+  machine_->Qmp("device_add",
+                "{\"driver\": \"vhost-user-fs-pci\", \"id\": \"share1\", \"chardev\": \"fs1\", "
+                "\"tag\": \"root-c4\", \"bus\": \"rp1\"}");
   RootfsSource share;
   share.mutable_virtiofs()->set_tag("root-c4");
   EXPECT_EQ(Run("c4", share, "echo from the guest > /tmp/y; uname -r"), 0);
