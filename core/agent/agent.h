@@ -65,8 +65,8 @@ class GuestObserver {
  public:
   virtual ~GuestObserver() = default;
 
-  // Bytes that a process wrote, from `offset` of its stream. May repeat bytes told before a reconnection. The guest stops
-  // reading the process's output until GuestSession::AcknowledgeOutput gives it room.
+  // Bytes that a process wrote, from `offset` of its stream. May repeat bytes told before a reconnection. The guest
+  // stops reading the process's output until GuestSession::AcknowledgeOutput gives it room.
   virtual void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) = 0;
 
   // A process has ended; all its output was told before. Once for each session: also for one that ended before it.
@@ -93,10 +93,10 @@ struct GuestContainerSpec {
   std::string hostname;
 };
 
-// A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be made
-// on the I/O thread; they return kUnavailable (AGENT_UNAVAILABLE) when the guest is gone. Destroying the session ends the
-// conversation, not the guest; no observer call is running or follows after that, so no lock may be held then that the
-// observer takes. What a process does may be told before the call that made it returns.
+// A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be
+// made on the I/O thread; they return kUnavailable (AGENT_UNAVAILABLE) when the guest is gone. Destroying the session
+// ends the conversation, not the guest; no observer call is running or follows after that, so no lock may be held then
+// that the observer takes. What a process does may be told before the call that made it returns.
 class GuestSession {
  public:
   virtual ~GuestSession() = default;
@@ -126,8 +126,8 @@ class GuestSession {
   // Forgets an ended exec. OK when there is none.
   virtual absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) = 0;
 
-  // Gives bytes to a process's standard input, in order, and ends it when `close`. Never blocks; `done` runs once, on the
-  // I/O thread, when the guest has room for more: write the next only then. kNotFound, kUnavailable, or
+  // Gives bytes to a process's standard input, in order, and ends it when `close`. Never blocks; `done` runs once, on
+  // the I/O thread, when the guest has room for more: write the next only then. kNotFound, kUnavailable, or
   // kFailedPrecondition when input is closed.
   virtual void WriteInput(const ProcessKey& process, std::string data, bool close,
                           std::function<void(absl::Status)> done) = 0;
@@ -155,7 +155,8 @@ class Agent {
   // Waits until the guest answers. For a new machine and for an adopted one alike. The machine and the observer outlive
   // the session. kDeadlineExceeded or kUnavailable with AGENT_UNAVAILABLE; the message ends with what the console said.
   virtual absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
-                                                                GuestObserver& observer, const CallContext& context) = 0;
+                                                                GuestObserver& observer,
+                                                                const CallContext& context) = 0;
 };
 
 }  // namespace vcd

@@ -13,8 +13,8 @@
 
 namespace vcd {
 
-// The way from a session to its observer, which a session closes when it is destroyed: no call to the observer is running
-// or follows then. Thread-safe. `io` outlives the gate; the observer lives until Close has returned.
+// The way from a session to its observer, which a session closes when it is destroyed: no call to the observer is
+// running or follows then. Thread-safe. `io` outlives the gate; the observer lives until Close has returned.
 class ObserverGate {
  public:
   ObserverGate(IoThread& io, GuestObserver& observer) : io_(io), observer_(observer) {}
@@ -32,8 +32,8 @@ class ObserverGate {
     gate->io_.Post([gate, call = std::move(call)] { gate->Call(call); });
   }
 
-  // Ends the calls and waits for one that is running, so the caller must hold no lock that the observer takes. On the I/O
-  // thread, where none else can be running, it also may be called from within one.
+  // Ends the calls and waits for one that is running, so the caller must hold no lock that the observer takes. On the
+  // I/O thread, where none else can be running, it also may be called from within one.
   void Close() ABSL_LOCKS_EXCLUDED(calling_) {
     closed_.store(true);
     if (io_.OnThread()) return;

@@ -17,8 +17,8 @@
 
 namespace vcd {
 
-// Frames over a connected stream socket. Everything but Open happens on the I/O thread. An idle link holds no buffer. The
-// object lives as long as someone shares it or an operation of its own is under way.
+// Frames over a connected stream socket. Everything but Open happens on the I/O thread. An idle link holds no buffer.
+// The object lives as long as someone shares it or an operation of its own is under way.
 class AgentLink : public std::enable_shared_from_this<AgentLink> {
  public:
   class Client {

@@ -25,12 +25,12 @@
 
 namespace vcd {
 
-// The I/O thread's side of a session: says HELLO, pairs replies with requests, keeps the streams of each process in order
-// and within their windows. The public methods are for any thread and only leave work to the I/O thread, in order; all
-// other state belongs to that thread.
+// The I/O thread's side of a session: says HELLO, pairs replies with requests, keeps the streams of each process in
+// order and within their windows. The public methods are for any thread and only leave work to the I/O thread, in
+// order; all other state belongs to that thread.
 //
-// The guest is hostile. What it sends is bounded by the frame size, the windows and the number of requests of ours; what
-// breaks the protocol ends the conversation.
+// The guest is hostile. What it sends is bounded by the frame size, the windows and the number of requests of ours;
+// what breaks the protocol ends the conversation.
 class GuestConversation : public AgentLink::Client, public std::enable_shared_from_this<GuestConversation> {
  public:
   // What a request does to the process table once the guest has done it.
@@ -40,8 +40,8 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
     agent::v1::HostMessage message;  // Without its id.
     ProcessKey process;
     Effect effect = Effect::kNone;
-    bool interactive = false;          // With kAddProcess.
-    bool ends_the_guest = false;       // The end of the conversation is an answer, too.
+    bool interactive = false;     // With kAddProcess.
+    bool ends_the_guest = false;  // The end of the conversation is an answer, too.
     Completion<agent::v1::Reply> reply;
   };
 

@@ -46,8 +46,7 @@ absl::Status Explain(const absl::Status& status, const GuestSpec& spec, const Vi
   const std::string words = LastWords(machine);
   if (words.empty()) return explained;
   absl::Status longer(explained.code(), absl::StrCat(explained.message(), "; the guest's console ends with:\n", words));
-  explained.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
+  explained.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
   return longer;
 }
 

@@ -16,8 +16,8 @@ namespace vcd {
 class NativeAgent : public Agent {
  public:
   struct Options {
-    // A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as much,
-    // and it is said once more.
+    // A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as
+    // much, and it is said once more.
     absl::Duration hello_freshness = absl::Milliseconds(50);
   };
 

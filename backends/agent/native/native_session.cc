@@ -54,8 +54,7 @@ absl::Status NativeSession::RemoveContainer(const std::string& container_id, con
   return OkIf(absl::StatusCode::kNotFound, ReplyStatus(reply, {container_id, ""}, "remove"));
 }
 
-absl::StatusOr<int32_t> NativeSession::Exec(const ProcessKey& process, const v1::Cmd& cmd,
-                                            const CallContext& context) {
+absl::StatusOr<int32_t> NativeSession::Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) {
   GuestConversation::Request request;
   request.process = process;
   request.effect = Effect::kAddProcess;
@@ -107,8 +106,7 @@ absl::Status NativeSession::Shutdown(const CallContext& context) {
   request.message.mutable_shutdown();
   VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "shut down", context));
   if (reply.code() == agent::v1::ERROR_CODE_OK) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrCat("guest of pod ", pod_id_, ": shut down: ", CleanGuestText(reply.message())));
+  return absl::InternalError(absl::StrCat("guest of pod ", pod_id_, ": shut down: ", CleanGuestText(reply.message())));
 }
 
 absl::StatusOr<agent::v1::Reply> NativeSession::Ask(GuestConversation::Request request, absl::string_view step,

@@ -31,9 +31,8 @@ class TestRootfs {
     char path[] = "/tmp/vcd-test-XXXXXX";
     EXPECT_NE(mkdtemp(path), nullptr);
     path_ = path;
-    for (const char* file :
-         {"/bin/sh", "/bin/cat", "/bin/sleep", "/usr/bin/head", "/lib/x86_64-linux-gnu/libc.so.6",
-          "/lib64/ld-linux-x86-64.so.2"}) {
+    for (const char* file : {"/bin/sh", "/bin/cat", "/bin/sleep", "/usr/bin/head", "/lib/x86_64-linux-gnu/libc.so.6",
+                             "/lib64/ld-linux-x86-64.so.2"}) {
       fs::create_directories(path_ + fs::path(file).parent_path().string());
       fs::copy_file(fs::canonical(file), path_ + file);
     }

@@ -20,10 +20,10 @@ namespace vcd {
 namespace {
 
 absl::Status NoProcesses(const ProcessKey& process, absl::string_view step) {
-  return WithDetail(
-      absl::UnimplementedError(absl::StrCat(DescribeProcess(process), ": ", step,
-                                            ": the agent noop runs no processes; create the pod with the agent native")),
-      {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"container_id", process.container_id}}});
+  return WithDetail(absl::UnimplementedError(
+                        absl::StrCat(DescribeProcess(process), ": ", step,
+                                     ": the agent noop runs no processes; create the pod with the agent native")),
+                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"container_id", process.container_id}}});
 }
 
 class NoopSession : public GuestSession {
@@ -111,9 +111,7 @@ class NoopSession : public GuestSession {
  private:
   enum class State { kHeld, kRunning, kEnded };
 
-  absl::Status Check(const CallContext& context) const {
-    return context.Check(absl::StrCat("guest of pod ", pod_id_));
-  }
+  absl::Status Check(const CallContext& context) const { return context.Check(absl::StrCat("guest of pod ", pod_id_)); }
 
   void PostExit(const ProcessKey& key, const v1::ExitStatus& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     ObserverGate::Post(gate_, [key, status](GuestObserver& observer) { observer.OnProcessExit(key, status); });

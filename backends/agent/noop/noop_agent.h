@@ -13,9 +13,9 @@ namespace vcd {
 // trying an orchestrator. SIGTERM, SIGINT or SIGKILL ends a container as if a first process had been there; Exec and
 // WriteInput are kUnimplemented. The machine is not asked for anything.
 //
-// Nothing keeps the list but the session. So after a restart of the daemon `info()` tells of no process, and a container
-// that the session has not heard of is taken for one of before: it may be started once, signalled and removed.
-// Thread-safe. `io` outlives the agent and its sessions.
+// Nothing keeps the list but the session. So after a restart of the daemon `info()` tells of no process, and a
+// container that the session has not heard of is taken for one of before: it may be started once, signalled and
+// removed. Thread-safe. `io` outlives the agent and its sessions.
 class NoopAgent : public Agent {
  public:
   explicit NoopAgent(IoThread& io) : io_(io) {}

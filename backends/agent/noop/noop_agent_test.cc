@@ -32,10 +32,10 @@ class NoopContractGuest : public AgentContractGuest {
   SocketMachine machine_{NoChannel};
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Noop, AgentContractTest,
-    ::testing::Values(AgentContractParam{"Noop", [] { return std::make_unique<NoopContractGuest>(); }}),
-    AgentContractName);
+INSTANTIATE_TEST_SUITE_P(Noop, AgentContractTest,
+                         ::testing::Values(AgentContractParam{"Noop",
+                                                              [] { return std::make_unique<NoopContractGuest>(); }}),
+                         AgentContractName);
 
 TEST(NoopAgentTest, TakesAnUnknownContainerForOneOfBeforeTheDaemonsRestart) {
   const CallContext context{absl::Now() + absl::Seconds(20)};

@@ -151,8 +151,7 @@ TEST_P(AgentContractTest, ShutsDown) { EXPECT_EQ(session().Shutdown(context_), a
 TEST_P(AgentContractTest, AnAgentWithoutProcessesSaysSo) {
   if (RunsProcesses()) return;
   ASSERT_EQ(Run("c1", guest_->RunForever()), absl::OkStatus());
-  EXPECT_EQ(session().Exec(kSecond, guest_->RunForever(), context_).status().code(),
-            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(session().Exec(kSecond, guest_->RunForever(), context_).status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(Write(kFirst, "x", false).code(), absl::StatusCode::kUnimplemented);
 }
 
@@ -179,8 +178,7 @@ TEST_P(AgentContractTest, TellsTheExitCode) {
 
 TEST_P(AgentContractTest, CreateTellsApartWhyACommandCannotRun) {
   if (!RunsProcesses()) return;
-  const absl::Status missing =
-      session().CreateContainer(guest_->Container("c1", guest_->Missing()), context_).status();
+  const absl::Status missing = session().CreateContainer(guest_->Container("c1", guest_->Missing()), context_).status();
   EXPECT_EQ(missing.code(), absl::StatusCode::kInvalidArgument) << missing;
   EXPECT_EQ(ReasonOf(missing), v1::ERROR_REASON_COMMAND_NOT_FOUND) << missing;
   const absl::Status locked =

@@ -12,14 +12,14 @@
 
 namespace vcd {
 
-// An agent in memory for tests of what stands on top of one: it keeps the contract, does all at once, and fails or hangs
-// where it is told to. Its guests (SimulatedGuest) live in this object, so that a test of a daemon's restart keeps it
-// while it makes everything else anew: another Connect for the same pod and the same machine (VirtualMachine::Record's
-// process) finds the guest as it was, for another machine a fresh one. Of the machine it asks for nothing else.
-// Thread-safe. `io` must outlive it and every session.
+// An agent in memory for tests of what stands on top of one: it keeps the contract, does all at once, and fails or
+// hangs where it is told to. Its guests (SimulatedGuest) live in this object, so that a test of a daemon's restart
+// keeps it while it makes everything else anew: another Connect for the same pod and the same machine
+// (VirtualMachine::Record's process) finds the guest as it was, for another machine a fresh one. Of the machine it asks
+// for nothing else. Thread-safe. `io` must outlive it and every session.
 //
-// A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec", "Signal",
-// "RemoveProcess", "WriteInput", "Shutdown".
+// A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
+// "Signal", "RemoveProcess", "WriteInput", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);
@@ -27,8 +27,8 @@ class FakeAgent : public Agent {
 
   // The n-th call of the step from now on (1 is the next) fails with `error` and does nothing.
   void FailNth(const std::string& step, int n, absl::Status error);
-  // The n-th call of the step from now on does nothing and blocks until its context ends or the guest is lost. WriteInput
-  // never blocks: its `done` waits for the guest's end.
+  // The n-th call of the step from now on does nothing and blocks until its context ends or the guest is lost.
+  // WriteInput never blocks: its `done` waits for the guest's end.
   void HangNth(const std::string& step, int n);
   // Forgets the failures and hangs that have not happened.
   void ForgetFaults();

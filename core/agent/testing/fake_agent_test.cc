@@ -57,10 +57,10 @@ class FakeContractGuest : public AgentContractGuest {
   std::unique_ptr<VirtualMachine> machine_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Fake, AgentContractTest,
-    ::testing::Values(AgentContractParam{"Fake", [] { return std::make_unique<FakeContractGuest>(); }}),
-    AgentContractName);
+INSTANTIATE_TEST_SUITE_P(Fake, AgentContractTest,
+                         ::testing::Values(AgentContractParam{"Fake",
+                                                              [] { return std::make_unique<FakeContractGuest>(); }}),
+                         AgentContractName);
 
 class FakeAgentTest : public ::testing::Test {
  protected:

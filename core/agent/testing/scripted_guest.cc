@@ -131,8 +131,7 @@ bool GuestPeer::SendBytes(const std::string& bytes) {
   MutexLock lock(&sending_);
   const size_t piece = piece_.load() == 0 ? bytes.size() : piece_.load();
   for (size_t at = 0; at < bytes.size();) {
-    const ssize_t size =
-        send(stream_.get(), bytes.data() + at, std::min(piece, bytes.size() - at), MSG_NOSIGNAL);
+    const ssize_t size = send(stream_.get(), bytes.data() + at, std::min(piece, bytes.size() - at), MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return false;
     at += static_cast<size_t>(size);
@@ -237,8 +236,8 @@ agent::v1::Reply ScriptedGuest::Do(const agent::v1::HostMessage& message) {
     case agent::v1::HostMessage::kRemoveContainer:
       return ReplyOf(guest_.RemoveContainer(message.remove_container().container_id()));
     case agent::v1::HostMessage::kExec:
-      return ReplyOf(guest_.Exec({message.exec().container_id(), message.exec().process_id()},
-                                 CmdOf(message.exec().command())));
+      return ReplyOf(
+          guest_.Exec({message.exec().container_id(), message.exec().process_id()}, CmdOf(message.exec().command())));
     case agent::v1::HostMessage::kSignal:
       return ReplyOf(guest_.Signal({message.signal().container_id(), message.signal().process_id()},
                                    message.signal().signal(), message.signal().all()));

@@ -20,8 +20,8 @@
 
 namespace vcd {
 
-// The guest's end of an agent link, for a test that writes each word itself. Receive belongs to one thread; the others may
-// be called from any.
+// The guest's end of an agent link, for a test that writes each word itself. Receive belongs to one thread; the others
+// may be called from any.
 class GuestPeer {
  public:
   explicit GuestPeer(UniqueFd stream) : stream_(std::move(stream)) {}

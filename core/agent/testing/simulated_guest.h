@@ -18,8 +18,9 @@
 
 namespace vcd {
 
-// What the inside of a guest does, without a guest: containers with processes that are held, run, write, read and end. The
-// tests' fake agent shows it through GuestSession, the scripted peer through frames. Thread-safe; calls do not block.
+// What the inside of a guest does, without a guest: containers with processes that are held, run, write, read and end.
+// The tests' fake agent shows it through GuestSession, the scripted peer through frames. Thread-safe; calls do not
+// block.
 //
 // A process does what its program says, the base name of args[0]:
 //   cat              writes what it reads, ends with 0 when its input ends
