@@ -23,8 +23,8 @@ PACKAGES=(
   qemu-system-x86 qemu-system-common qemu-system-data
   # The guest image: unpacks the kernel. Root file systems: made for tests and by `vc`.
   lz4 binutils erofs-utils squashfs-tools e2fsprogs busybox-static
-  # apt-get download and the version stamp.
-  ca-certificates git
+  # apt-get download from a mirror that speaks TLS.
+  ca-certificates
 )
 
 usage() {

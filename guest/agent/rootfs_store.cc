@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/rootfs_store.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/os/unique_fd.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/mounts.h"
 #include "guest/agent/scsi_disks.h"
@@ -75,7 +77,11 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
 
   const std::string disk = FindScsiDisk("/sys", lun.target(), lun.lun());
   const std::string device = "/dev/" + disk;
-  if (disk.empty() || ::access(device.c_str(), F_OK) != 0) return std::shared_ptr<SharedMount>();
+  // Opened, not just looked for: its name is there a moment before the disk behind it (ENXIO), and the kernel tells of a
+  // new disk when both are.
+  if (disk.empty() || !UniqueFd(::open(device.c_str(), O_RDONLY | O_CLOEXEC)).valid()) {
+    return std::shared_ptr<SharedMount>();
+  }
   auto point = MakeMountPoint();
   if (!point.ok()) return point.outcome();
   Outcome refused;
