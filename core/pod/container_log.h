@@ -38,7 +38,7 @@ class ContainerLog : public OutputSource {
 
  protected:
   void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
-  Readiness Look(const Cursor& cursor) const override;
+  Readiness Look(const Cursor& cursor) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;
 
  private:

@@ -317,7 +317,7 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
   request.ceiling = absl::Seconds(30);
   SubmitForPod(
       pod_id, request,
-      [this, set, remove_keys](Pod& pod, Grant&) {
+      [set, remove_keys](Pod& pod, Grant&) {
         VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kAnnotate, pod.id(), pod.state()));
         v1::PodConfig merged = pod.config();
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
@@ -336,7 +336,7 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
   request.preempt = why;
   Submit(
       pod_id, request,
-      [this, pod_id, why](Pod& pod, Grant&) {
+      [pod_id, why](Pod& pod, Grant&) {
         // Whoever was cancelled may have taken it down already.
         if (pod.machine() == nullptr) return absl::OkStatus();
         const std::optional<std::string> end = pod.MachineEnd(absl::Milliseconds(500));
