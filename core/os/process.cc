@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -25,16 +23,24 @@
 namespace vcd {
 namespace {
 
-// Whole content of a small file of /proc; false when it cannot be opened.
+// Whole content of a small file of /proc; false when it cannot be read. Not by a stream: those throw when the process
+// ends between open and read (ESRCH).
 bool ReadProcFile(const std::string& path, std::string* content) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return false;
-  content->assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  return true;
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return false;
+  content->clear();
+  char buffer[4096];
+  while (true) {
+    const ssize_t size = ::read(file.get(), buffer, sizeof buffer);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return false;
+    if (size == 0) return true;
+    content->append(buffer, static_cast<size_t>(size));
+  }
 }
 
-// State letter and start time of /proc/<pid>/stat. The name in parentheses may hold anything, so fields are counted from
-// the last closing one.
+// State letter and start time of /proc/<pid>/stat. The name in parentheses may hold anything, so fields are counted
+// from the last closing one.
 bool ReadStat(pid_t pid, char* state, uint64_t* start_time_ticks) {
   std::string stat;
   if (!ReadProcFile(absl::StrCat("/proc/", pid, "/stat"), &stat)) return false;
