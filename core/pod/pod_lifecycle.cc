@@ -120,8 +120,14 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
-  VCD_RETURN_IF_ERROR(BootMachine(pod, boot_context));
-  VCD_RETURN_IF_ERROR(ConnectGuest(pod, boot_context));
+  absl::Status booted = BootMachine(pod, boot_context);
+  if (booted.ok()) booted = ConnectGuest(pod, boot_context);
+  if (absl::IsDeadlineExceeded(booted) && context.Check("boot").ok()) {
+    return Annotate(booted,
+                    absl::StrCat("boot within ", absl::FormatDuration(environment.options.boot_timeout),
+                                 " (see that kernel and initramfs are a guest's, or raise vcd's --boot-timeout)"));
+  }
+  VCD_RETURN_IF_ERROR(booted);
   place.reset();
 
   undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
@@ -187,6 +193,7 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
     LogFailure(pod, "shut the guest down", session->Shutdown(CleanUpContext().Within(absl::Seconds(5))));
   }
   session.reset();
+  pod.RecordExits();
   pod.FinishProcesses(options.end);
 
   absl::Status ended;
