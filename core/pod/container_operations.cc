@@ -156,6 +156,7 @@ absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& cont
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStopContainer, container_id));
   if (checked.record.state() == v1::CONTAINER_STATE_STOPPED) return absl::OkStatus();
   VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, context));
+  pod.RecordExits();
   VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
   pod.RemoveProcesses(container_id, KilledStatus());
   return pod.Change(

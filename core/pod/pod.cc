@@ -253,6 +253,18 @@ void Pod::OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status)
   environment_.work.Post([self = shared_from_this(), process, status] { self->RecordExit(process, status); });
 }
 
+void Pod::RecordExits() {
+  std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes;
+  {
+    MutexLock lock(&mu_);
+    processes = processes_;
+  }
+  for (const auto& [key, process] : processes) {
+    const std::optional<absl::StatusOr<v1::ExitStatus>> end = process->end();
+    if (key.process_id.empty() && end.has_value() && end->ok()) RecordExit(key, **end);
+  }
+}
+
 void Pod::RecordExit(const ProcessKey& process, const v1::ExitStatus& status) {
   if (!process.process_id.empty()) {
     {

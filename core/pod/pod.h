@@ -81,6 +81,9 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
       ABSL_LOCKS_EXCLUDED(mu_);
   // Every process that has not ended is told that it has; execs are forgotten.
   void FinishProcesses(const absl::StatusOr<v1::ExitStatus>& end) ABSL_LOCKS_EXCLUDED(mu_);
+  // Records now how containers have ended that their waiters know of already: who changes the pod next must not find
+  // them running. Blocks on the disk.
+  void RecordExits() ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
   // The execs of a container that have ended, oldest first, beyond the last `keep`.
   std::vector<ProcessKey> EndedExecs(size_t keep) const ABSL_LOCKS_EXCLUDED(mu_);
   // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it.
