@@ -192,14 +192,14 @@ class GuestBootTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!fs::exists(kQemu) || ::geteuid() != 0) return;
-    started_ = std::chrono::steady_clock::now();
-    machine_ = std::make_unique<Machine>();
-    MakeRoot(machine_->directory + "/root");
-    machine_->Qmp("qmp_capabilities");
+    start_time = std::chrono::steady_clock::now();
+    machine = std::make_unique<Machine>();
+    MakeRoot(machine->directory + "/root");
+    machine->Qmp("qmp_capabilities");
   }
-  static void TearDownTestSuite() { machine_.reset(); }
+  static void TearDownTestSuite() { machine.reset(); }
   void SetUp() override {
-    if (machine_ == nullptr) GTEST_SKIP() << "needs root and QEMU";
+    if (machine == nullptr) GTEST_SKIP() << "needs root and QEMU";
   }
 
   static void MakeRoot(const std::string& root) {
@@ -242,14 +242,14 @@ class GuestBootTest : public ::testing::Test {
     if (started.code() != ErrorCode::ERROR_CODE_OK) return -1;
     return peer().WaitForExit(id).code();
   }
-  AgentPeer& peer() { return *machine_->peer; }
+  AgentPeer& peer() { return *machine->peer; }
 
-  static std::unique_ptr<Machine> machine_;
-  static std::chrono::steady_clock::time_point started_;
+  static std::unique_ptr<Machine> machine;
+  static std::chrono::steady_clock::time_point start_time;
 };
 
-std::unique_ptr<Machine> GuestBootTest::machine_;
-std::chrono::steady_clock::time_point GuestBootTest::started_;
+std::unique_ptr<Machine> GuestBootTest::machine;
+std::chrono::steady_clock::time_point GuestBootTest::start_time;
 
 std::string MakeErofs(const std::string& root, const std::string& image) {
   if (std::system(("mkfs.erofs --quiet -T0 " + image + " " + root + " >/dev/null 2>&1").c_str()) != 0) {
@@ -274,14 +274,14 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   hello.set_unix_time_ns(uint64_t{1'900'000'000} * 1'000'000'000);
   const auto ack = peer().Hello(hello);
   std::cout << "HELLO answered after "
-            << std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count() << " s by "
+            << std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time).count() << " s by "
             << ack.agent_version() << " on " << ack.kernel_release() << std::endl;
   EXPECT_EQ(ack.protocol_version(), kProtocolVersion);
   EXPECT_THAT(ack.kernel_release(), HasSubstr("cloud"));
   EXPECT_EQ(ack.processes_size(), 0);
 
   // A container asked for before its disk is there.
-  const std::string image = MakeErofs(machine_->directory + "/root", machine_->directory + "/root.erofs");
+  const std::string image = MakeErofs(machine->directory + "/root", machine->directory + "/root.erofs");
   HostMessage waiting = CreateMessage("c1", Lun(3),
                                       "uname -r; hostname; echo $$; touch /tmp/x && ls /tmp; date +%Y; "
                                       "ip addr show lo | grep -c LOOPBACK,UP; cat /proc/self/cgroup; "
@@ -289,13 +289,13 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   waiting.set_request_id(1'000'000);
   peer().Post(waiting);
   EXPECT_FALSE(peer().ReadOne(200)) << "there is no disk yet";
-  machine_->Qmp("blockdev-add",
-                "{\"node-name\": \"d3\", \"driver\": \"raw\", \"read-only\": true, \"file\": "
-                "{\"driver\": \"file\", \"locking\": \"off\", \"read-only\": true, \"filename\": \"" +
-                    image + "\"}}");
-  machine_->Qmp("device_add",
-                "{\"driver\": \"scsi-hd\", \"id\": \"disk3\", \"bus\": \"scsi0.0\", \"drive\": \"d3\", "
-                "\"channel\": 0, \"scsi-id\": 0, \"lun\": 3}");
+  machine->Qmp("blockdev-add",
+               "{\"node-name\": \"d3\", \"driver\": \"raw\", \"read-only\": true, \"file\": "
+               "{\"driver\": \"file\", \"locking\": \"off\", \"read-only\": true, \"filename\": \"" +
+                   image + "\"}}");
+  machine->Qmp("device_add",
+               "{\"driver\": \"scsi-hd\", \"id\": \"disk3\", \"bus\": \"scsi0.0\", \"drive\": \"d3\", "
+               "\"channel\": 0, \"scsi-id\": 0, \"lun\": 3}");
   EXPECT_TRUE(peer().ReadOne(30'000)) << "the reply to the creation";
   EXPECT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
   EXPECT_EQ(peer().WaitForExit("c1").code(), 42);
@@ -308,31 +308,31 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   EXPECT_EQ(peer().Stdout("c2"), "0\n") << "each has an overlay of its own";
   EXPECT_EQ(Create("c3", Lun(3), "").code(), ErrorCode::ERROR_CODE_OK);
   for (const char* id : {"c1", "c2", "c3"}) EXPECT_EQ(Remove(id).code(), ErrorCode::ERROR_CODE_OK);
-  machine_->Qmp("device_del", "{\"id\": \"disk3\"}");
-  machine_->QmpEvent("\"device\": \"disk3\"");
-  machine_->Qmp("blockdev-del", "{\"node-name\": \"d3\"}");
+  machine->Qmp("device_del", "{\"id\": \"disk3\"}");
+  machine->QmpEvent("\"device\": \"disk3\"");
+  machine->Qmp("blockdev-del", "{\"node-name\": \"d3\"}");
 
   // A share.
-  const std::string socket = machine_->directory + "/fs";
+  const std::string socket = machine->directory + "/fs";
   {
     const UniqueFd listener = Listen(socket);
-    machine_->helpers.push_back(
-        Spawn({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o", "source=" + machine_->directory + "/root",
+    machine->helpers.push_back(
+        Spawn({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o", "source=" + machine->directory + "/root",
                "-o", "cache=auto", "-o", "xattr", "-f"}));
   }
-  machine_->Qmp("chardev-add",
-                "{\"id\": \"fs1\", \"backend\": {\"type\": \"socket\", \"data\": {\"server\": false, "
-                "\"addr\": {\"type\": \"unix\", \"data\": {\"path\": \"" +
-                    socket + "\"}}}}}");
-  machine_->Qmp("device_add",
-                "{\"driver\": \"vhost-user-fs-pci\", \"id\": \"share1\", \"chardev\": \"fs1\", "
-                "\"tag\": \"root-c4\", \"bus\": \"rp1\"}");
+  machine->Qmp("chardev-add",
+               "{\"id\": \"fs1\", \"backend\": {\"type\": \"socket\", \"data\": {\"server\": false, "
+               "\"addr\": {\"type\": \"unix\", \"data\": {\"path\": \"" +
+                   socket + "\"}}}}}");
+  machine->Qmp("device_add",
+               "{\"driver\": \"vhost-user-fs-pci\", \"id\": \"share1\", \"chardev\": \"fs1\", "
+               "\"tag\": \"root-c4\", \"bus\": \"rp1\"}");
   RootfsSource share;
   share.mutable_virtiofs()->set_tag("root-c4");
   EXPECT_EQ(Run("c4", share, "echo from the guest > /tmp/y; uname -r"), 0);
   EXPECT_EQ(peer().Stdout("c4"), ack.kernel_release() + "\n");
   std::string written;
-  std::getline(std::ifstream(machine_->directory + "/root/tmp/y") >> std::ws, written);
+  std::getline(std::ifstream(machine->directory + "/root/tmp/y") >> std::ws, written);
   EXPECT_EQ(written, "from the guest") << "writes are seen on the host";
   share.set_readonly(true);
   EXPECT_EQ(Run("c5", share, "cat /tmp/y; ! touch /tmp/z"), 0);
@@ -347,8 +347,8 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   std::string expected;
   for (int i = 0; i < 50000; ++i) expected += "line " + std::to_string(i) + "\n";
   for (int round = 1; round <= 10; ++round) {
-    peer().WaitForStdout(round * 40'000, "c6");
-    peer().Reconnect(Connect(machine_->directory + "/agent"));
+    peer().WaitForStdout(size_t{40'000} * round, "c6");
+    peer().Reconnect(Connect(machine->directory + "/agent"));
     EXPECT_EQ(peer().Hello().processes_size(), 2);
   }
   EXPECT_EQ(peer().WaitForExit("c6").code(), 9);
@@ -358,10 +358,10 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   HostMessage shutdown;
   shutdown.mutable_shutdown();
   EXPECT_EQ(peer().Call(shutdown).code(), ErrorCode::ERROR_CODE_OK);
-  machine_->QmpEvent("guest-shutdown");
+  machine->QmpEvent("guest-shutdown");
   int status = -1;
-  ::waitpid(machine_->qemu, &status, 0);
-  machine_->qemu = -1;
+  ::waitpid(machine->qemu, &status, 0);
+  machine->qemu = -1;
   EXPECT_EQ(status, 0);
 }
 
