@@ -80,7 +80,8 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-device",
       "virtio-rng-pci,id=rng0",
   };
-  for (int port = 1; port <= kRootPorts; ++port) {
+  const int root_ports = machine.shared_memory ? kRootPorts : kRootPortsWithoutSharing;
+  for (int port = 1; port <= root_ports; ++port) {
     argv.push_back("-device");
     argv.push_back(absl::StrCat("pcie-root-port,id=rp", port, ",chassis=", port, ",slot=", port));
   }

@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MonitorSocket", nullptr, "-chardev", "socket,id=mon,fd=4,server=on,wait=off"},
         Case{"AgentSocket", nullptr, "-chardev", "socket,id=agent,fd=5,server=on,wait=off"},
         Case{"AgentPort", nullptr, "-device", "virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=vcd.agent"},
-        Case{"LastRootPort", nullptr, "-device", "pcie-root-port,id=rp8,chassis=8,slot=8"},
+        Case{"LastRootPort", [](auto& m) { m.shared_memory = true; }, "-device",
+             "pcie-root-port,id=rp8,chassis=8,slot=8"},
         Case{"Sandbox", nullptr, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
@@ -84,6 +85,11 @@ TEST(QemuCommandLineShapeTest, StartsStoppedAndEndsAtAReset) {
   EXPECT_THAT(argv, Contains("-S"));
   EXPECT_THAT(argv, Contains("-no-reboot"));
   EXPECT_THAT(argv, Contains("-nodefaults"));
+}
+
+TEST(QemuCommandLineShapeTest, PortsForDirectoriesOnlyWhereTheyAreShared) {
+  EXPECT_THAT(QemuCommandLine(Machine()), Contains("pcie-root-port,id=rp2,chassis=2,slot=2"));
+  EXPECT_THAT(QemuCommandLine(Machine()), Not(Contains(HasSubstr("id=rp3"))));
 }
 
 TEST(QemuCommandLineShapeTest, MarkerIsOneWholeArgument) {
