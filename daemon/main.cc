@@ -22,8 +22,9 @@ namespace {
 
 constexpr absl::Duration kShutdownLimit = absl::Milliseconds(900);
 
-// SIGTERM and SIGINT as a descriptor. Blocks them in this thread and so in all that it starts; children are started with
-// an empty mask. SIGPIPE and SIGHUP are ignored: a client that goes away, or a terminal that closes, is no reason to end.
+// SIGTERM and SIGINT as a descriptor. Blocks them in this thread and so in all that it starts; children are started
+// with an empty mask. SIGPIPE and SIGHUP are ignored: a client that goes away, or a terminal that closes, is no reason
+// to end.
 UniqueFd TakeSignals() {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
@@ -48,9 +49,9 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// Takes the application down, leaving the pods running. Ends the process the hard way when that takes too long or a second
-// signal comes: an operation that is cut off stands in its pod's record with its intent, and the next vcd finishes or
-// undoes it as after a crash, so waiting longer would gain nothing.
+// Takes the application down, leaving the pods running. Ends the process the hard way when that takes too long or a
+// second signal comes: an operation that is cut off stands in its pod's record with its intent, and the next vcd
+// finishes or undoes it as after a crash, so waiting longer would gain nothing.
 int ShutDown(std::unique_ptr<App> app, int signals) {
   LogInfo("", "stopping; pods keep running");
   const UniqueFd done(eventfd(0, EFD_CLOEXEC));

@@ -35,7 +35,8 @@ absl::Status MakeParent(const std::string& directory) {
 
 App::App(const config::v1::DaemonConfig& config) : config_(config), pool_(kMaxWorkers) {}
 
-absl::StatusOr<std::unique_ptr<App>> App::Start(const config::v1::DaemonConfig& config, const BackendFactory& backends) {
+absl::StatusOr<std::unique_ptr<App>> App::Start(const config::v1::DaemonConfig& config,
+                                                const BackendFactory& backends) {
   std::unique_ptr<App> app(new App(config));
   VCD_RETURN_IF_ERROR(app->PrepareDirectories());
   VCD_RETURN_IF_ERROR(app->OpenRuntime(backends));
@@ -91,24 +92,23 @@ absl::Status App::Serve() {
   event_service_ = std::make_unique<EventService>(events_);
   system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info));
   VCD_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config_.listen()));
-  VCD_ASSIGN_OR_RETURN(server_, GrpcServer::Start(address, {pod_service_.get(), container_service_.get(),
-                                                            process_service_.get(), event_service_.get(),
-                                                            system_service_.get()}));
+  VCD_ASSIGN_OR_RETURN(server_,
+                       GrpcServer::Start(address, {pod_service_.get(), container_service_.get(), process_service_.get(),
+                                                   event_service_.get(), system_service_.get()}));
   return absl::OkStatus();
 }
 
 void App::LogStart() const {
   const Logger log;
-  log.Info(absl::StrCat("vcd ", kVersion, " serves"),
-           {{"listen", server_->address().Url()},
-            {"state_dir", config_.state_dir()},
-            {"run_dir", config_.run_dir()},
-            {"pods", absl::StrCat(runtime_->ListPods().size())},
-            {"hypervisor", config_.hypervisor()},
-            {"agent", config_.agent()},
-            {"network", config_.network()},
-            {"accelerator", catalog_.accelerator.name()},
-            {"because", catalog_.accelerator.reason()}});
+  log.Info(absl::StrCat("vcd ", kVersion, " serves"), {{"listen", server_->address().Url()},
+                                                       {"state_dir", config_.state_dir()},
+                                                       {"run_dir", config_.run_dir()},
+                                                       {"pods", absl::StrCat(runtime_->ListPods().size())},
+                                                       {"hypervisor", config_.hypervisor()},
+                                                       {"agent", config_.agent()},
+                                                       {"network", config_.network()},
+                                                       {"accelerator", catalog_.accelerator.name()},
+                                                       {"because", catalog_.accelerator.reason()}});
   if (!server_->address().is_unix()) {
     log.Warning("every user of this host may use the TCP port, and so control its pods; a Unix socket has permissions");
   }

@@ -22,11 +22,13 @@
 
 namespace vcd {
 
-// The whole daemon but for its process: built bottom-up from one configuration, taken down in reverse. Used by one thread.
+// The whole daemon but for its process: built bottom-up from one configuration, taken down in reverse. Used by one
+// thread.
 class App {
  public:
-  // Adopts what runs and starts to serve. `config` has its defaults filled in and is checked. The log is set up already.
-  // kFailedPrecondition or kUnavailable when another daemon has the directories or the socket; nothing is left behind.
+  // Adopts what runs and starts to serve. `config` has its defaults filled in and is checked. The log is set up
+  // already. kFailedPrecondition or kUnavailable when another daemon has the directories or the socket; nothing is left
+  // behind.
   static absl::StatusOr<std::unique_ptr<App>> Start(const config::v1::DaemonConfig& config,
                                                     const BackendFactory& backends = MakeBackendCatalog);
 

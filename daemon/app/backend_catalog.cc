@@ -71,7 +71,6 @@ absl::StatusOr<BackendCatalog> MakeBackendCatalog(const config::v1::DaemonConfig
   backends.default_hypervisor = config.hypervisor();
   backends.default_agent = config.agent();
   backends.default_network = config.network();
-  VCD_RETURN_IF_ERROR(CheckDefaults(backends));
   return catalog;
 }
 

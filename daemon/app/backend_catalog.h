@@ -20,16 +20,17 @@ struct BackendCatalog {
 };
 
 // How a daemon gets its backends; tests bring others. `io` outlives them.
-using BackendFactory = std::function<absl::StatusOr<BackendCatalog>(const config::v1::DaemonConfig& config, IoThread& io)>;
+using BackendFactory =
+    std::function<absl::StatusOr<BackendCatalog>(const config::v1::DaemonConfig& config, IoThread& io)>;
 
-// All backends of this build, as configured. kInvalidArgument with UNKNOWN_BACKEND, listing the known ones, when a default
-// names none. Blocks for up to some seconds while it finds out what accelerates.
+// All backends of this build, as configured, and the defaults, unchecked. kInvalidArgument when a backend refuses its
+// configuration. Blocks for up to some seconds while it finds out what accelerates.
 absl::StatusOr<BackendCatalog> MakeBackendCatalog(const config::v1::DaemonConfig& config, IoThread& io);
 
 // What GetInfo says of the backends.
 std::vector<v1::BackendInfo> DescribeBackends(const Backends& backends);
 
-// kInvalidArgument with UNKNOWN_BACKEND unless each default is there.
+// kInvalidArgument with UNKNOWN_BACKEND, listing the known ones, unless each default is there.
 absl::Status CheckDefaults(const Backends& backends);
 
 }  // namespace vcd

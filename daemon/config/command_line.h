@@ -13,13 +13,14 @@ namespace vcd {
 
 // What the command line of vcd asks for.
 struct CommandLine {
-  // Set when there is nothing to run: print `text` (on stderr unless the code is 0) and exit with it. 0 after --help and
+  // Set when there is nothing to run: print `text` (on stderr unless the code is 0) and exit with it. 0 after --help
+  // and
   // --version, 2 after a mistake.
   std::optional<int> exit_code;
   std::string text;
 
-  std::string config_path;     // Empty: kDefaultConfigPath, if it is there.
-  bool check_config = false;   // Only say whether the configuration is good.
+  std::string config_path;         // Empty: kDefaultConfigPath, if it is there.
+  bool check_config = false;       // Only say whether the configuration is good.
   config::v1::DaemonConfig flags;  // Only what was given.
 };
 

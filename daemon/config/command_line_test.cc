@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "absl/strings/str_split.h"
 #include "daemon/version.h"
 
 namespace vcd {
@@ -35,11 +36,11 @@ class TemporaryFile {
 };
 
 TEST(CommandLineTest, EveryFlagFindsItsField) {
-  const CommandLine line =
-      Parse({"--config", "/c", "--listen", "unix:///l", "--state-dir", "/s", "--run-dir", "/r", "--hypervisor", "mock",
-             "--agent", "noop", "--network", "none", "--accelerator", "tcg", "--qemu", "/q", "--kernel", "/k", "--initrd",
-             "/i", "--firmware", "/f", "--virtiofsd", "/v", "--boot-timeout", "7", "--max-parallel-boots", "8",
-             "--stop-grace", "9", "--log-level", "debug", "--log-format", "json", "--check-config"});
+  const CommandLine line = Parse(absl::StrSplit(
+      "--config /c --listen unix:///l --state-dir /s --run-dir /r --hypervisor mock --agent noop --network none "
+      "--accelerator tcg --qemu /q --kernel /k --initrd /i --firmware /f --virtiofsd /v --boot-timeout 7 "
+      "--max-parallel-boots 8 --stop-grace 9 --log-level debug --log-format json --check-config",
+      ' '));
   ASSERT_FALSE(line.exit_code.has_value()) << line.text;
   EXPECT_EQ(line.config_path, "/c");
   EXPECT_TRUE(line.check_config);
@@ -72,9 +73,11 @@ TEST(CommandLineTest, HelpAndVersionSucceed) {
 }
 
 TEST(CommandLineTest, MistakesExitWithTwoAndSayWhich) {
-  for (const auto& [argument, word] : std::vector<std::pair<std::string, std::string>>{
-           {"--no-such-flag", "no-such-flag"}, {"--stop-grace=x", "stop-grace"}, {"--stop-grace=-1", "stop-grace"},
-           {"stray", "stray"}}) {
+  for (const auto& [argument, word] :
+       std::vector<std::pair<std::string, std::string>>{{"--no-such-flag", "no-such-flag"},
+                                                        {"--stop-grace=x", "stop-grace"},
+                                                        {"--stop-grace=-1", "stop-grace"},
+                                                        {"stray", "stray"}}) {
     const CommandLine line = Parse({argument});
     EXPECT_EQ(line.exit_code, 2) << argument;
     EXPECT_THAT(line.text, HasSubstr(word));
@@ -87,7 +90,8 @@ TEST(CommandLineTest, RelativePathsBecomeAbsolute) {
 }
 
 TEST(ResolveConfigTest, FlagsWinOverTheFileAndTheFileOverDefaults) {
-  const TemporaryFile file("state_dir = \"/file\"\nrun_dir = \"/file-run\"\n[log]\nlevel = \"error\"\nformat = \"json\"\n");
+  const TemporaryFile file(
+      "state_dir = \"/file\"\nrun_dir = \"/file-run\"\n[log]\nlevel = \"error\"\nformat = \"json\"\n");
   const auto config = ResolveConfig(Parse({"--config", file.path(), "--state-dir", "/flag", "--log-level", "debug"}));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->state_dir(), "/flag");

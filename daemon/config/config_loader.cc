@@ -40,8 +40,8 @@ class TableReader {
       const std::string name(key.str());
       const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
       if (field == nullptr) {
-        return Error(key.source(), absl::StrCat("unknown key `", prefix, name, "`; known are ",
-                                                KnownKeys(*message.GetDescriptor())));
+        return Error(key.source(),
+                     absl::StrCat("unknown key `", prefix, name, "`; known are ", KnownKeys(*message.GetDescriptor())));
       }
       VCD_RETURN_IF_ERROR(ReadField(node, prefix + name, *field, message));
     }
@@ -177,7 +177,8 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckPath("state_dir", config.state_dir()));
   VCD_RETURN_IF_ERROR(CheckPath("run_dir", config.run_dir()));
   if (config.state_dir() == config.run_dir()) {
-    return InvalidField("run_dir", "must differ from `state_dir`: one survives a reboot of the host, the other does not");
+    return InvalidField("run_dir",
+                        "must differ from `state_dir`: one survives a reboot of the host, the other does not");
   }
   VCD_RETURN_IF_ERROR(CheckAtMost("max_parallel_boots", config.max_parallel_boots(), 1024));
   VCD_RETURN_IF_ERROR(CheckAtMost("stop_grace_seconds", config.stop_grace_seconds(), 3600));

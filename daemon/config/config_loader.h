@@ -12,9 +12,9 @@ namespace vcd {
 // Where the configuration is looked for when nobody names a file.
 inline constexpr char kDefaultConfigPath[] = "/etc/vcd/vcd.toml";
 
-// Reads a TOML document whose keys are the fields of DaemonConfig. What the document does not say stays empty. `name` is
-// for messages. kInvalidArgument as "NAME:LINE:COLUMN: problem" for broken TOML, unknown keys, and values of a wrong type
-// or size.
+// Reads a TOML document whose keys are the fields of DaemonConfig. What the document does not say stays empty. `name`
+// is for messages. kInvalidArgument as "NAME:LINE:COLUMN: problem" for broken TOML, unknown keys, and values of a wrong
+// type or size.
 absl::StatusOr<config::v1::DaemonConfig> ParseConfig(const std::string& text, const std::string& name);
 
 // The same for a file; blocks on the disk. kNotFound when there is none.

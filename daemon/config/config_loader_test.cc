@@ -61,9 +61,11 @@ TEST_P(BadConfigTest, IsRefusedNamingLineAndKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadConfigTest,
-    testing::Values(BadFile{"UnknownKey", "listen = \"x\"\n\nlisen = \"y\"\n", "f.toml:3:1: unknown key `lisen`; known are listen"},
+    testing::Values(BadFile{"UnknownKey", "listen = \"x\"\n\nlisen = \"y\"\n",
+                            "f.toml:3:1: unknown key `lisen`; known are listen"},
                     BadFile{"UnknownKeyInTable", "[qemu]\nkernel = \"x\"\n", "f.toml:2:1: unknown key `qemu.kernel`"},
-                    BadFile{"StringForNumber", "max_parallel_boots = \"2\"\n", "f.toml:1:22: `max_parallel_boots` must be a whole number"},
+                    BadFile{"StringForNumber", "max_parallel_boots = \"2\"\n",
+                            "f.toml:1:22: `max_parallel_boots` must be a whole number"},
                     BadFile{"NumberForString", "listen = 2\n", "`listen` must be a string, not of type integer"},
                     BadFile{"ArrayForTable", "qemu = [1]\n", "`qemu` must be a table"},
                     BadFile{"Negative", "stop_grace_seconds = -1\n", "`stop_grace_seconds` is -1"},
@@ -92,9 +94,11 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
     change(config);
     return std::string(CheckConfig(config).message());
   };
-  EXPECT_THAT(problem_of([](auto& c) { c.set_state_dir("rel"); }), HasSubstr("`state_dir`: `rel` is not an absolute path"));
+  EXPECT_THAT(problem_of([](auto& c) { c.set_state_dir("rel"); }),
+              HasSubstr("`state_dir`: `rel` is not an absolute path"));
   EXPECT_THAT(problem_of([](auto& c) { c.set_run_dir(c.state_dir()); }), HasSubstr("`run_dir`"));
-  EXPECT_THAT(problem_of([](auto& c) { c.mutable_log()->set_level("loud"); }), HasSubstr("`log.level`: `loud` is none of debug"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_log()->set_level("loud"); }),
+              HasSubstr("`log.level`: `loud` is none of debug"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_qemu()->set_accelerator("hvf"); }), HasSubstr("auto, kvm, tcg"));
   EXPECT_THAT(problem_of([](auto& c) { c.set_listen("tcp://0.0.0.0:1"); }), HasSubstr("mutual TLS"));
   EXPECT_THAT(problem_of([](auto& c) { c.set_stop_grace_seconds(99999); }), HasSubstr("`stop_grace_seconds`"));

@@ -11,8 +11,8 @@ constexpr char kEllipsis[] = " \xE2\x80\xA6 ";   // U+2026 between blanks.
 
 bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0) == 0x80; }
 
-// The length of the character that `text` begins with; 0 when it begins with none. Overlong forms, surrogates and values
-// past U+10FFFF are none (RFC 3629 §4).
+// The length of the character that `text` begins with; 0 when it begins with none. Overlong forms, surrogates and
+// values past U+10FFFF are none (RFC 3629 §4).
 size_t CharacterLength(absl::string_view text) {
   const auto at = [text](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
   const auto in = [&at](size_t i, uint8_t low, uint8_t high) { return at(i) >= low && at(i) <= high; };

@@ -38,8 +38,8 @@ TEST(StatusMappingTest, EveryCanonicalCodeKeepsItsNumber) {
 }
 
 TEST(StatusMappingTest, DetailBecomesErrorInfo) {
-  const grpc::Status status = ToGrpcStatus(
-      WithDetail(absl::NotFoundError("no pod `a`"), {v1::ERROR_REASON_POD_NOT_FOUND, {{"pod_id", "a"}}}));
+  const grpc::Status status =
+      ToGrpcStatus(WithDetail(absl::NotFoundError("no pod `a`"), {v1::ERROR_REASON_POD_NOT_FOUND, {{"pod_id", "a"}}}));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   const google::rpc::ErrorInfo info = InfoOf(status);
   EXPECT_EQ(info.domain(), "vcd");

@@ -71,9 +71,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const ListenAddres
   }
   // gRPC says why only in its own log.
   if (server->server_ == nullptr || (!address.is_unix() && port == 0)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "cannot listen on ", address.Url(), ": ",
-        address.is_unix() ? "is its directory writable?" : "is another program using the port?"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen on ", address.Url(), ": ",
+                     address.is_unix() ? "is its directory writable?" : "is another program using the port?"));
   }
   if (address.is_unix()) {
     VCD_RETURN_IF_ERROR(GiveUnixSocketToGroup(address.path));

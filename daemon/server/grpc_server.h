@@ -21,8 +21,9 @@ namespace vcd {
 class GrpcServer {
  public:
   // Starts to serve; health says SERVING. A Unix socket is made with mode 0660, for the group `vcd` where there is one,
-  // in a directory that is made when missing; one that a dead daemon left is replaced, a live one's is kFailedPrecondition.
-  // Sets the process's umask for a moment: call it before other threads make files. Services outlive the server.
+  // in a directory that is made when missing; one that a dead daemon left is replaced, a live one's is
+  // kFailedPrecondition. Sets the process's umask for a moment: call it before other threads make files. Services
+  // outlive the server.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const ListenAddress& address,
                                                            const std::vector<grpc::Service*>& services);
 

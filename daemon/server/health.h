@@ -11,8 +11,8 @@
 
 namespace vcd {
 
-// grpc.health.v1, for orchestrators and load balancers. Not gRPC's own, which server reflection cannot describe, so that
-// grpcurl could not call it. Thread-safe; outlives the server that it is registered with.
+// grpc.health.v1, for orchestrators and load balancers. Not gRPC's own, which server reflection cannot describe, so
+// that grpcurl could not call it. Thread-safe; outlives the server that it is registered with.
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   // Knows these services by full name, and "" for all; NOT_SERVING until told otherwise.

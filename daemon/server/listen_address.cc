@@ -18,7 +18,8 @@ constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 
 absl::StatusOr<ListenAddress> ParseUnix(const std::string& url, absl::string_view path) {
   if (!absl::StartsWith(path, "/") || absl::EndsWith(path, "/")) {
-    return InvalidField(kField, absl::StrCat("`", url, "` has no absolute path of a socket; write unix:///run/vcd/vcd.sock"));
+    return InvalidField(kField,
+                        absl::StrCat("`", url, "` has no absolute path of a socket; write unix:///run/vcd/vcd.sock"));
   }
   if (path.size() > kMaxSocketPath) {
     return InvalidField(kField, absl::StrCat("the path `", path, "` has ", path.size(), " bytes, and the kernel takes ",
@@ -42,7 +43,8 @@ absl::StatusOr<ListenAddress> ParseTcp(const std::string& url, absl::string_view
   if (address.host == "localhost") address.host = "127.0.0.1";
   if (address.host != "127.0.0.1" && address.host != "[::1]") {
     return WithDetail(absl::UnimplementedError(absl::StrCat(
-                          "`listen`: `", url, "` is reachable from other hosts, which needs mutual TLS, and vcd does not "
+                          "`listen`: `", url,
+                          "` is reachable from other hosts, which needs mutual TLS, and vcd does not "
                           "have that yet; listen on unix:///PATH or tcp://127.0.0.1:PORT and bring your own tunnel")),
                       {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", kField}}});
   }

@@ -34,9 +34,10 @@ absl::Status CheckNobodyListens(const std::string& path) {
   const int result = connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   // EAGAIN: somebody listens, and has a full queue.
   if (result == 0 || errno == EAGAIN || errno == EINPROGRESS) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "another daemon listens on ", path, "; stop it, or give this one a socket of its own with --listen and "
-        "directories of its own with --state-dir and --run-dir"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("another daemon listens on ", path,
+                     "; stop it, or give this one a socket of its own with --listen and "
+                     "directories of its own with --state-dir and --run-dir"));
   }
   if (errno == ECONNREFUSED || errno == ENOENT) return absl::OkStatus();
   return PosixError(errno, absl::StrCat("look whether somebody listens on ", path));
@@ -70,7 +71,8 @@ absl::Status GiveUnixSocketToGroup(const std::string& path) {
   group entry = {};
   group* found = nullptr;
   std::vector<char> buffer(1 << 16);
-  if (getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return absl::OkStatus();
+  if (getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return absl::OkStatus();
   if (lchown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return absl::OkStatus();
   // Without privilege the socket stays with the caller's own group, which may use it anyway.
   if (errno == EPERM) return absl::OkStatus();

@@ -14,15 +14,16 @@ namespace vcd {
 // there.
 absl::Status MakeSocketDirectory(const std::string& path);
 
-// Makes sure that a socket can be bound at the path: makes its directory, and refuses when something is there that is no
-// socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
+// Makes sure that a socket can be bound at the path: makes its directory, and refuses when something is there that is
+// no socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
 // kFailedPrecondition, or as the kernel says.
 absl::Status PrepareUnixSocketPath(const std::string& path);
 
 // Gives the socket to the group `vcd`; does nothing where there is no such group.
 absl::Status GiveUnixSocketToGroup(const std::string& path);
 
-// What the process's umask becomes while this object lives: whole processes have one, so use it before other threads run.
+// What the process's umask becomes while this object lives: whole processes have one, so use it before other threads
+// run.
 class ScopedUmask {
  public:
   explicit ScopedUmask(mode_t mask);

@@ -15,12 +15,12 @@
 namespace vcd {
 namespace {
 
-// Two pumps share the call. Output: `attached` written → reader's Next → write → Next → … → its end → Wait → exit status,
-// written as the last. Input: read → WriteInput → its `done` → read → …; it ends with the client's half-close, which
-// leaves standard input open: only `close_stdin` closes it.
+// Two pumps share the call. Output: `attached` written → reader's Next → write → Next → … → its end → Wait → exit
+// status, written as the last. Input: read → WriteInput → its `done` → read → …; it ends with the client's half-close,
+// which leaves standard input open: only `close_stdin` closes it.
 //
-// The reader and the wait promise not to call any more once they are destroyed; WriteInput's `done` does not, so it holds
-// the call itself. mu_ is never held while calling the runtime, whose callbacks may run at once and take it.
+// The reader and the wait promise not to call any more once they are destroyed; WriteInput's `done` does not, so it
+// holds the call itself. mu_ is never held while calling the runtime, whose callbacks may run at once and take it.
 class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse> {
  public:
   static AttachCall* Start(PodRuntime& runtime) {
@@ -141,7 +141,8 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
   void OnInputTaken(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     if (ended_) return;
-    // As a shell does with a program that has stopped reading: what is typed goes nowhere, and the exit status is to come.
+    // As a shell does with a program that has stopped reading: what is typed goes nowhere, and the exit status is to
+    // come.
     const bool goes_on = status.ok() || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
     if (!goes_on) return EndLocked(status);
     StartRead(&request_);
@@ -163,8 +164,8 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
 
   // After the last output; on a thread of the reader, which is destroyed only when this has returned.
   void AwaitExit() ABSL_LOCKS_EXCLUDED(mu_) {
-    std::unique_ptr<PodRuntime::WaitHandle> handle = runtime_.Wait(
-        pod_id_, process_, [this](absl::StatusOr<v1::ExitStatus> exit) { OnExit(std::move(exit)); });
+    std::unique_ptr<PodRuntime::WaitHandle> handle =
+        runtime_.Wait(pod_id_, process_, [this](absl::StatusOr<v1::ExitStatus> exit) { OnExit(std::move(exit)); });
     MutexLock lock(&mu_);
     // Too late when the call has ended meanwhile: the handle goes when this returns.
     if (!done_) wait_.swap(handle);

@@ -46,7 +46,8 @@ class LogStream final : public WriteStream<v1::ReadLogsResponse> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::ReadLogsResponse>* StartLogStream(PodRuntime& runtime, const v1::ReadLogsRequest& request) {
+grpc::ServerWriteReactor<v1::ReadLogsResponse>* StartLogStream(PodRuntime& runtime,
+                                                               const v1::ReadLogsRequest& request) {
   return new LogStream(runtime, request);
 }
 

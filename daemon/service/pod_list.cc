@@ -22,7 +22,9 @@ constexpr size_t kMaxPageBytes = 3 << 20;
 // A token is the last id of the page before it, behind a version, in base64 so that nobody builds on its form.
 constexpr char kTokenPrefix[] = "1:";
 
-std::string MakeToken(const std::string& last_id) { return absl::WebSafeBase64Escape(absl::StrCat(kTokenPrefix, last_id)); }
+std::string MakeToken(const std::string& last_id) {
+  return absl::WebSafeBase64Escape(absl::StrCat(kTokenPrefix, last_id));
+}
 
 absl::StatusOr<std::string> LastIdOf(const std::string& token) {
   if (token.empty()) return std::string();
@@ -42,8 +44,8 @@ absl::StatusOr<v1::PodState> StateOf(absl::string_view name) {
       state != v1::POD_STATE_UNSPECIFIED) {
     return state;
   }
-  return InvalidField("filter", absl::StrCat("`", name,
-                                             "` is no state: creating, ready, running, paused, stopping, stopped, failed"));
+  return InvalidField(
+      "filter", absl::StrCat("`", name, "` is no state: creating, ready, running, paused, stopping, stopped, failed"));
 }
 
 }  // namespace
@@ -64,7 +66,8 @@ absl::StatusOr<PodFilter> PodFilter::Parse(const std::string& text) {
     } else if (absl::ConsumePrefix(&key, "annotation.") && !key.empty() && equals != absl::string_view::npos) {
       filter.annotations_.emplace_back(std::string(key), std::string(value));
     } else {
-      return InvalidField("filter", absl::StrCat("`", term, "` is no term: state=running, id=PREFIX*, annotation.KEY=VALUE"));
+      return InvalidField("filter",
+                          absl::StrCat("`", term, "` is no term: state=running, id=PREFIX*, annotation.KEY=VALUE"));
     }
   }
   return filter;
@@ -87,7 +90,8 @@ absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, c
                       v1::ListPodsResponse& response) {
   VCD_ASSIGN_OR_RETURN(const PodFilter filter, PodFilter::Parse(request.filter()));
   VCD_ASSIGN_OR_RETURN(const std::string last_id, LastIdOf(request.page_token()));
-  const size_t page_size = request.page_size() == 0 ? kMaxPageSize : std::min<size_t>(request.page_size(), kMaxPageSize);
+  const size_t page_size =
+      request.page_size() == 0 ? kMaxPageSize : std::min<size_t>(request.page_size(), kMaxPageSize);
 
   auto next = std::upper_bound(pods.begin(), pods.end(), last_id,
                                [](const std::string& id, const auto& pod) { return id < pod->id(); });

@@ -32,9 +32,9 @@ class PodFilter {
   std::vector<std::pair<std::string, std::string>> annotations_;
 };
 
-// Picks the page of `pods` (in order of id) that the request asks for. A page ends early before it outgrows what a client
-// of gRPC takes by default (4 MiB). Pods that come or go between two pages never make others appear twice or be missed.
-// kInvalidArgument (`filter`, `page_token`).
+// Picks the page of `pods` (in order of id) that the request asks for. A page ends early before it outgrows what a
+// client of gRPC takes by default (4 MiB). Pods that come or go between two pages never make others appear twice or be
+// missed. kInvalidArgument (`filter`, `page_token`).
 absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, const v1::ListPodsRequest& request,
                       v1::ListPodsResponse& response);
 

@@ -54,8 +54,8 @@ TEST(PodListTest, FilterTermsMustAllHold) {
 }
 
 TEST(PodListTest, TermsThatAreNoneAreNamed) {
-  for (const char* filter : {"state=loud", "state=Running", "state=unspecified", "name=x", "id=", "running", "annotation.=x",
-                             "annotation.key"}) {
+  for (const char* filter : {"state=loud", "state=Running", "state=unspecified", "name=x", "id=", "running",
+                             "annotation.=x", "annotation.key"}) {
     v1::ListPodsRequest request;
     request.set_filter(filter);
     v1::ListPodsResponse response;
@@ -109,7 +109,8 @@ TEST(PodListTest, PageSizeHasACeiling) {
 
 TEST(PodListTest, PageEndsBeforeItOutgrowsAClient) {
   Pods pods;
-  for (int i = 0; i < 4; ++i) pods.push_back(MakePod(absl::StrCat("p", i), v1::POD_STATE_RUNNING, std::string(1 << 20, 'x')));
+  for (int i = 0; i < 4; ++i)
+    pods.push_back(MakePod(absl::StrCat("p", i), v1::POD_STATE_RUNNING, std::string(1 << 20, 'x')));
   v1::ListPodsResponse response;
   ASSERT_TRUE(ListPage(pods, {}, response).ok());
   EXPECT_EQ(response.pods_size(), 1);
@@ -117,8 +118,8 @@ TEST(PodListTest, PageEndsBeforeItOutgrowsAClient) {
 }
 
 TEST(PodListTest, ForeignTokensAreRefused) {
-  for (const std::string& token : {std::string("!!"), std::string("p1"), absl::WebSafeBase64Escape("1:../x"),
-                                   absl::WebSafeBase64Escape("2:p1")}) {
+  for (const std::string& token :
+       {std::string("!!"), std::string("p1"), absl::WebSafeBase64Escape("1:../x"), absl::WebSafeBase64Escape("2:p1")}) {
     v1::ListPodsRequest request;
     request.set_page_token(token);
     v1::ListPodsResponse response;

@@ -13,8 +13,9 @@ TEST(RequestCheckTest, Ids) {
   for (const std::string& id : {std::string("a"), std::string("0"), std::string("A_b.c-1"), std::string(64, 'x')}) {
     EXPECT_TRUE(CheckId("pod_id", id).ok()) << id;
   }
-  for (const std::string& id : {std::string(), std::string("../x"), std::string("a/b"), std::string("."), std::string("-a"),
-                                std::string("a b"), std::string("\xC3\xA9"), std::string("a\0b", 3), std::string(65, 'x')}) {
+  for (const std::string& id :
+       {std::string(), std::string("../x"), std::string("a/b"), std::string("."), std::string("-a"), std::string("a b"),
+        std::string("\xC3\xA9"), std::string("a\0b", 3), std::string(65, 'x')}) {
     const absl::Status status = CheckId("pod_id", id);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << id;
     EXPECT_EQ(DetailOf(status)->metadata["field"], "pod_id");

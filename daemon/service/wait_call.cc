@@ -23,7 +23,7 @@ class WaitCall final : public grpc::ServerUnaryReactor {
     }
     // gRPC is not done with a reactor that it has not been given yet, so OnDone cannot come before this is stored.
     auto handle = runtime.Wait(request.pod_id(), ProcessKey{request.container_id(), request.process_id()},
-                           [this](absl::StatusOr<v1::ExitStatus> exit) { End(std::move(exit)); });
+                               [this](absl::StatusOr<v1::ExitStatus> exit) { End(std::move(exit)); });
     MutexLock lock(&mu_);
     handle_ = std::move(handle);
   }

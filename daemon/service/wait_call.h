@@ -7,8 +7,8 @@
 
 namespace vcd {
 
-// ProcessService.Wait, to be returned by the handler; belongs to gRPC. Ends with the process or when the client goes, and
-// holds no thread until then. The runtime outlives it.
+// ProcessService.Wait, to be returned by the handler; belongs to gRPC. Ends with the process or when the client goes,
+// and holds no thread until then. The runtime outlives it.
 grpc::ServerUnaryReactor* StartWaitCall(PodRuntime& runtime, const v1::WaitRequest& request,
                                         v1::WaitResponse& response);
 

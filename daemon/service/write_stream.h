@@ -14,8 +14,8 @@
 namespace vcd {
 
 // A call that streams what some source gives, one message at a time: the next is asked for when gRPC has taken the one
-// before, so a slow client holds one message here and no thread. Initial metadata goes out as soon as the stream stands,
-// so that a client can know that nothing escapes it from then on. Deletes itself when gRPC is done with it.
+// before, so a slow client holds one message here and no thread. Initial metadata goes out as soon as the stream
+// stands, so that a client can know that nothing escapes it from then on. Deletes itself when gRPC is done with it.
 template <typename Response>
 class WriteStream : public grpc::ServerWriteReactor<Response> {
  public:
@@ -31,9 +31,7 @@ class WriteStream : public grpc::ServerWriteReactor<Response> {
   }
 
  protected:
-  explicit WriteStream(CallLog log) : log_(std::move(log)) {
-    MutexLock lock(&mu_);
-  }
+  explicit WriteStream(CallLog log) : log_(std::move(log)) { MutexLock lock(&mu_); }
   ~WriteStream() override = default;
 
   // Makes the source call Send or End, once, at any time and on any thread. Called again only after Send.

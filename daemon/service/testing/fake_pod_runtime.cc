@@ -336,7 +336,8 @@ absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::NewReader(const st
 
 absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::Attach(const std::string& pod_id,
                                                                      const ProcessKey& process, OutputStart start) {
-  return NewReader(absl::StrCat("Attach ", pod_id, " ", NameOf(process), " from_start=", start == OutputStart::kBeginning));
+  return NewReader(
+      absl::StrCat("Attach ", pod_id, " ", NameOf(process), " from_start=", start == OutputStart::kBeginning));
 }
 
 absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::ReadLogs(const std::string& pod_id,

@@ -15,8 +15,8 @@
 
 namespace vcd {
 
-// A PodRuntime that does what a test says, one step at a time. It has one process, whose output, input and exit the test
-// plays; mutations are written down and answered at once with `answer`. Thread-safe.
+// A PodRuntime that does what a test says, one step at a time. It has one process, whose output, input and exit the
+// test plays; mutations are written down and answered at once with `answer`. Thread-safe.
 class FakePodRuntime : public PodRuntime {
  public:
   FakePodRuntime();

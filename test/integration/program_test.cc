@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program vcd as a process: command line, signals, exit codes, and pods that outlive it.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/os/process.h"
+#include "core/os/unique_fd.h"
+#include "test/harness/api_client.h"
+
+namespace vcd {
+namespace {
+
+using grpc::StatusCode;
+using ::testing::HasSubstr;
+
+class ProgramTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char directory[] = "/tmp/vcd-test-XXXXXX";
+    root_ = mkdtemp(directory);
+  }
+  void TearDown() override {
+    if (process_.pidfd.valid()) {
+      (void)SignalPidfd(process_.pidfd.get(), SIGKILL);
+      waitpid(process_.identity.pid, nullptr, 0);
+    }
+    std::filesystem::remove_all(root_);
+  }
+
+  void Launch(std::vector<std::string> arguments) {
+    UniqueFd out(open((root_ + "/out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    LaunchSpec spec;
+    spec.argv = {std::filesystem::absolute("daemon/vcd").string()};
+    spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+    for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+      if (const char* value = std::getenv(name)) spec.env.push_back(absl::StrCat(name, "=", value));
+    }
+    spec.stdout_fd = spec.stderr_fd = out.get();
+    absl::StatusOr<LaunchedProcess> launched = LaunchProcess(spec);
+    ASSERT_TRUE(launched.ok()) << launched.status();
+    process_ = *std::move(launched);
+  }
+
+  void LaunchDaemon() {
+    Launch({"--hypervisor=mock", "--agent=noop", "--accelerator=tcg", "--state-dir", root_ + "/state", "--run-dir",
+            root_ + "/run", "--config", WriteConfig()});
+  }
+
+  std::string WriteConfig() {
+    const std::string path = root_ + "/vcd.toml";
+    std::ofstream(path) << "hypervisor = \"qemu\"\n[log]\nformat = \"json\"\n";
+    return path;
+  }
+
+  std::unique_ptr<ApiClient> Connect() {
+    return std::make_unique<ApiClient>(
+        grpc::CreateChannel("unix:" + root_ + "/run/vcd.sock", grpc::InsecureChannelCredentials()));
+  }
+
+  void Signal(int signal) { ASSERT_TRUE(SignalPidfd(process_.pidfd.get(), signal).ok()); }
+
+  // The exit code; 128 + n for a signal.
+  int Join() {
+    int status = 0;
+    EXPECT_EQ(waitpid(process_.identity.pid, &status, 0), process_.identity.pid);
+    process_.pidfd.Reset();
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+  std::string Output() {
+    std::ostringstream text;
+    text << std::ifstream(root_ + "/out").rdbuf();
+    return text.str();
+  }
+
+  std::string root_;
+  LaunchedProcess process_;
+};
+
+TEST_F(ProgramTest, UsageErrorsExitWithTwo) {
+  Launch({"--no-such-flag"});
+  EXPECT_EQ(Join(), 2);
+  EXPECT_THAT(Output(), HasSubstr("--no-such-flag"));
+}
+
+TEST_F(ProgramTest, VersionAndHelpSucceed) {
+  Launch({"--version"});
+  EXPECT_EQ(Join(), 0);
+  EXPECT_THAT(Output(), HasSubstr("vcd 0."));
+  Launch({"--help"});
+  EXPECT_EQ(Join(), 0);
+  EXPECT_THAT(Output(), HasSubstr("--state-dir"));
+}
+
+TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
+  const std::string path = root_ + "/vcd.toml";
+  std::ofstream(path) << "state_dir = \"/x\"\nlisen = \"unix:///x\"\n";
+  Launch({"--check-config", "--config", path});
+  EXPECT_EQ(Join(), 1);
+  EXPECT_THAT(Output(), HasSubstr(path + ":2:1: unknown key `lisen`"));
+  Launch({"--check-config", "--config", WriteConfig()});
+  EXPECT_EQ(Join(), 0);
+}
+
+TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
+  LaunchDaemon();
+  v1::Pod pod;
+  ASSERT_THAT(Connect()->RunPod(PodNamed("web"), &pod), IsError(StatusCode::OK, "")) << Output();
+  for (const int signal : {SIGTERM, SIGKILL, SIGINT}) {
+    const absl::Time asked = absl::Now();
+    Signal(signal);
+    EXPECT_EQ(Join(), signal == SIGKILL ? 128 + SIGKILL : 0) << Output();
+    // A second is the promise; a sanitizer on a busy machine gets some more.
+    EXPECT_LT(absl::Now() - asked, absl::Seconds(5));
+    LaunchDaemon();
+    v1::Pod adopted;
+    ASSERT_THAT(Connect()->GetPod("web", &adopted), IsError(StatusCode::OK, "")) << Output();
+    EXPECT_EQ(adopted.state(), v1::POD_STATE_RUNNING) << adopted.reason();
+    EXPECT_EQ(adopted.vm().pid(), pod.vm().pid());
+  }
+  EXPECT_THAT(Connect()->DeletePod("web", /*force=*/true), IsError(StatusCode::OK, ""));
+  Signal(SIGTERM);
+  EXPECT_EQ(Join(), 0);
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/run/vcd.sock"));
+  // The file says qemu and JSON; the flag wins over the first.
+  EXPECT_THAT(Output(), HasSubstr("\"hypervisor\":\"mock\""));
+}
+
+TEST_F(ProgramTest, OpenStreamsDoNotHoldTheEndUp) {
+  LaunchDaemon();
+  auto api = Connect();
+  ASSERT_THAT(api->RunPod(PodNamed("web")), IsError(StatusCode::OK, "")) << Output();
+  grpc::ClientContext context;
+  v1::WaitRequest wait;
+  wait.set_pod_id("web");
+  wait.set_container_id("main");
+  v1::WaitResponse response;
+  grpc::CompletionQueue queue;
+  auto waiting = api->processes->AsyncWait(&context, wait, &queue);
+  grpc::Status status;
+  waiting->Finish(&response, &status, nullptr);
+  // Waited for by its answer, so the one before is under way.
+  ASSERT_THAT(api->GetPod("web"), IsError(StatusCode::OK, ""));
+  Signal(SIGTERM);
+  EXPECT_EQ(Join(), 0);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_FALSE(status.ok());
+}
+
+TEST_F(ProgramTest, HangupIsIgnored) {
+  LaunchDaemon();
+  auto api = Connect();
+  ASSERT_THAT(api->RunPod(PodNamed("web")), IsError(StatusCode::OK, "")) << Output();
+  Signal(SIGHUP);
+  EXPECT_THAT(api->GetPod("web"), IsError(StatusCode::OK, ""));
+}
+
+}  // namespace
+}  // namespace vcd
