@@ -194,7 +194,6 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
   }
   session.reset();
   pod.RecordExits();
-  pod.FinishProcesses(options.end);
 
   absl::Status ended;
   if (machine != nullptr) {
@@ -228,6 +227,8 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
         StampNow(record.mutable_finished_at());
       },
       /*fact=*/true);
+  // Last, so that whoever waited and then looks finds the pod as it is now.
+  pod.FinishProcesses(options.end);
   if (!ended.ok()) return WithMetadata(Annotate(ended, "end the VM"), "pod_id", pod.id());
   return written;
 }
