@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the start of a pod beside a bare QEMU boot of the same kernel and initramfs, in turn.
+
+Run by tools/benchmark.sh. What is measured, and how to read it: docs/performance.md.
+"""
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TIMEOUT_SECONDS = 120
+TABLE_BEGIN = "<!-- begin: written by tools/benchmark.sh -->"
+TABLE_END = "<!-- end: written by tools/benchmark.sh -->"
+APPLETS = ("cat", "echo", "sh", "true")
+
+
+def make_rootfs(directory):
+    for name in ("bin", "dev", "etc", "proc", "sys", "tmp"):
+        os.makedirs(os.path.join(directory, name))
+    shutil.copy("/bin/busybox", os.path.join(directory, "bin/busybox"))
+    for applet in APPLETS:
+        os.symlink("busybox", os.path.join(directory, "bin", applet))
+
+
+class Daemon:
+    """A vcd of our own in a directory of our own."""
+
+    def __init__(self, binaries, directory):
+        self.binaries = binaries
+        self.address = "unix://" + os.path.join(directory, "vcd.sock")
+        self.log = open(os.path.join(directory, "vcd.log"), "wb")
+        self.process = subprocess.Popen(
+            [os.path.join(binaries, "daemon/vcd"), "--listen", self.address,
+             "--state-dir", os.path.join(directory, "state"), "--run-dir", os.path.join(directory, "run"),
+             "--kernel", self.kernel, "--initrd", self.initrd],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            # An interrupt of ours must not end it before its pods are deleted.
+            start_new_session=True)
+
+    @property
+    def kernel(self):
+        return os.path.join(self.binaries, "guest/image/vmlinux")
+
+    @property
+    def initrd(self):
+        return os.path.join(self.binaries, "guest/image/initramfs.cpio")
+
+    def vc(self, *words):
+        return [os.path.join(self.binaries, "client/vc"), "--address", self.address] + list(words)
+
+    def run_vc(self, *words):
+        return subprocess.run(self.vc(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+                              timeout=TIMEOUT_SECONDS).stdout.decode()
+
+    def wait_until_it_serves(self):
+        deadline = time.monotonic() + 30
+        while subprocess.run(self.vc("version"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("vcd does not serve; see " + self.log.name)
+            time.sleep(0.05)
+
+    def close(self):
+        if self.process.poll() is None:
+            pods = self.run_vc("ps", "-a", "-q").split()
+            if pods:
+                self.run_vc("rm", "-f", *pods)
+            self.process.terminate()
+            self.process.wait(30)
+        self.log.close()
+
+
+def command_line_of(pid):
+    with open("/proc/%d/cmdline" % pid, "rb") as stream:
+        return [word.decode() for word in stream.read().split(b"\0")[:-1]]
+
+
+def options_of(argv, names):
+    """The named options of a QEMU command line with their values, in order."""
+    found = []
+    for position, word in enumerate(argv):
+        if word in names:
+            found += [word, argv[position + 1]]
+    return found
+
+
+class BareQemu:
+    """QEMU by itself, with the same guest: until the agent opens its port."""
+
+    SOCKETS = ("ctl", "mon", "agent")
+
+    def __init__(self, argv):
+        self.argv = argv
+
+    @classmethod
+    def least(cls, pod_argv):
+        """The least command line that boots a pod's guest: without what the boot can do without."""
+        argv = [pod_argv[0], "-display", "none"]
+        argv += [word for word in pod_argv if word in ("-nodefaults", "-no-user-config", "-no-reboot")]
+        argv += options_of(pod_argv, ("-machine", "-accel", "-cpu", "-object", "-m", "-smp", "-bios", "-kernel", "-initrd",
+                                      "-append"))
+        argv += ["-serial", "none", "-chardev", "socket,id=ctl,fd=0,server=on,wait=off", "-mon",
+                 "chardev=ctl,mode=control", "-chardev", "socket,id=agent,fd=0,server=on,wait=off", "-device",
+                 "virtio-serial-pci,id=serial0", "-device",
+                 "virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=vcd.agent"]
+        return cls(argv)
+
+    @classmethod
+    def like_a_pods(cls, pod_argv):
+        """All that vcd gives its machines, but that it runs at once."""
+        argv = [re.sub(r"^file,id=console,path=.*", "file,id=console,path=/dev/null", word) for word in pod_argv]
+        return cls([word for word in argv if word != "-S"])
+
+    def measure(self):
+        """Seconds from exec to the moment the agent has opened its port, by QMP's own word."""
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bare-", dir="/tmp"))
+            argv, listeners = list(self.argv), []
+            for name in self.SOCKETS:
+                # Listening before QEMU starts, so that connecting never has to be tried twice.
+                listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+                listener.bind(os.path.join(directory, name))
+                listener.listen(1)
+                listeners.append(listener.fileno())
+                argv = [re.sub(r"^(socket,id=%s,fd=)[0-9]+" % name, r"\g<1>%d" % listener.fileno(), word) for word in argv]
+            begin = time.monotonic()
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=listeners)
+            try:
+                qmp = stack.enter_context(socket.socket(socket.AF_UNIX))
+                qmp.settimeout(TIMEOUT_SECONDS)
+                qmp.connect(os.path.join(directory, "ctl"))
+                qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
+                for line in qmp.makefile("rb"):
+                    message = json.loads(line)
+                    if message.get("event") == "VSERPORT_CHANGE" and message["data"]["open"]:
+                        return time.monotonic() - begin
+                raise RuntimeError("QEMU ended before the agent opened its port: " + " ".join(argv))
+            finally:
+                process.kill()
+                process.wait()
+
+
+def run_pod(daemon, rootfs):
+    begin = time.monotonic()
+    pod = daemon.run_vc("run", "-d", "--rootfs", rootfs, "--", "cat").strip()
+    took = time.monotonic() - begin
+    daemon.run_vc("rm", "-f", pod)
+    return took
+
+
+def first_byte(daemon, rootfs):
+    begin = time.monotonic()
+    process = subprocess.Popen(daemon.vc("run", "--rm", "--rootfs", rootfs, "--", "echo", "x"),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    byte = process.stdout.read(1)
+    took = time.monotonic() - begin
+    process.stdout.close()
+    if process.wait(TIMEOUT_SECONDS) != 0 or byte != b"x":
+        raise RuntimeError("vc run ended with status %d and printed %r" % (process.returncode, byte))
+    return took
+
+
+def empty_call(daemon):
+    begin = time.monotonic()
+    daemon.run_vc("version")
+    return time.monotonic() - begin
+
+
+def measure(daemon, rootfs, image, rounds):
+    # A first pod warms the page cache and tells the command line that vcd gives to QEMU.
+    pod = daemon.run_vc("run", "-d", "--rootfs", image, "--", "cat").strip()
+    status = json.loads(daemon.run_vc("inspect", pod))
+    argv = command_line_of(int(status["vm"]["pid"]))
+    daemon.run_vc("rm", "-f", pod)
+    least, like_a_pods = BareQemu.least(argv), BareQemu.like_a_pods(argv)
+    least.measure()
+    rows = (
+        ("bare QEMU, until the agent opens its port", least.measure),
+        ("the same with all devices of a pod's machine", like_a_pods.measure),
+        ("`vc run -d` (RunPod), until it is answered", lambda: run_pod(daemon, image)),
+        ("`vc run`, image (erofs), until the first byte of output", lambda: first_byte(daemon, image)),
+        ("`vc run`, directory (virtiofs), until the first byte of output", lambda: first_byte(daemon, rootfs)),
+        ("`vc version`, for comparison: an empty call", lambda: empty_call(daemon)),
+    )
+    samples = {name: [] for name, _ in rows}
+    for number in range(rounds):
+        for name, take in rows:
+            samples[name].append(take())
+        print("round %d of %d: %s" % (number + 1, rounds, "  ".join("%.2f s" % samples[name][-1] for name, _ in rows)),
+              flush=True)
+    return samples, status["vm"]
+
+
+def table(samples):
+    base = statistics.median(next(iter(samples.values())))
+    lines = ["| what | median | least | most | ÷ bare | − bare |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, times in samples.items():
+        median = statistics.median(times)
+        lines.append("| %s | %.0f ms | %.0f ms | %.0f ms | %.2f | %+.0f ms |" %
+                     (name, median * 1e3, min(times) * 1e3, max(times) * 1e3, median / base, (median - base) * 1e3))
+    return "\n".join(lines)
+
+
+def cpu_model():
+    with open("/proc/cpuinfo") as stream:
+        for line in stream:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def conditions(vm, rounds, load):
+    qemu = subprocess.run(["/usr/bin/qemu-system-x86_64", "--version"], stdout=subprocess.PIPE).stdout.decode()
+    return ("%s, %d rounds in turn; %d CPUs (%s), host kernel %s, load average %.1f before; %s, accelerator %s, guest "
+            "kernel %s." % (datetime.date.today().isoformat(), rounds, os.cpu_count(), cpu_model(), platform.release(),
+                            load, qemu.splitlines()[0], vm["accelerator"], vm["guest_kernel"]))
+
+
+def update_docs(path, text):
+    with open(path, encoding="utf-8") as stream:
+        page = stream.read()
+    before, rest = page.split(TABLE_BEGIN, 1)
+    _, after = rest.split(TABLE_END, 1)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(before + TABLE_BEGIN + "\n" + text + "\n" + TABLE_END + after)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", required=True, help="bazel-bin, with vcd, vc and the guest image")
+    parser.add_argument("--docs", help="page to put the table in")
+    parser.add_argument("--no-docs", action="store_true", help="leave the page as it is")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    if arguments.rounds < 5:
+        parser.error("--rounds: at least 5, for a median that means something")
+    # Ends through the clean-up, as an interrupt does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    load = os.getloadavg()[0]
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bench-", dir="/tmp"))
+        rootfs = os.path.join(directory, "rootfs")
+        image = rootfs + ".erofs"
+        make_rootfs(rootfs)
+        subprocess.run(["mkfs.erofs", "--quiet", image, rootfs], check=True, stdout=subprocess.DEVNULL)
+        daemon = Daemon(arguments.bin, directory)
+        stack.callback(daemon.close)
+        daemon.wait_until_it_serves()
+        samples, vm = measure(daemon, rootfs, image, arguments.rounds)
+    text = conditions(vm, arguments.rounds, load) + "\n\n" + table(samples)
+    print("\n" + text)
+    if arguments.docs and not arguments.no_docs:
+        update_docs(arguments.docs, text)
+        print("\nwritten to " + arguments.docs)
+
+
+if __name__ == "__main__":
+    main()
