@@ -13,8 +13,10 @@
 
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/os/io_thread.h"
 #include "core/os/unique_fd.h"
 #include "daemon/app/app.h"
+#include "daemon/app/backend_catalog.h"
 #include "daemon/config/command_line.h"
 
 namespace vcd {
@@ -47,6 +49,17 @@ void RaiseDescriptorLimit() {
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "vcd: %s\n", std::string(status.message()).c_str());
   return 1;
+}
+
+// What App::Start would say of the configuration, without touching the host.
+int CheckOnly(config::v1::DaemonConfig config) {
+  config.mutable_qemu()->set_accelerator("tcg");  // Its name is checked; no probe.
+  IoThread io;
+  const absl::StatusOr<BackendCatalog> catalog = MakeBackendCatalog(config, io);
+  const absl::Status status = catalog.ok() ? CheckDefaults(catalog->backends) : catalog.status();
+  if (!status.ok()) return Fail(status);
+  std::puts("the configuration is good");
+  return 0;
 }
 
 // Takes the application down, leaving the pods running. Ends the process the hard way when that takes too long or a
@@ -83,10 +96,7 @@ int Main(const std::vector<std::string>& arguments) {
   }
   const absl::StatusOr<config::v1::DaemonConfig> config = ResolveConfig(command_line);
   if (!config.ok()) return Fail(config.status());
-  if (command_line.check_config) {
-    std::puts("the configuration is good");
-    return 0;
-  }
+  if (command_line.check_config) return CheckOnly(*config);
   // Before the first thread, so that all inherit it.
   const UniqueFd signals = TakeSignals();
   RaiseDescriptorLimit();

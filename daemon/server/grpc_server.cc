@@ -23,8 +23,9 @@ namespace vcd {
 namespace {
 
 constexpr int kMaxMessageBytes = 16 << 20;
-// Attaches, waits and watches each hold a stream and no thread; the bound is against a client that leaks them.
-constexpr int kMaxConcurrentStreams = 4096;
+// Of one connection. Attaches, waits and watches each hold a stream and no thread, and an orchestrator may wait for
+// tens of thousands of processes over one connection; the bound is against a client that leaks them.
+constexpr int kMaxConcurrentStreams = 1 << 16;
 // The owner and the group may connect.
 constexpr mode_t kSocketUmask = 0117;
 

@@ -64,8 +64,14 @@ class ProgramTest : public testing::Test {
   }
 
   std::unique_ptr<ApiClient> Connect() {
+    grpc::ChannelArguments arguments;
+    // The socket comes when the daemon is ready; gRPC would look again only after a second.
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     return std::make_unique<ApiClient>(
-        grpc::CreateChannel("unix:" + root_ + "/run/vcd.sock", grpc::InsecureChannelCredentials()));
+        grpc::CreateCustomChannel("unix:" + root_ + "/run/vcd.sock", grpc::InsecureChannelCredentials(), arguments));
   }
 
   void Signal(int signal) { ASSERT_TRUE(SignalPidfd(process_.pidfd.get(), signal).ok()); }
@@ -111,6 +117,9 @@ TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
   EXPECT_THAT(Output(), HasSubstr(path + ":2:1: unknown key `lisen`"));
   Launch({"--check-config", "--config", WriteConfig()});
   EXPECT_EQ(Join(), 0);
+  Launch({"--check-config", "--config", WriteConfig(), "--network", "cni"});
+  EXPECT_EQ(Join(), 1);
+  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: none"));
 }
 
 TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
