@@ -21,12 +21,14 @@ class Completion {
  public:
   Completion() : shared_(std::make_shared<Shared>()) {}
 
-  // Only the first call counts.
+  // Only the first call counts. Touches nothing but the shared result once a waiter may have seen it, so that the waiter
+  // may destroy this Completion.
   void Set(absl::StatusOr<T> result) const {
-    MutexLock lock(&shared_->mu);
-    if (shared_->result.has_value()) return;
-    shared_->result = std::move(result);
-    shared_->changed.NotifyAll();
+    const std::shared_ptr<Shared> shared = shared_;
+    MutexLock lock(&shared->mu);
+    if (shared->result.has_value()) return;
+    shared->result = std::move(result);
+    shared->changed.NotifyAll();
   }
 
   bool done() const {
