@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 
@@ -58,7 +60,16 @@ std::ostream& operator<<(std::ostream& stream, const ProgramResult& result) {
                 << "\", stderr \"" << result.err.substr(0, kShownBytes) << "\"";
 }
 
+std::vector<std::string> SanitizerOptions() {
+  std::vector<std::string> options;
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = ::getenv(name)) options.push_back(absl::StrCat(name, "=", value));
+  }
+  return options;
+}
+
 Program::Program(std::vector<std::string> argv, std::vector<std::string> env) : name_(argv[0]) {
+  for (std::string& option : SanitizerOptions()) env.push_back(std::move(option));
   UniqueFd child_in, child_out, child_err;
   MakePipe(&child_in, &in_);
   MakePipe(&out_, &child_out);

@@ -13,6 +13,9 @@
 
 namespace vcd {
 
+// The sanitizers' options of this process, as NAME=VALUE: a program under test is built like the test.
+std::vector<std::string> SanitizerOptions();
+
 // How a program ended and what it printed.
 struct ProgramResult {
   int exit_code = -1;  // Minus the signal when one ended it.
@@ -31,7 +34,7 @@ inline constexpr absl::Duration kProgramTimeout = absl::Seconds(120);
 // that never comes) are reported through gtest. One thread.
 class Program {
  public:
-  // `argv[0]` is a path; `env` is the whole environment.
+  // `argv[0]` is a path; `env` is the whole environment, but for the options of the sanitizers, which are passed on.
   Program(std::vector<std::string> argv, std::vector<std::string> env);
   // Kills it if it still runs, and reaps it.
   ~Program();

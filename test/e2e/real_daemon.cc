@@ -118,9 +118,7 @@ void RealDaemon::Start() {
                "debug"};
   spec.argv.insert(spec.argv.end(), flags_.begin(), flags_.end());
   spec.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
-    if (const char* value = ::getenv(name)) spec.env.push_back(absl::StrCat(name, "=", value));
-  }
+  for (std::string& option : SanitizerOptions()) spec.env.push_back(std::move(option));
   spec.stdout_fd = log_file.get();
   spec.stderr_fd = log_file.get();
   auto process = LaunchProcess(spec);
