@@ -119,7 +119,11 @@ void PodLockTable::State::Acquire(const std::string& pod_id, Waiter waiter, Gran
     refused = shutdown_;
     if (refused.ok()) {
       Pod& pod = pods_[pod_id];
-      if (!preempt.ok()) cancelled = pod.holders;
+      // Holders are of one kind, and shared ones do not keep a shared one from the lock.
+      if (!preempt.ok() && !pod.holders.empty() &&
+          (hold->waiter.mode == LockMode::kExclusive || pod.holders.front()->waiter.mode == LockMode::kExclusive)) {
+        cancelled = pod.holders;
+      }
       auto place = pod.queue.end();
       if (front) {
         place = std::find_if(pod.queue.begin(), pod.queue.end(), [](const Hold& h) { return !h->waiter.front; });

@@ -189,6 +189,21 @@ TEST_F(PodLockTableTest, APreemptingWaiterCancelsAndComesNext) {
   EXPECT_TRUE(next->cancellation().status().ok());
 }
 
+TEST_F(PodLockTableTest, ASharedPreemptingWaiterCancelsOnlyWhatKeepsItOut) {
+  PodLockTable::Waiter kill = For("KillContainer", LockMode::kShared);
+  kill.preempt = absl::AbortedError("KillContainer came first");
+  std::shared_ptr<PodLock> exec = Take(For("Exec", LockMode::kShared));
+  std::shared_ptr<PodLock> killing = Take(kill);
+  EXPECT_TRUE(exec->cancellation().status().ok());
+  exec.reset();
+  killing.reset();
+  std::shared_ptr<PodLock> stop = Take(For("StopContainer"));
+  const Answer answer = Ask(kill);
+  EXPECT_EQ(stop->cancellation().status().code(), absl::StatusCode::kAborted);
+  stop.reset();
+  EXPECT_TRUE(answer.Wait().ok());
+}
+
 TEST_F(PodLockTableTest, APreemptedStepEndsAtOnce) {
   std::shared_ptr<PodLock> held = Take(For("StartPod"));
   Completion<int> never;
