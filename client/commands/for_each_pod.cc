@@ -23,4 +23,6 @@ int ForEachPod(Invocation* invocation, const std::vector<std::string>& pod_ids,
   return exit_status;
 }
 
+absl::Status NoSuchPod() { return absl::NotFoundError("there is no such pod; `vc ps -a` lists those that are"); }
+
 }  // namespace vcd::client

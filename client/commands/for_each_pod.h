@@ -16,6 +16,10 @@ namespace vcd::client {
 int ForEachPod(Invocation* invocation, const std::vector<std::string>& pod_ids,
                const std::function<absl::Status(const std::string& pod_id)>& action);
 
+// What a person is told of a pod that was to be stopped or deleted and is not there. The API takes that for done; who
+// types a name wants to know that it was wrong.
+absl::Status NoSuchPod();
+
 }  // namespace vcd::client
 
 #endif  // VCD_CLIENT_COMMANDS_FOR_EACH_POD_H_

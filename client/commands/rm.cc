@@ -17,7 +17,8 @@ class RmCommand : public Command {
 
   void Declare(Arguments* arguments) override {
     arguments->Positionals("POD", &pod_ids_, "Ids of pods");
-    arguments->Flag("-f,--force", &force_, "Also pods that run: their virtual machine is ended first");
+    arguments->Flag("-f,--force", &force_,
+                    "Also pods that run: their virtual machine is ended first; no complaint where there is none");
     arguments->Footer("Prints the ids of the pods that are gone.\nExample: vc rm -f web db");
   }
 
@@ -27,7 +28,9 @@ class RmCommand : public Command {
       request.set_pod_id(pod_id);
       request.set_force(force_);
       v1::DeletePodResponse response;
-      return invocation.daemon().DeletePod(request, &response);
+      absl::Status status = invocation.daemon().DeletePod(request, &response);
+      if (status.ok() && !response.existed() && !force_) status = NoSuchPod();
+      return status;
     });
   }
 

@@ -35,7 +35,7 @@ TEST(RmCommandTest, GoesOnAfterAPodThatIsNotThere) {
   const RunResult result = RunVc(server, {"rm", "a", "b"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_EQ(result.out, "b\n");
-  EXPECT_EQ(result.err, "vc: rm a: no pod \"a\"; vc ps -a lists those that exist\n");
+  EXPECT_EQ(result.err, "vc: rm a: there is no such pod; `vc ps -a` lists those that are\n");
 }
 
 TEST(RmCommandTest, PassesForceOn) {

@@ -38,7 +38,9 @@ class StopCommand : public Command {
       CallOptions options;
       // The grace is time that was asked for, not time in which vcd does not answer.
       options.timeout = invocation.daemon().timeout() + absl::Seconds(grace_seconds_.value_or(0));
-      return invocation.daemon().StopPod(request, &response, options);
+      absl::Status status = invocation.daemon().StopPod(request, &response, options);
+      if (status.ok() && !response.existed() && !force_) status = NoSuchPod();
+      return status;
     });
   }
 

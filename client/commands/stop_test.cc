@@ -36,7 +36,7 @@ TEST(StopCommandTest, GoesOnAfterAPodThatIsNotThere) {
   const RunResult result = RunVc(server, {"stop", "a", "b"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_EQ(result.out, "b\n");
-  EXPECT_EQ(result.err, "vc: stop a: no pod \"a\"; vc ps -a lists those that exist\n");
+  EXPECT_EQ(result.err, "vc: stop a: there is no such pod; `vc ps -a` lists those that are\n");
 }
 
 TEST(StopCommandTest, PassesForceAndGraceOn) {

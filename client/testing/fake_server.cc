@@ -92,6 +92,8 @@ class FakeServer::Daemon : public v1::PodService::Service,
   }
   grpc::Status StopPod(grpc::ServerContext* context, const v1::StopPodRequest* request,
                        v1::StopPodResponse* response) override {
+    response->set_existed(Has(request->pod_id()));
+    if (!response->existed()) return Enter(context, "StopPod", *request);
     return Move(context, "StopPod", *request, v1::POD_STATE_STOPPED, response->mutable_pod());
   }
   grpc::Status PausePod(grpc::ServerContext* context, const v1::PausePodRequest* request,
@@ -104,12 +106,12 @@ class FakeServer::Daemon : public v1::PodService::Service,
   }
 
   grpc::Status DeletePod(grpc::ServerContext* context, const v1::DeletePodRequest* request,
-                         v1::DeletePodResponse*) override {
+                         v1::DeletePodResponse* response) override {
     if (grpc::Status status = Enter(context, "DeletePod", *request); !status.ok()) return status;
     std::lock_guard<std::mutex> lock(mutex_);
     if (request->force()) preempted_.insert(request->pod_id());
     changed_.notify_all();
-    if (pods_.erase(request->pod_id()) == 0) return NoPod(request->pod_id());
+    response->set_existed(pods_.erase(request->pod_id()) != 0);
     return grpc::Status::OK;
   }
 
@@ -258,6 +260,11 @@ class FakeServer::Daemon : public v1::PodService::Service,
 
  private:
   friend class FakeServer;
+
+  bool Has(const std::string& id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return pods_.count(id) != 0;
+  }
 
   static grpc::Status NoPod(const std::string& id) {
     return DaemonError(grpc::StatusCode::NOT_FOUND, "POD_NOT_FOUND",

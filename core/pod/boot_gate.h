@@ -3,10 +3,12 @@
 #define VCD_CORE_POD_BOOT_GATE_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
+#include <string>
 
+#include "core/os/cancellation.h"
 #include "core/os/mutex.h"
 
 namespace vcd {
@@ -28,16 +30,29 @@ class BootGate {
    private:
     BootGate* const gate_;
   };
+  using Entered = std::function<void(std::unique_ptr<Place>)>;
 
-  // Runs `entered` with a place: at once on this thread, or later on the thread that gives one back. It must not block.
-  void Enter(std::function<void(std::unique_ptr<Place>)> entered) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs `entered` once: with a place, at once on this thread or later on the thread that gives one back; or with null,
+  // when `cancellation` is cancelled already, or Withdraw is called. It must not block. A pod waits at most once.
+  void Enter(const std::string& pod_id, const Cancellation& cancellation, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends the waiting of a pod. To be called after its cancellation, so that one that enters just then sees that. Does
+  // nothing when it does not wait.
+  void Withdraw(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends all waiting.
+  void WithdrawAll() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  struct Waiting {
+    std::string pod_id;
+    Entered entered;
+  };
   void Leave() ABSL_LOCKS_EXCLUDED(mu_);
 
   Mutex mu_;
   uint32_t free_ ABSL_GUARDED_BY(mu_);
-  std::deque<std::function<void(std::unique_ptr<Place>)>> waiting_ ABSL_GUARDED_BY(mu_);
+  std::list<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace vcd

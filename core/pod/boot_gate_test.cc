@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/boot_gate.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,9 @@ TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
   BootGate gate(2);
   std::vector<int> entered;
   std::vector<std::unique_ptr<BootGate::Place>> places;
+  const Cancellation never;
   for (int i = 0; i < 4; ++i) {
-    gate.Enter([&, i](std::unique_ptr<BootGate::Place> place) {
+    gate.Enter(std::to_string(i), never, [&, i](std::unique_ptr<BootGate::Place> place) {
       entered.push_back(i);
       places.push_back(std::move(place));
     });
@@ -34,6 +36,43 @@ TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
     places.erase(places.begin());
   }
   EXPECT_THAT(entered, ElementsAre(0, 1, 2, 3));
+}
+
+TEST(BootGateTest, WhoIsCancelledWaitsNoLonger) {
+  BootGate gate(1);
+  std::unique_ptr<BootGate::Place> first;
+  const Cancellation never;
+  gate.Enter("first", never, [&](std::unique_ptr<BootGate::Place> place) { first = std::move(place); });
+  std::vector<std::string> order;
+  const auto enter = [&](const std::string& pod_id, const Cancellation& cancellation) {
+    gate.Enter(pod_id, cancellation, [&order, pod_id](std::unique_ptr<BootGate::Place> place) {
+      order.push_back(pod_id + (place == nullptr ? " withdrawn" : " entered"));
+    });
+  };
+  enter("web", never);
+  enter("db", never);
+  gate.Withdraw("web");
+  gate.Withdraw("web");
+  EXPECT_THAT(order, ElementsAre("web withdrawn"));
+
+  Cancellation cancelled;
+  cancelled.Cancel(absl::AbortedError("forced"));
+  enter("late", cancelled);
+  EXPECT_THAT(order, ElementsAre("web withdrawn", "late withdrawn"));
+
+  first.reset();
+  EXPECT_THAT(order, ElementsAre("web withdrawn", "late withdrawn", "db entered"));
+}
+
+TEST(BootGateTest, WithdrawAllEndsAllWaiting) {
+  BootGate gate(0);
+  const Cancellation never;
+  int withdrawn = 0;
+  for (const char* pod_id : {"web", "db"}) {
+    gate.Enter(pod_id, never, [&](std::unique_ptr<BootGate::Place> place) { withdrawn += place == nullptr; });
+  }
+  gate.WithdrawAll();
+  EXPECT_EQ(withdrawn, 2);
 }
 
 TEST(UndoStackTest, RunsLastFirstUnlessCommitted) {

@@ -18,8 +18,9 @@
 namespace vcd {
 namespace {
 
-// What cleaning up may take, whatever the caller's own deadline.
-CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+// What cleaning up inside a machine may take, whatever the caller's own deadline. It ends with the lock's cancellation:
+// then either the machine ends next, or the daemon does and the next one cleans up.
+CallContext CleanUpContext(const CallContext& caller) { return {absl::Now() + absl::Seconds(10), caller.cancellation}; }
 
 // Device names count up from the lowest free number (the seed's block index, given back on removal).
 std::string FreeDeviceName(const state::v1::PodRecord& record) {
@@ -76,8 +77,8 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
     absl::StatusOr<GuestRootfs> rootfs = AttachRootfs(pod, config, record, container, context);
     if (!rootfs.ok()) return Annotate(rootfs.status(), absl::StrCat(step, ": attach its rootfs"));
     spec.rootfs = *std::move(rootfs);
-    undo.Push([&pod, &container] {
-      const absl::Status detached = DetachRootfs(pod, container, CleanUpContext());
+    undo.Push([&pod, &container, &context] {
+      const absl::Status detached = DetachRootfs(pod, container, CleanUpContext(context));
       if (!detached.ok()) LogError(pod.id(), absl::StrCat("undo: detach rootfs: ", detached.message()));
       container.clear_disk_id();
       container.clear_share_tag();
@@ -149,7 +150,7 @@ absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_id
   return absl::DeadlineExceededError("a container survives SIGKILL");
 }
 
-absl::Status ForgetContainer(Pod& pod, const std::string& container_id) {
+absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const state::v1::Request& request) {
   absl::Status config = pod.ChangeConfig([&](v1::PodConfig& config) {
     auto& list = *config.mutable_containers();
     list.erase(std::remove_if(list.begin(), list.end(), [&](const auto& entry) { return entry.id() == container_id; }),
@@ -158,10 +159,8 @@ absl::Status ForgetContainer(Pod& pod, const std::string& container_id) {
   VCD_RETURN_IF_ERROR(config);
   return pod.Change(
       [&](state::v1::PodRecord& record) {
-        auto& list = *record.mutable_containers();
-        list.erase(
-            std::remove_if(list.begin(), list.end(), [&](const auto& entry) { return entry.id() == container_id; }),
-            list.end());
+        RemoveContainer(record, container_id);
+        SetDone(record, request);
         if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
       },
       /*fact=*/true);

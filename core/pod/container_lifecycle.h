@@ -31,8 +31,8 @@ absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& contain
 absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_ids, absl::Duration grace,
                           const CallContext& context);
 
-// Takes it out of the pod's configuration and record.
-absl::Status ForgetContainer(Pod& pod, const std::string& container_id);
+// Takes it out of the pod's configuration and record; `request`, if it has an id, is done with that.
+absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const state::v1::Request& request);
 
 }  // namespace vcd
 

@@ -7,6 +7,7 @@
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
+#include "core/model/request_id.h"
 #include "core/pod/container_config.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
@@ -35,35 +36,34 @@ absl::StatusOr<Checked> Check(const Pod& pod, PodOperation operation, const std:
   return checked;
 }
 
-// Puts a container's record in place, and the machine's beside it, which changes with its devices.
-absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, bool fact = false) {
-  return pod.Change(
-      [&](state::v1::PodRecord& record) {
-        state::v1::ContainerRecord* known = FindContainer(record, container.id());
-        if (known == nullptr) known = record.add_containers();
-        *known = container;
-        if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
-      },
-      fact);
+// Puts a container's record in place, and the machine's beside it, which changes with its devices. The request, if it
+// has an id, is done with that.
+absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const state::v1::Request& request = {}) {
+  return pod.Change([&](state::v1::PodRecord& record) {
+    state::v1::ContainerRecord* known = FindContainer(record, container.id());
+    if (known == nullptr) known = record.add_containers();
+    *known = container;
+    if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
+    Remember(record, request);
+  });
 }
 
 }  // namespace
 
-void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
-                                     ContainerCallback done) {
-  if (config.id().empty()) config.set_id(GenerateId());
-  Request request;
-  request.operation = "CreateContainer";
-  request.deadline = deadline;
-  request.ceiling = absl::Minutes(1);
+void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
+                                     const MutationOptions& options, ContainerCallback done) {
+  Operation operation;
+  operation.name = "CreateContainer";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, FingerprintPart(config)});
+  operation.ceiling = absl::Minutes(1);
+  if (config.id().empty()) config.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
   SubmitForContainer(
-      pod_id, config.id(), request,
-      [this, config](Pod& pod, Grant& grant) { return CreateContainerBody(pod, config, grant.context); },
-      std::move(done));
+      pod_id, config.id(), operation,
+      [this, config](Pod& pod, Grant& grant) { return CreateContainerBody(pod, config, grant); }, std::move(done));
 }
 
-absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerConfig& asked,
-                                                 const CallContext& context) {
+absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerConfig& asked, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kCreateContainer, pod.id(), pod.state()));
   v1::ContainerConfig config = asked;
   const bool runs_processes = pod.agent().capabilities().runs_processes;
@@ -83,14 +83,16 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   absl::Status status =
       pod.ChangeConfig([&config](v1::PodConfig& pod_config) { *pod_config.add_containers() = config; });
   state::v1::PodRecord pod_record = pod.record();
-  if (status.ok()) status = CreateInGuest(pod, config, pod_record, record, context);
+  if (status.ok()) status = CreateInGuest(pod, config, pod_record, record, grant.context);
   if (status.ok()) {
-    status = Store(pod, record);
-    if (!status.ok()) (void)RemoveFromGuest(pod, record, {absl::Now() + absl::Seconds(10), nullptr});
+    status = Store(pod, record, grant.request);
+    if (!status.ok()) {
+      (void)RemoveFromGuest(pod, record, {absl::Now() + absl::Seconds(10), grant.context.cancellation});
+    }
   }
   if (!status.ok()) {
     pod.RemoveProcesses(config.id(), status);
-    (void)ForgetContainer(pod, config.id());
+    (void)ForgetContainer(pod, config.id(), {});
     return Annotate(status, absl::StrCat("pod ", pod.id()));
   }
   LogInfo(pod.id(), absl::StrCat("container ", config.id(), " ready"));
@@ -98,22 +100,25 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   return absl::OkStatus();
 }
 
-void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                    ContainerCallback done) {
-  Request request;
-  request.operation = "StartContainer";
-  request.deadline = deadline;
-  request.ceiling = absl::Minutes(1);
+void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string& container_id,
+                                    const MutationOptions& options, ContainerCallback done) {
+  Operation operation;
+  operation.name = "StartContainer";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id});
+  operation.ceiling = absl::Minutes(1);
   SubmitForContainer(
-      pod_id, container_id, request,
-      [this, container_id](Pod& pod, Grant& grant) { return StartContainerBody(pod, container_id, grant.context); },
+      pod_id, container_id, operation,
+      [this, container_id](Pod& pod, Grant& grant) { return StartContainerBody(pod, container_id, grant); },
       std::move(done));
 }
 
-absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& container_id, const CallContext& context) {
+absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant) {
+  const CallContext& context = grant.context;
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStartContainer, container_id));
   if (checked.record.state() == v1::CONTAINER_STATE_STOPPED) {
-    // What is left of its last life goes first.
+    // What is left of its last life goes first. After a crash before Store, the record calls it stopped while the guest
+    // has it: recovery removes it there.
     VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
     pod.RemoveProcesses(container_id, KilledStatus());
     checked.record.clear_disk_id();
@@ -122,12 +127,15 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
     if (state::v1::ContainerRecord* known = FindContainer(pod_record, container_id)) *known = checked.record;
     VCD_RETURN_IF_ERROR(CreateInGuest(pod, checked.config, pod_record, checked.record, context));
   }
+  // What was undone half way earlier may go on now.
+  checked.record.set_removing(false);
   VCD_RETURN_IF_ERROR(Store(pod, checked.record));
   VCD_RETURN_IF_ERROR(StartInGuest(pod, checked.record, context));
   pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container_id);
   // It may have ended by now, which is recorded already.
   return pod.Change(
       [&](state::v1::PodRecord& record) {
+        Remember(record, grant.request);
         state::v1::ContainerRecord* known = FindContainer(record, container_id);
         if (known == nullptr) return;
         *known->mutable_started_at() = checked.record.started_at();
@@ -137,30 +145,32 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
 }
 
 void LivePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
-                                   absl::Time deadline, ContainerCallback done) {
-  Request request;
-  request.operation = "StopContainer";
-  request.deadline = deadline;
-  request.ceiling = std::max(grace, options_.stop_grace) + absl::Minutes(1);
+                                   const MutationOptions& options, ContainerCallback done) {
+  Operation operation;
+  operation.name = "StopContainer";
+  operation.options = options;
+  operation.fingerprint =
+      RequestFingerprint({operation.name, pod_id, container_id, absl::StrCat(absl::ToInt64Milliseconds(grace))});
+  operation.ceiling = std::max(grace, options_.stop_grace) + absl::Minutes(1);
   SubmitForContainer(
-      pod_id, container_id, request,
+      pod_id, container_id, operation,
       [this, container_id, grace](Pod& pod, Grant& grant) {
-        return StopContainerBody(pod, container_id, grace > absl::ZeroDuration() ? grace : options_.stop_grace,
-                                 grant.context);
+        return StopContainerBody(pod, container_id, grace > absl::ZeroDuration() ? grace : options_.stop_grace, grant);
       },
       std::move(done));
 }
 
 absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace,
-                                               const CallContext& context) {
+                                               const Grant& grant) {
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStopContainer, container_id));
   if (checked.record.state() == v1::CONTAINER_STATE_STOPPED) return absl::OkStatus();
-  VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, context));
+  VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, grant.context));
   pod.RecordExits();
-  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
+  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, grant.context));
   pod.RemoveProcesses(container_id, KilledStatus());
   return pod.Change(
       [&](state::v1::PodRecord& record) {
+        Remember(record, grant.request);
         state::v1::ContainerRecord* known = FindContainer(record, container_id);
         if (known == nullptr) return;
         known->set_state(v1::CONTAINER_STATE_STOPPED);
@@ -173,25 +183,34 @@ absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& cont
       /*fact=*/true);
 }
 
-void LivePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                     DoneCallback done) {
-  Request request;
-  request.operation = "DeleteContainer";
-  request.deadline = deadline;
-  request.ceiling = absl::Minutes(1);
+void LivePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id,
+                                     const MutationOptions& options, DoneCallback done) {
+  Operation operation;
+  operation.name = "DeleteContainer";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id});
+  operation.ceiling = absl::Minutes(1);
   Submit(
-      pod_id, request,
-      [this, container_id](Pod& pod, Grant& grant) { return DeleteContainerBody(pod, container_id, grant.context); },
+      pod_id, operation,
+      [this, container_id](Pod& pod, Grant& grant) { return DeleteContainerBody(pod, container_id, grant); },
       std::move(done));
 }
 
-absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& container_id,
-                                                 const CallContext& context) {
+absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& container_id, const Grant& grant) {
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kDeleteContainer, container_id));
-  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
+  // The intent: recovery finishes what a crash cuts off.
+  checked.record.set_removing(true);
+  VCD_RETURN_IF_ERROR(Store(pod, checked.record));
+  const absl::Status removed = RemoveFromGuest(pod, checked.record, grant.context);
+  if (!removed.ok()) {
+    checked.record.set_removing(false);
+    (void)Store(pod, checked.record);
+    return removed;
+  }
   pod.RemoveProcesses(container_id, KilledStatus());
-  VCD_RETURN_IF_ERROR(ForgetContainer(pod, container_id));
+  // Before the record goes: after that nobody would look for it.
   VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(pod.LogPath(container_id)));
+  VCD_RETURN_IF_ERROR(ForgetContainer(pod, container_id, grant.request));
   LogInfo(pod.id(), absl::StrCat("container ", container_id, " deleted"));
   pod.Tell(v1::EVENT_TYPE_CONTAINER_DELETED, container_id);
   return absl::OkStatus();

@@ -8,20 +8,19 @@
 #include <utility>
 
 #include "core/agent/agent.h"
+#include "core/os/cancellation.h"
 #include "core/os/mutex.h"
 
 namespace vcd {
 
-// The session with a pod's guest, for those who may come when it is gone: output to acknowledge, input to write. Calls
-// that block go to `session()` instead, by an operation that holds the pod's lock: only an exclusive one replaces the
-// session. Shared by the pod and its processes. Thread-safe.
+// The session with a pod's guest, for those who may come when it is gone: output to acknowledge, input to write,
+// signals to send. Calls that block go to `session()` instead, by an operation that holds the pod's lock: only an
+// exclusive one replaces the session. Shared by the pod and its processes. Thread-safe.
 class GuestLink {
  public:
-  // Puts a session in place and returns the one before, to be destroyed outside of any lock.
-  std::unique_ptr<GuestSession> Exchange(std::unique_ptr<GuestSession> session) ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return std::exchange(session_, std::move(session));
-  }
+  // Puts a session in place and returns the one before, to be destroyed outside of any lock. Signals that it is still
+  // sending are cut short. By one thread at a time.
+  std::unique_ptr<GuestSession> Exchange(std::unique_ptr<GuestSession> session) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Null when there is none.
   GuestSession* session() const ABSL_LOCKS_EXCLUDED(mu_) {
@@ -44,9 +43,16 @@ class GuestLink {
     done(absl::UnavailableError("the guest does not answer"));
   }
 
+  // GuestSession::Signal. kUnavailable when there is no session, or it ends meanwhile. Blocks.
+  absl::Status Signal(const ProcessKey& process, int signal, bool all, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   mutable Mutex mu_;
   std::unique_ptr<GuestSession> session_ ABSL_GUARDED_BY(mu_);
+  // Signals on their way through the session, and what cuts them short; a new one for each session.
+  int signalling_ ABSL_GUARDED_BY(mu_) = 0;
+  CondVar signalled_;
+  std::shared_ptr<Cancellation> leaving_ ABSL_GUARDED_BY(mu_) = std::make_shared<Cancellation>();
 };
 
 }  // namespace vcd

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/model/request_id.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -33,6 +34,8 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       work_(pool),
       events_(events),
       store_(filesystem, options.state_dir, options.run_dir),
+      // Microseconds, so that revisions go on growing over restarts.
+      registry_(static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
       boot_gate_(options.max_parallel_boots),
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
@@ -57,6 +60,7 @@ void LivePodRuntime::BeginShutdown() {
     if (std::exchange(shutting_down_, true)) return;
   }
   locks_.Shutdown(ShuttingDown());
+  boot_gate_.WithdrawAll();
 }
 
 void LivePodRuntime::WaitReconciled() {
@@ -70,74 +74,120 @@ absl::StatusOr<std::shared_ptr<const v1::Pod>> LivePodRuntime::GetPod(const std:
 
 std::vector<std::shared_ptr<const v1::Pod>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
 
-void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, Body body, DoneCallback done) {
+PodRuntime::DoneCallback LivePodRuntime::Enter(const Operation& operation, DoneCallback done) {
+  absl::Status valid = ValidateRequestId(operation.options.request_id);
+  if (!valid.ok()) {
+    done(valid);
+    return nullptr;
+  }
+  state::v1::Request request;
+  request.set_request_id(operation.options.request_id);
+  request.set_fingerprint(operation.fingerprint);
+  absl::StatusOr<RequestLedger::DoneCallback> entered = ledger_.Enter(request, done);
+  if (entered.ok()) return *std::move(entered);
+  done(entered.status());
+  return nullptr;
+}
+
+void LivePodRuntime::Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done) {
+  if (DoneCallback entered = Enter(operation, std::move(done))) {
+    Dispatch(pod_id, operation, std::move(body), std::move(entered));
+  }
+}
+
+void LivePodRuntime::Dispatch(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done) {
   // Refused before it waits for anything; looked up again with the lock, because the pod may go meanwhile.
   absl::Status known = registry_.Find(pod_id).status();
   if (!known.ok()) return done(known);
   work_.Begin();
   PodLockTable::Waiter waiter;
-  waiter.operation = request.operation;
-  waiter.mode = request.mode;
-  waiter.deadline = request.deadline;
-  waiter.preempt = request.preempt;
-  locks_.Acquire(pod_id, waiter, [this, pod_id, request, body, done](absl::StatusOr<PodLock> lock) {
+  waiter.operation = operation.name;
+  waiter.mode = operation.mode;
+  waiter.deadline = operation.options.deadline;
+  waiter.preempt = operation.preempt;
+  locks_.Acquire(pod_id, waiter, [this, pod_id, operation, body, done](absl::StatusOr<PodLock> lock) {
     if (!lock.ok()) {
       done(lock.status());
       return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
-    if (!request.boots) return RunBody(*held, nullptr, pod_id, request, body, done);
+    if (!operation.boots) return RunBody(*held, nullptr, pod_id, operation, body, done);
     // Whoever gives a place back calls this, and must not do the next one's work.
-    boot_gate_.Enter([this, held, pod_id, request, body, done](std::unique_ptr<BootGate::Place> place) {
-      work_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
-                  request, body, done] { RunBody(*held, std::move(*place), pod_id, request, body, done); });
-    });
+    boot_gate_.Enter(
+        pod_id, held->cancellation(),
+        [this, held, pod_id, operation, body, done](std::unique_ptr<BootGate::Place> place) {
+          work_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
+                      operation, body, done] { RunBody(*held, std::move(*place), pod_id, operation, body, done); });
+        });
   });
+  // What it cancelled may be waiting for a place to boot.
+  if (!operation.preempt.ok()) boot_gate_.Withdraw(pod_id);
+}
+
+absl::Status LivePodRuntime::CheckRepeated(const Pod& pod, const state::v1::Request& request, bool* repeated) {
+  *repeated = false;
+  if (request.request_id().empty()) return absl::OkStatus();
+  const state::v1::PodRecord record = pod.record();
+  const state::v1::Request* done = FindDone(record, request.request_id());
+  if (done == nullptr) return absl::OkStatus();
+  if (done->fingerprint() != request.fingerprint()) return RequestIdReused(request.request_id());
+  *repeated = true;
+  return absl::OkStatus();
 }
 
 void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
-                             const Request& request, const Body& body, const DoneCallback& done) {
-  absl::Status status;
-  absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  if (pod.ok()) {
-    Grant grant{lock, {absl::Now() + request.ceiling, &lock.cancellation()}, std::move(place)};
-    status = WithMetadata(body(**pod, grant), "pod_id", pod_id);
-  } else {
-    status = pod.status();
-  }
+                             const Operation& operation, const Body& body, const DoneCallback& done) {
+  const absl::Status status = [&]() -> absl::Status {
+    VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
+    Grant grant{lock, {absl::Now() + operation.ceiling, &lock.cancellation()}, std::move(place), {}};
+    grant.request.set_request_id(operation.options.request_id);
+    grant.request.set_fingerprint(operation.fingerprint);
+    bool repeated = false;
+    VCD_RETURN_IF_ERROR(CheckRepeated(*pod, grant.request, &repeated));
+    if (repeated) return absl::OkStatus();
+    return WithMetadata(body(*pod, grant), "pod_id", pod_id);
+  }();
+  place.reset();
   lock.Release();
   done(status);
   work_.End();
 }
 
-void LivePodRuntime::SubmitForPod(const std::string& pod_id, const Request& request, Body body, PodCallback done) {
-  // The view is taken with the lock held, so that it shows what this operation did and nothing later.
-  auto view = std::make_shared<v1::Pod>();
+void LivePodRuntime::SubmitForPod(const std::string& pod_id, const Operation& operation, const Body& body,
+                                  PodCallback done) {
+  // The view is taken with the lock held, so that it shows what this operation did and nothing later; a request that is
+  // repeated takes what is now.
+  auto view = std::make_shared<std::shared_ptr<const v1::Pod>>();
   Submit(
-      pod_id, request,
+      pod_id, operation,
       [this, view, body](Pod& pod, Grant& grant) {
         VCD_RETURN_IF_ERROR(body(pod, grant));
-        VCD_ASSIGN_OR_RETURN(std::shared_ptr<const v1::Pod> snapshot, registry_.Snapshot(pod.id()));
-        *view = *snapshot;
+        VCD_ASSIGN_OR_RETURN(*view, registry_.Snapshot(pod.id()));
         return absl::OkStatus();
       },
-      [view, done](const absl::Status& status) {
-        status.ok() ? done(std::move(*view)) : done(absl::StatusOr<v1::Pod>(status));
+      [this, pod_id, view, done](const absl::Status& status) {
+        if (!status.ok()) return done(status);
+        absl::StatusOr<std::shared_ptr<const v1::Pod>> shown = *view;
+        if (*view == nullptr) shown = registry_.Snapshot(pod_id);
+        shown.ok() ? done(**shown) : done(shown.status());
       });
 }
 
 void LivePodRuntime::SubmitForContainer(const std::string& pod_id, const std::string& container_id,
-                                        const Request& request, Body body, ContainerCallback done) {
-  auto view = std::make_shared<v1::Container>();
+                                        const Operation& operation, const Body& body, ContainerCallback done) {
+  auto view = std::make_shared<std::optional<v1::Container>>();
   Submit(
-      pod_id, request,
+      pod_id, operation,
       [view, container_id, body](Pod& pod, Grant& grant) {
         VCD_RETURN_IF_ERROR(body(pod, grant));
         VCD_ASSIGN_OR_RETURN(*view, pod.ViewContainer(container_id));
         return absl::OkStatus();
       },
-      [view, done](const absl::Status& status) {
-        status.ok() ? done(std::move(*view)) : done(absl::StatusOr<v1::Container>(status));
+      [this, pod_id, container_id, view, done](const absl::Status& status) {
+        if (!status.ok()) return done(status);
+        if (view->has_value()) return done(**view);
+        absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+        pod.ok() ? done((*pod)->ViewContainer(container_id)) : done(pod.status());
       });
 }
 

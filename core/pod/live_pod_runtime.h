@@ -16,12 +16,13 @@
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_lifecycle.h"
 #include "core/pod/pod_runtime.h"
+#include "core/pod/request_ledger.h"
 
 namespace vcd {
 
-// The PodRuntime over real backends and real records. Every mutation takes one path: find the pod, take its lock, run
-// the operation's body on the worker pool, release the lock, answer. The bodies are in pod_operations.cc,
-// container_operations.cc and process_operations.cc; what Open does is in pod_recovery.cc.
+// The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
+// The bodies are in pod_operations.cc, container_operations.cc and process_operations.cc; what Open does is in
+// pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -37,30 +38,32 @@ class LivePodRuntime : public PodRuntime {
   absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
 
-  void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
-  void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
-  void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline, PodCallback done) override;
-  void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) override;
+  void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
+  void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
+  void StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void StopPod(const std::string& pod_id, const StopOptions& stop, const MutationOptions& options,
+               PodCallback done) override;
+  void PausePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
+                 std::function<void(absl::StatusOr<Released>)> done) override;
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
-                            const std::vector<std::string>& remove_keys, absl::Time deadline,
+                            const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
 
-  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
-  void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+  void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                       ContainerCallback done) override;
   void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
-                     absl::Time deadline, ContainerCallback done) override;
-  void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                     const MutationOptions& options, ContainerCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                        DoneCallback done) override;
 
-  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
+  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
-  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
-              DoneCallback done) override;
+  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
+              const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
                                    std::function<void(absl::StatusOr<v1::ExitStatus>)> done) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
@@ -75,54 +78,75 @@ class LivePodRuntime : public PodRuntime {
   struct Grant {
     PodLock& lock;
     CallContext context;                     // How long it may take, and what cancels it.
-    std::unique_ptr<BootGate::Place> place;  // When its request `boots`.
+    std::unique_ptr<BootGate::Place> place;  // When its operation `boots`; null when it was cancelled meanwhile.
+    state::v1::Request request;              // What to note in the record with the result.
   };
   using Body = std::function<absl::Status(Pod&, Grant&)>;
-  struct Request {
-    std::string operation;  // For messages: "StopPod".
-    LockMode mode = LockMode::kExclusive;
-    absl::Time deadline;     // Of waiting for the lock.
+  struct Operation {
+    std::string name;  // For messages: "StopPod".
+    MutationOptions options;
     absl::Duration ceiling;  // Of the body.
-    absl::Status preempt;    // Not OK: cancels what holds the lock with it, and goes before all others.
-    bool boots = false;      // Needs a place in the boot gate.
+    LockMode mode = LockMode::kExclusive;
+    uint64_t fingerprint = 0;  // Of the request, when it has an id.
+    absl::Status preempt;      // Not OK: cancels what holds the lock with it, and goes before all others.
+    bool boots = false;        // Needs a place in the boot gate.
   };
 
-  // The one path of a mutation; `done` runs on the worker pool after the lock is released.
-  void Submit(const std::string& pod_id, const Request& request, Body body, DoneCallback done);
-  void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id, const Request& request,
-               const Body& body, const DoneCallback& done);
+  // The one path of a mutation: joins the same request if that is under way, waits for the lock and a place, runs the
+  // body unless the pod has done the request already, releases the lock, answers. `done` runs on the worker pool.
+  void Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
+  // The part of it behind the ledger.
+  void Dispatch(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
+  void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
+               const Operation& operation, const Body& body, const DoneCallback& done);
   // Submit for bodies whose answer is the pod, or a container of it.
-  void SubmitForPod(const std::string& pod_id, const Request& request, Body body, PodCallback done);
-  void SubmitForContainer(const std::string& pod_id, const std::string& container_id, const Request& request, Body body,
-                          ContainerCallback done);
+  void SubmitForPod(const std::string& pod_id, const Operation& operation, const Body& body, PodCallback done);
+  void SubmitForContainer(const std::string& pod_id, const std::string& container_id, const Operation& operation,
+                          const Body& body, ContainerCallback done);
+  // The first part of the path: null when the request joined another, and when it was refused, which `done` was told.
+  DoneCallback Enter(const Operation& operation, DoneCallback done);
+  // OK when the pod has not done the request; sets `repeated` when it has.
+  static absl::Status CheckRepeated(const Pod& pod, const state::v1::Request& request, bool* repeated);
 
   // pod_operations.cc
-  void Create(v1::PodConfig config, bool start, absl::Time deadline, PodCallback done);
+  void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);
+  // The request has been entered.
+  void Make(const v1::PodConfig& asked, bool start, const Operation& operation, const DoneCallback& done);
+  // Make, when there is a pod of that id.
+  void RepeatMake(const v1::PodConfig& asked, bool start, Operation operation, const absl::Status& taken,
+                  const DoneCallback& done);
   absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
   absl::Status CreateBody(Pod& pod, bool start, Grant& grant);
   absl::Status StartBody(Pod& pod, Grant& grant);
-  absl::Status StopBody(Pod& pod, const StopOptions& options);
-  absl::Status PauseBody(Pod& pod, const CallContext& context);
-  absl::Status ResumeBody(Pod& pod, const CallContext& context);
-  absl::Status DeleteBody(Pod& pod, bool force);
+  absl::Status StopBody(Pod& pod, const StopOptions& stop, const Grant& grant);
+  absl::Status PauseBody(Pod& pod, const Grant& grant);
+  absl::Status ResumeBody(Pod& pod, const Grant& grant);
+  absl::Status DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released);
   std::shared_ptr<Pod> MakePod(v1::PodConfig config, state::v1::PodRecord record);
   static absl::Status Preempted(const std::string& pod_id, const std::string& operation);
   // The machine has ended, or the guest is silent: the pod becomes `failed` and gives all up. On the I/O thread.
   void HandleLost(const std::string& pod_id, const absl::Status& why);
 
   // container_operations.cc
-  absl::Status CreateContainerBody(Pod& pod, const v1::ContainerConfig& config, const CallContext& context);
-  absl::Status StartContainerBody(Pod& pod, const std::string& container_id, const CallContext& context);
-  absl::Status StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace,
-                                 const CallContext& context);
-  absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, const CallContext& context);
+  absl::Status CreateContainerBody(Pod& pod, const v1::ContainerConfig& config, const Grant& grant);
+  absl::Status StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant);
+  absl::Status StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace, const Grant& grant);
+  absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, const Grant& grant);
 
   // process_operations.cc
+  absl::Status ExecBody(Pod& pod, const ProcessKey& key, const v1::Cmd& cmd, const CallContext& context);
+  absl::Status SendSignal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
+                          absl::Time deadline, const state::v1::Request& request);
   void ForgetOldExecs(Pod& pod, const CallContext& context);
 
   // pod_recovery.cc
   void Load(const std::string& pod_id);
+  // Puts the records of a pod into quarantine and says, for people, what is wrong and what to do.
+  std::string DescribeDamage(const std::string& pod_id, bool config_readable, const absl::Status& damage);
   void Reconcile(Pod& pod, const CallContext& context);
+  absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, const CallContext& context);
+  // What could not be adopted: ended, or out of reach.
+  void Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
   void Vanish(Pod& pod);
   void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
 
@@ -137,6 +161,7 @@ class LivePodRuntime : public PodRuntime {
   // Keeps a second daemon off; from Recover to the end.
   std::optional<FileLock> daemon_lock_;
   PodRegistry registry_;
+  RequestLedger ledger_;
   BootGate boot_gate_;
   PodLockTable locks_;
   const PodEnvironment environment_;

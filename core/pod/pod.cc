@@ -13,17 +13,6 @@
 
 namespace vcd {
 
-state::v1::ContainerRecord* FindContainer(state::v1::PodRecord& record, const std::string& container_id) {
-  for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-    if (container.id() == container_id) return &container;
-  }
-  return nullptr;
-}
-
-const state::v1::ContainerRecord* FindContainer(const state::v1::PodRecord& record, const std::string& container_id) {
-  return FindContainer(const_cast<state::v1::PodRecord&>(record), container_id);
-}
-
 absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id) {
   return WithDetail(
       absl::NotFoundError(absl::StrCat("container ", container_id, " of pod ", pod_id, ": there is none; `vc inspect ",
@@ -34,12 +23,6 @@ absl::Status ContainerNotFound(const std::string& pod_id, const std::string& con
 absl::Status VmExited(const std::string& pod_id, const std::string& reason) {
   return WithDetail(absl::UnavailableError(absl::StrCat("pod ", pod_id, ": its VM ended: ", reason)),
                     {v1::ERROR_REASON_VM_EXITED, {{"pod_id", pod_id}}});
-}
-
-void StampNow(google::protobuf::Timestamp* timestamp) {
-  const int64_t nanoseconds = absl::ToUnixNanos(absl::Now());
-  timestamp->set_seconds(nanoseconds / 1000000000);
-  timestamp->set_nanos(static_cast<int32_t>(nanoseconds % 1000000000));
 }
 
 Pod::Pod(const PodEnvironment& environment, v1::PodConfig config, state::v1::PodRecord record)
@@ -101,7 +84,13 @@ absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& chang
   return saved;
 }
 
+absl::Status Pod::RememberDone(const state::v1::Request& request) {
+  if (request.request_id().empty()) return absl::OkStatus();
+  return Change([&](state::v1::PodRecord& record) { Remember(record, request); }, /*fact=*/true);
+}
+
 absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change) {
+  VCD_RETURN_IF_ERROR(config_damage_);
   MutexLock changing(&change_mu_);
   v1::PodConfig config = this->config();
   change(config);
@@ -167,11 +156,12 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resu
   return absl::OkStatus();
 }
 
-void Pod::AddExecProcess(const ProcessKey& key, uint64_t stdout_offset, uint64_t stderr_offset) {
+void Pod::AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset) {
   auto output = std::make_shared<ExecOutput>(
       stdout_offset, stderr_offset,
       [guest = guest_, key](StdStream stream, uint64_t offset) { guest->AcknowledgeOutput(key, stream, offset); });
   auto process = std::make_shared<ProcessEntry>(key, std::move(output));
+  process->set_guest_pid(guest_pid);
   MutexLock lock(&mu_);
   processes_[key] = std::move(process);
 }

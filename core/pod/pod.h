@@ -14,6 +14,7 @@
 #include "core/os/mutex.h"
 #include "core/pod/guest_link.h"
 #include "core/pod/pod_environment.h"
+#include "core/pod/pod_record.h"
 #include "core/pod/process_entry.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -48,7 +49,11 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
       ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
-  // The same for the configuration.
+  // Notes a request as done, for operations whose repetition would do no harm in between. Nothing for one without an
+  // id.
+  absl::Status RememberDone(const state::v1::Request& request) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
+  // As Change, for the configuration. Fails when that could not be read: nothing must be written in its place.
   absl::Status ChangeConfig(const std::function<void(v1::PodConfig&)>& change) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
   // Publishes an event of this pod.
@@ -72,7 +77,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   // ---- Processes ----
   // Makes the entry of a first process, with its log, or of an exec; replaces one of before.
   absl::Status AddContainerProcess(const std::string& container_id, bool resume_log) ABSL_LOCKS_EXCLUDED(mu_);
-  void AddExecProcess(const ProcessKey& key, uint64_t stdout_offset, uint64_t stderr_offset) ABSL_LOCKS_EXCLUDED(mu_);
+  void AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Null when there is none.
   std::shared_ptr<ProcessEntry> FindProcess(const ProcessKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveProcess(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);
@@ -92,6 +98,10 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   // Path of a container's log.
   std::string LogPath(const std::string& container_id) const;
 
+  // That the configuration could not be read, and why; OK when it could. Set once, before anything else happens.
+  void SetConfigDamage(absl::Status damage) { config_damage_ = std::move(damage); }
+  const absl::Status& config_damage() const { return config_damage_; }
+
   // Called when the machine has ended, or the guest no longer talks, without our doing; set once. On the I/O thread.
   void OnLost(std::function<void(absl::Status why)> lost) { lost_ = std::move(lost); }
 
@@ -110,6 +120,7 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   std::unique_ptr<VirtualMachine> machine_;
   Completion<std::string> machine_end_;
   std::function<void(absl::Status)> lost_;
+  absl::Status config_damage_;
 
   // Held from the change to the published snapshot, across the write: changes of one pod come one after the other.
   // Before mu_; never taken on the I/O thread.
@@ -122,18 +133,11 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);
 };
 
-// The record of a container; null when there is none.
-state::v1::ContainerRecord* FindContainer(state::v1::PodRecord& record, const std::string& container_id);
-const state::v1::ContainerRecord* FindContainer(const state::v1::PodRecord& record, const std::string& container_id);
-
 // kNotFound (CONTAINER_NOT_FOUND) naming both.
 absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id);
 
 // kUnavailable (VM_EXITED) for what cannot be had from a machine that has ended.
 absl::Status VmExited(const std::string& pod_id, const std::string& reason);
-
-// Sets a protobuf timestamp to now.
-void StampNow(google::protobuf::Timestamp* timestamp);
 
 }  // namespace vcd
 

@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,33 +67,63 @@ absl::Status ConnectGuest(Pod& pod, const CallContext& context) {
   return absl::OkStatus();
 }
 
+bool IsLive(v1::ContainerState state) {
+  return state != v1::CONTAINER_STATE_STOPPED && state != v1::CONTAINER_STATE_FAILED;
+}
+
+// Whether a process that has not ended belongs to a container that does not run: a start that a crash cut off.
+bool IsInterrupted(const state::v1::ContainerRecord& container, const GuestProcess& process) {
+  return !IsLive(container.state()) && !process.exit.has_value();
+}
+
+// Removes from the guest what no record knows, and what was being started again when the daemon ended.
+absl::Status RemoveInterrupted(Pod& pod, GuestSession& session, const CallContext& context) {
+  const state::v1::PodRecord record = pod.record();
+  for (const GuestProcess& process : session.info().processes) {
+    if (!process.key.process_id.empty()) continue;
+    const state::v1::ContainerRecord* container = FindContainer(record, process.key.container_id);
+    if (container != nullptr && !IsInterrupted(*container, process)) continue;
+    LogInfo(pod.id(), absl::StrCat("container ", process.key.container_id, ": removed from the guest: unfinished"));
+    VCD_RETURN_IF_ERROR(session.RemoveContainer(process.key.container_id, context));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
       pod.agent().Connect({pod.id(), pod.config().hostname()}, *pod.machine(), pod, context);
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
+  VCD_RETURN_IF_ERROR(RemoveInterrupted(pod, **session, context));
   // The entries must be there before the first byte comes.
-  std::set<std::string> in_guest;
+  std::map<std::string, GuestProcess> in_guest;
+  const state::v1::PodRecord before = pod.record();
   for (const GuestProcess& process : (*session)->info().processes) {
+    const state::v1::ContainerRecord* container = FindContainer(before, process.key.container_id);
+    if (container == nullptr || IsInterrupted(*container, process)) continue;
     if (process.key.process_id.empty()) {
-      in_guest.insert(process.key.container_id);
+      in_guest[process.key.container_id] = process;
       VCD_RETURN_IF_ERROR(pod.AddContainerProcess(process.key.container_id, /*resume_log=*/true));
     } else {
-      pod.AddExecProcess(process.key, process.stdout_offset, process.stderr_offset);
+      pod.AddExecProcess(process.key, process.pid, process.stdout_offset, process.stderr_offset);
     }
   }
-  const bool runs_processes = pod.agent().capabilities().runs_processes;
-  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
-    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-      if (!runs_processes || in_guest.count(container.id()) != 0 || container.state() == v1::CONTAINER_STATE_STOPPED ||
-          container.state() == v1::CONTAINER_STATE_FAILED) {
-        continue;
+  if (pod.agent().capabilities().runs_processes) {
+    VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+      for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+        if (!IsLive(container.state())) continue;
+        const auto found = in_guest.find(container.id());
+        if (found == in_guest.end()) {
+          container.set_state(v1::CONTAINER_STATE_FAILED);
+          container.set_reason("the guest does not know it any more");
+        } else if (container.state() == v1::CONTAINER_STATE_READY && found->second.started) {
+          container.set_state(v1::CONTAINER_STATE_RUNNING);
+          if (!container.has_started_at()) StampNow(container.mutable_started_at());
+        }
       }
-      container.set_state(v1::CONTAINER_STATE_FAILED);
-      container.set_reason("the guest does not know it any more");
-    }
-  }));
+    }));
+  }
   GuestSession* connected = session->get();
   pod.guest().Exchange(*std::move(session));
   connected->Observe();
@@ -154,14 +184,14 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   return absl::OkStatus();
 }
 
-absl::Status ReleaseContainers(Pod& pod, const CallContext& context) {
+absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context) {
   state::v1::PodRecord record = pod.record();
   for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
     if (container.state() != v1::CONTAINER_STATE_READY) continue;
     VCD_RETURN_IF_ERROR(StartInGuest(pod, container, context));
     pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container.id());
   }
-  return pod.Change([&record](state::v1::PodRecord& current) {
+  return pod.Change([&](state::v1::PodRecord& current) {
     // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
     for (const state::v1::ContainerRecord& started : record.containers()) {
       state::v1::ContainerRecord* container = FindContainer(current, started.id());
@@ -170,13 +200,27 @@ absl::Status ReleaseContainers(Pod& pod, const CallContext& context) {
       if (container->state() == v1::CONTAINER_STATE_READY) container->set_state(started.state());
     }
     current.set_state(v1::POD_STATE_RUNNING);
-    current.set_intent(state::v1::INTENT_UNSPECIFIED);
+    SetDone(current, request);
     StampNow(current.mutable_started_at());
   });
 }
 
-absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
+absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Annotate(pod.machine()->Resume(context), "resume the VM"));
+  if (pod.session() == nullptr) VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
+  return pod.Change([&](state::v1::PodRecord& record) {
+    record.set_state(v1::POD_STATE_RUNNING);
+    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+      if (container.state() == v1::CONTAINER_STATE_PAUSED) container.set_state(v1::CONTAINER_STATE_RUNNING);
+    }
+    SetDone(record, request);
+  });
+}
+
+absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
   const v1::PodConfig config = pod.config();
+  const int32_t vm_pid = pod.record().vm().process().pid();
+  Released released;
   if (options.orderly && pod.session() != nullptr) {
     std::vector<std::string> running;
     const state::v1::PodRecord record = pod.record();
@@ -198,12 +242,14 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
   absl::Status ended;
   if (machine != nullptr) {
     ended = machine->Stop(options.orderly ? StopMode::kOrderly : StopMode::kForce, CleanUpContext());
+    released.push_back(vm_pid > 0 ? absl::StrCat("VM (pid ", vm_pid, ")") : "VM");
   }
   machine.reset();
   // Also what no handle tells of: a machine that a crashed daemon had just started.
   if (ended.ok()) ended = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
   LogFailure(pod, "end the VM", ended);
   LogFailure(pod, "take the network down", pod.network().Detach(pod.id(), config.network_config(), CleanUpContext()));
+  released.push_back(absl::StrCat("network ", config.network()));
 
   const absl::Status written = pod.Change(
       [&](state::v1::PodRecord& record) {
@@ -223,14 +269,18 @@ absl::Status TearDown(Pod& pod, const TearDownOptions& options) {
         if (ended.ok()) record.clear_vm();
         record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
         record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
-        if (record.intent() != state::v1::INTENT_DELETE) record.set_intent(state::v1::INTENT_UNSPECIFIED);
+        if (record.under_way().intent() != state::v1::INTENT_DELETE) {
+          SetDone(record, ended.ok() ? options.request : state::v1::Request());
+        }
         StampNow(record.mutable_finished_at());
       },
       /*fact=*/true);
   // Last, so that whoever waited and then looks finds the pod as it is now.
   pod.FinishProcesses(options.end);
   if (!ended.ok()) return WithMetadata(Annotate(ended, "end the VM"), "pod_id", pod.id());
-  return written;
+  // What is being deleted needs no record any more, and a full disk must not keep it from being deleted.
+  if (pod.record().under_way().intent() != state::v1::INTENT_DELETE) VCD_RETURN_IF_ERROR(written);
+  return released;
 }
 
 }  // namespace vcd

@@ -23,11 +23,17 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context);
 
 // Speaks to the guest of a machine that was adopted: processes that it has are known again, exits of meanwhile arrive
-// as events. Containers that it does not know any more become `failed`.
+// as events. A container that runs there although the record has it as held becomes `running`; one that the record has
+// and the guest does not becomes `failed`; what the guest has of one that the record calls stopped is removed: its
+// start was interrupted.
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
-// Lets the held containers run; the pod becomes `running`.
-absl::Status ReleaseContainers(Pod& pod, const CallContext& context);
+// Lets the held containers run; the pod becomes `running`, and the request done.
+absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context);
+
+// Lets the machine go on, speaks to the guest if nobody does yet, as after a restart of the daemon; the pod becomes
+// `running`, its paused containers too, and the request done.
+absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context);
 
 struct TearDownOptions {
   bool orderly = true;                       // Ask containers and guest first.
@@ -37,12 +43,14 @@ struct TearDownOptions {
   // State and reason of the pod afterwards.
   v1::PodState state = v1::POD_STATE_STOPPED;
   std::string reason;
+  // Done with it; empty when it only undoes one.
+  state::v1::Request request;
 };
 
 // Takes down whatever there is: containers, guest, machine, network; goes on after a step that fails. The record is
 // written as `stopped` (or as the options say) when nothing is left. An error means that something is: the machine
-// could not be ended, and the pod is `failed`.
-absl::Status TearDown(Pod& pod, const TearDownOptions& options);
+// could not be ended, and the pod is `failed`. Returns what was given back.
+absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options);
 
 // The exit status of a process that was killed together with its machine.
 v1::ExitStatus KilledStatus();

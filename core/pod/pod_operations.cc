@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
+#include "core/model/request_id.h"
 #include "core/pod/container_config.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_state_machine.h"
@@ -40,7 +42,6 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
       ResolveBackend("config.network", backends_.networks, backends_.default_network, config.mutable_network()));
   const bool runs_processes = backends_.agents.at(config.agent())->capabilities().runs_processes;
   VCD_RETURN_IF_ERROR(ValidatePodConfig(config, runs_processes));
-  if (config.id().empty()) config.set_id(GenerateId());
   for (int i = 0; i < config.containers_size(); ++i) {
     VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), runs_processes,
                                                 absl::StrCat("config.containers[", i, "]")));
@@ -68,62 +69,91 @@ std::shared_ptr<Pod> LivePodRuntime::MakePod(v1::PodConfig config, state::v1::Po
   return pod;
 }
 
-void LivePodRuntime::CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) {
-  Create(std::move(config), /*start=*/false, deadline, std::move(done));
+void LivePodRuntime::CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) {
+  Create(std::move(config), /*start=*/false, options, std::move(done));
 }
 
-void LivePodRuntime::RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) {
-  Create(std::move(config), /*start=*/true, deadline, std::move(done));
+void LivePodRuntime::RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) {
+  Create(std::move(config), /*start=*/true, options, std::move(done));
 }
 
-void LivePodRuntime::Create(v1::PodConfig asked, bool start, absl::Time deadline, PodCallback done) {
-  work_.Post([this, asked = std::move(asked), start, deadline, done = std::move(done)] {
-    absl::StatusOr<v1::PodConfig> config = Prepare(asked);
-    if (!config.ok()) {
-      return done(WithMetadata(config.status(), "pod_id", asked.id()));
-    }
-    state::v1::PodRecord record;
-    record.set_pod_id(config->id());
-    record.set_state(v1::POD_STATE_CREATING);
-    record.set_intent(state::v1::INTENT_CREATE);
-    StampNow(record.mutable_created_at());
-    const std::string id = config->id();
-    std::shared_ptr<Pod> pod = MakePod(*std::move(config), std::move(record));
-    const absl::Status added = registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
-    if (!added.ok()) {
-      return done(added);
-    }
-    Request request;
-    request.operation = start ? "RunPod" : "CreatePod";
-    request.deadline = deadline;
-    request.ceiling = options_.boot_timeout + absl::Minutes(1);
-    request.boots = true;
-    SubmitForPod(
-        id, request,
-        [this, created = pod, start](Pod& pod, Grant& grant) {
-          // Between its appearance and this lock a forced delete may have come.
-          if (&pod != created.get())
-            return absl::AbortedError(absl::StrCat("pod ", pod.id(), ": it was deleted meanwhile"));
-          return CreateBody(pod, start, grant);
-        },
-        done);
+void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptions& options, PodCallback done) {
+  Operation operation;
+  operation.name = start ? "RunPod" : "CreatePod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, FingerprintPart(asked)});
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1);
+  operation.boots = true;
+  // Chosen here, so that a request that joins this one knows it too.
+  if (asked.id().empty()) asked.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
+  const std::string id = asked.id();
+  DoneCallback entered = Enter(operation, [this, id, done = std::move(done)](const absl::Status& status) {
+    if (!status.ok()) return done(status);
+    absl::StatusOr<std::shared_ptr<const v1::Pod>> snapshot = registry_.Snapshot(id);
+    snapshot.ok() ? done(**snapshot) : done(snapshot.status());
   });
+  if (entered == nullptr) return;
+  work_.Post([this, asked = std::move(asked), start, operation, entered = std::move(entered)] {
+    Make(asked, start, operation, entered);
+  });
+}
+
+void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operation& operation,
+                          const DoneCallback& done) {
+  absl::StatusOr<v1::PodConfig> config = Prepare(asked);
+  if (!config.ok()) return done(WithMetadata(config.status(), "pod_id", asked.id()));
+  const std::string id = config->id();
+  state::v1::PodRecord record;
+  record.set_pod_id(id);
+  record.set_state(v1::POD_STATE_CREATING);
+  StampNow(record.mutable_created_at());
+  std::shared_ptr<Pod> pod = MakePod(*std::move(config), std::move(record));
+  const absl::Status added = registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
+  if (!added.ok()) return RepeatMake(asked, start, operation, added, done);
+  Dispatch(
+      id, operation,
+      [this, created = pod, start](Pod& pod, Grant& grant) {
+        // Between its appearance and this lock a forced delete may have come.
+        if (&pod != created.get())
+          return absl::AbortedError(absl::StrCat("pod ", pod.id(), ": it was deleted meanwhile"));
+        return CreateBody(pod, start, grant);
+      },
+      done);
+}
+
+void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operation operation, const absl::Status& taken,
+                                const DoneCallback& done) {
+  if (operation.options.request_id.empty()) return done(taken);
+  // The pod may be this request's own, made before a crash: done, which RunBody finds, or half made, which recovery is
+  // removing and the lock waits for.
+  operation.mode = LockMode::kShared;
+  operation.boots = false;
+  Dispatch(
+      asked.id(), operation, [taken](Pod&, Grant&) { return taken; },
+      [this, asked, start, operation, done](const absl::Status& status) mutable {
+        if (!absl::IsNotFound(status)) return done(status);
+        operation.mode = LockMode::kExclusive;
+        operation.boots = true;
+        work_.Post([this, asked, start, operation, done] { Make(asked, start, operation, done); });
+      });
 }
 
 absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const std::string id = pod.id();
   absl::Status status = [&] {
+    VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
     VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
     VCD_RETURN_IF_ERROR(grant.lock.TakeLockFile());
     // The record first: without it a configuration would look like a pod that was stopped by a reboot.
-    VCD_RETURN_IF_ERROR(pod.Change([](state::v1::PodRecord&) {}));
+    VCD_RETURN_IF_ERROR(pod.Change(
+        [&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_CREATE, grant.request); }));
     VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
     VCD_RETURN_IF_ERROR(BringUp(
         pod, environment_, std::move(grant.place),
-        [start](state::v1::PodRecord& record) {
+        [&](state::v1::PodRecord& record) {
           if (start) return;
           record.set_state(v1::POD_STATE_READY);
-          record.set_intent(state::v1::INTENT_UNSPECIFIED);
+          SetDone(record, grant.request);
         },
         grant.context));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
@@ -132,7 +162,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
     }
     if (!start) return absl::OkStatus();
-    absl::Status started = ReleaseContainers(pod, grant.context);
+    absl::Status started = ReleaseContainers(pod, grant.request, grant.context);
     if (!started.ok()) {
       TearDownOptions options;
       options.orderly = false;
@@ -153,25 +183,28 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   return Annotate(status, absl::StrCat("pod ", id));
 }
 
-void LivePodRuntime::StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  Request request;
-  request.operation = "StartPod";
-  request.deadline = deadline;
-  request.ceiling = options_.boot_timeout + absl::Minutes(1);
-  request.boots = true;
+void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  Operation operation;
+  operation.name = "StartPod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id});
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1);
+  operation.boots = true;
   SubmitForPod(
-      pod_id, request, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
+      pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
 }
 
 absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
-  VCD_RETURN_IF_ERROR(pod.Change([](state::v1::PodRecord& record) { record.set_intent(state::v1::INTENT_START); }));
+  VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
+  VCD_RETURN_IF_ERROR(
+      pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_START, grant.request); }));
   absl::Status status;
   if (pod.state() == v1::POD_STATE_STOPPED) {
     status = BringUp(
         pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context);
   }
-  if (status.ok()) status = ReleaseContainers(pod, grant.context);
+  if (status.ok()) status = ReleaseContainers(pod, grant.request, grant.context);
   if (status.ok()) {
     LogInfo(pod.id(), "running");
     pod.Tell(v1::EVENT_TYPE_POD_STARTED);
@@ -191,151 +224,187 @@ absl::Status LivePodRuntime::Preempted(const std::string& pod_id, const std::str
                     {v1::ERROR_REASON_PREEMPTED, {{"pod_id", pod_id}}});
 }
 
-void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline,
+void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& stop, const MutationOptions& options,
                              PodCallback done) {
-  Request request;
-  request.operation = "StopPod";
-  request.deadline = deadline;
-  request.ceiling = absl::InfiniteDuration();
-  if (options.force) request.preempt = Preempted(pod_id, request.operation);
+  Operation operation;
+  operation.name = "StopPod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint(
+      {operation.name, pod_id, stop.force ? "force" : "", absl::StrCat(absl::ToInt64Milliseconds(stop.grace))});
+  operation.ceiling = absl::InfiniteDuration();
+  if (stop.force) operation.preempt = Preempted(pod_id, operation.name);
   SubmitForPod(
-      pod_id, request, [this, options](Pod& pod, Grant&) { return StopBody(pod, options); }, std::move(done));
+      pod_id, operation, [this, stop](Pod& pod, Grant& grant) { return StopBody(pod, stop, grant); }, std::move(done));
 }
 
-absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& options) {
+absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const Grant& grant) {
   const v1::PodState before = pod.state();
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStop, pod.id(), before));
   if (before == v1::POD_STATE_STOPPED) return absl::OkStatus();
   // A full disk must not keep a pod from being stopped.
   (void)pod.Change(
-      [](state::v1::PodRecord& record) {
-        record.set_intent(state::v1::INTENT_STOP);
+      [&](state::v1::PodRecord& record) {
+        SetUnderWay(record, state::v1::INTENT_STOP, grant.request);
         record.set_state(v1::POD_STATE_STOPPING);
       },
       /*fact=*/true);
-  if (before == v1::POD_STATE_PAUSED && !options.force && pod.machine() != nullptr) {
+  if (before == v1::POD_STATE_PAUSED && !stop.force && pod.machine() != nullptr) {
     // A paused guest cannot end its containers in order.
     (void)pod.machine()->Resume({absl::Now() + absl::Seconds(5), nullptr});
   }
   TearDownOptions tear_down;
-  tear_down.orderly = !options.force;
-  tear_down.grace = options.grace > absl::ZeroDuration() ? options.grace : options_.stop_grace;
+  tear_down.orderly = !stop.force;
+  tear_down.grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
   tear_down.end = KilledStatus();
-  VCD_RETURN_IF_ERROR(TearDown(pod, tear_down));
+  tear_down.request = grant.request;
+  if (!pod.config_damage().ok()) {
+    // It cannot be started again.
+    tear_down.state = v1::POD_STATE_FAILED;
+    tear_down.reason = pod.record().reason();
+  }
+  VCD_RETURN_IF_ERROR(TearDown(pod, tear_down).status());
   LogInfo(pod.id(), "stopped");
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED);
   return absl::OkStatus();
 }
 
-void LivePodRuntime::PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  Request request;
-  request.operation = "PausePod";
-  request.deadline = deadline;
-  request.ceiling = absl::Seconds(30);
+void LivePodRuntime::PausePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  Operation operation;
+  operation.name = "PausePod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id});
+  operation.ceiling = absl::Seconds(30);
   SubmitForPod(
-      pod_id, request, [this](Pod& pod, Grant& grant) { return PauseBody(pod, grant.context); }, std::move(done));
+      pod_id, operation, [this](Pod& pod, Grant& grant) { return PauseBody(pod, grant); }, std::move(done));
 }
 
-absl::Status LivePodRuntime::PauseBody(Pod& pod, const CallContext& context) {
+absl::Status LivePodRuntime::PauseBody(Pod& pod, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kPause, pod.id(), pod.state()));
-  VCD_RETURN_IF_ERROR(Annotate(pod.machine()->Pause(context), absl::StrCat("pod ", pod.id(), ": pause the VM")));
-  absl::Status changed = pod.Change([](state::v1::PodRecord& record) {
-    record.set_state(v1::POD_STATE_PAUSED);
-    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-      if (container.state() == v1::CONTAINER_STATE_RUNNING) container.set_state(v1::CONTAINER_STATE_PAUSED);
-    }
-  });
-  if (!changed.ok()) {
-    (void)pod.machine()->Resume({absl::Now() + absl::Seconds(10), nullptr});
-    return changed;
+  VCD_RETURN_IF_ERROR(
+      pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_PAUSE, grant.request); }));
+  absl::Status status = Annotate(pod.machine()->Pause(grant.context), absl::StrCat("pod ", pod.id(), ": pause the VM"));
+  if (status.ok()) {
+    status = pod.Change([&](state::v1::PodRecord& record) {
+      record.set_state(v1::POD_STATE_PAUSED);
+      for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+        if (container.state() == v1::CONTAINER_STATE_RUNNING) container.set_state(v1::CONTAINER_STATE_PAUSED);
+      }
+      SetDone(record, grant.request);
+    });
+  }
+  if (!status.ok()) {
+    // Also after a pause that failed: it may have come through all the same.
+    (void)pod.machine()->Resume({absl::Now() + absl::Seconds(10), grant.context.cancellation});
+    (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
+    return status;
   }
   LogInfo(pod.id(), "paused");
   pod.Tell(v1::EVENT_TYPE_POD_PAUSED);
   return absl::OkStatus();
 }
 
-void LivePodRuntime::ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  Request request;
-  request.operation = "ResumePod";
-  request.deadline = deadline;
-  request.ceiling = absl::Seconds(30);
+void LivePodRuntime::ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  Operation operation;
+  operation.name = "ResumePod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id});
+  operation.ceiling = absl::Seconds(30);
   SubmitForPod(
-      pod_id, request, [this](Pod& pod, Grant& grant) { return ResumeBody(pod, grant.context); }, std::move(done));
+      pod_id, operation, [this](Pod& pod, Grant& grant) { return ResumeBody(pod, grant); }, std::move(done));
 }
 
-absl::Status LivePodRuntime::ResumeBody(Pod& pod, const CallContext& context) {
+absl::Status LivePodRuntime::ResumeBody(Pod& pod, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kResume, pod.id(), pod.state()));
-  VCD_RETURN_IF_ERROR(Annotate(pod.machine()->Resume(context), absl::StrCat("pod ", pod.id(), ": resume the VM")));
-  // After a restart of the daemon the guest of a paused pod could not be spoken to; now it can.
-  if (pod.session() == nullptr) VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
-  VCD_RETURN_IF_ERROR(pod.Change([](state::v1::PodRecord& record) {
-    record.set_state(v1::POD_STATE_RUNNING);
-    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-      if (container.state() == v1::CONTAINER_STATE_PAUSED) container.set_state(v1::CONTAINER_STATE_RUNNING);
-    }
-  }));
+  VCD_RETURN_IF_ERROR(
+      pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_RESUME, grant.request); }));
+  absl::Status status = ResumeGuest(pod, grant.request, grant.context);
+  if (!status.ok()) {
+    // `paused` is what the record goes on to say, so the machine is to be.
+    (void)pod.machine()->Pause({absl::Now() + absl::Seconds(10), grant.context.cancellation});
+    (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
+    return Annotate(status, absl::StrCat("pod ", pod.id()));
+  }
   LogInfo(pod.id(), "resumed");
   pod.Tell(v1::EVENT_TYPE_POD_RESUMED);
   return absl::OkStatus();
 }
 
-void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) {
-  Request request;
-  request.operation = "DeletePod";
-  request.deadline = deadline;
-  request.ceiling = absl::InfiniteDuration();
-  if (force) request.preempt = Preempted(pod_id, request.operation);
+void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
+                               std::function<void(absl::StatusOr<Released>)> done) {
+  Operation operation;
+  operation.name = "DeletePod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, force ? "force" : ""});
+  operation.ceiling = absl::InfiniteDuration();
+  if (force) operation.preempt = Preempted(pod_id, operation.name);
+  const bool known = registry_.Find(pod_id).ok();
+  auto released = std::make_shared<Released>();
   Submit(
-      pod_id, request, [this, force](Pod& pod, Grant&) { return DeleteBody(pod, force); }, std::move(done));
+      pod_id, operation,
+      [this, force, released](Pod& pod, Grant& grant) { return DeleteBody(pod, force, grant, released.get()); },
+      [known, released, done = std::move(done)](const absl::Status& status) {
+        // It went while this waited: a creation was undone, or another deletion was first.
+        if (known && absl::IsNotFound(status)) return done(Released{"what an operation before this one had left"});
+        status.ok() ? done(*released) : done(status);
+      });
 }
 
-absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force) {
+absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released) {
   if (!force) VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kDelete, pod.id(), pod.state()));
   (void)pod.Change(
-      [](state::v1::PodRecord& record) {
-        record.set_intent(state::v1::INTENT_DELETE);
+      [&](state::v1::PodRecord& record) {
+        SetUnderWay(record, state::v1::INTENT_DELETE, grant.request);
         record.set_state(v1::POD_STATE_STOPPING);
       },
       /*fact=*/true);
+  const int containers = pod.config().containers_size();
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
-  VCD_RETURN_IF_ERROR(TearDown(pod, options));
+  VCD_ASSIGN_OR_RETURN(*released, TearDown(pod, options));
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
   registry_.Remove(pod.id());
+  released->push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));
+  released->push_back("records and logs");
   LogInfo(pod.id(), "deleted");
   pod.Tell(v1::EVENT_TYPE_POD_DELETED);
   return absl::OkStatus();
 }
 
 void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
-                                          const std::vector<std::string>& remove_keys, absl::Time deadline,
+                                          const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                           PodCallback done) {
-  Request request;
-  request.operation = "UpdatePodAnnotations";
-  request.deadline = deadline;
-  request.ceiling = absl::Seconds(30);
+  Operation operation;
+  operation.name = "UpdatePodAnnotations";
+  operation.options = options;
+  v1::PodConfig asked;
+  asked.mutable_annotations()->insert(set.begin(), set.end());
+  operation.fingerprint =
+      RequestFingerprint({operation.name, pod_id, FingerprintPart(asked), absl::StrJoin(remove_keys, "\n")});
+  operation.ceiling = absl::Seconds(30);
   SubmitForPod(
-      pod_id, request,
-      [set, remove_keys](Pod& pod, Grant&) {
+      pod_id, operation,
+      [set, remove_keys](Pod& pod, Grant& grant) {
         VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kAnnotate, pod.id(), pod.state()));
         v1::PodConfig merged = pod.config();
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
         for (const auto& [key, value] : set) (*merged.mutable_annotations())[key] = value;
         VCD_RETURN_IF_ERROR(ValidateAnnotations(merged.annotations()));
-        return pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; });
+        VCD_RETURN_IF_ERROR(pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; }));
+        // A repetition would do no harm, so this need not be one step with the change.
+        return pod.RememberDone(grant.request);
       },
       std::move(done));
 }
 
 void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& why) {
-  Request request;
-  request.operation = "release of a lost VM";
-  request.deadline = absl::Now() + absl::Minutes(5);
-  request.ceiling = absl::InfiniteDuration();
-  request.preempt = why;
+  Operation operation;
+  operation.name = "release of a lost VM";
+  operation.options.deadline = absl::Now() + absl::Minutes(5);
+  operation.ceiling = absl::InfiniteDuration();
+  operation.preempt = why;
   Submit(
-      pod_id, request,
+      pod_id, operation,
       [pod_id, why](Pod& pod, Grant&) {
         // Whoever was cancelled may have taken it down already.
         if (pod.machine() == nullptr) return absl::OkStatus();
@@ -346,7 +415,7 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
         options.state = v1::POD_STATE_FAILED;
         options.reason = end.value_or(std::string(why.message()));
         LogError(pod.id(), absl::StrCat("failed: ", options.reason));
-        VCD_RETURN_IF_ERROR(TearDown(pod, options));
+        VCD_RETURN_IF_ERROR(TearDown(pod, options).status());
         pod.Tell(v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, options.reason);
         return absl::OkStatus();
       },

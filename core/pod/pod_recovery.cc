@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,12 +34,18 @@ state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
   return record;
 }
 
-// A pod of which a record cannot be read: it can be looked at and deleted.
-state::v1::PodRecord DamagedRecord(const std::string& pod_id, const absl::Status& why) {
+// A pod of which a record cannot be read: it can be looked at, and stopped or deleted, which ends its VM if that runs.
+state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfig& config, const std::string& reason) {
   state::v1::PodRecord record;
   record.set_pod_id(pod_id);
   record.set_state(v1::POD_STATE_FAILED);
-  record.set_reason(absl::StrCat("RECORD_DAMAGED: ", why.message(), "; delete the pod with force"));
+  record.set_reason(reason);
+  for (const v1::ContainerConfig& container : config.containers()) {
+    state::v1::ContainerRecord& known = *record.add_containers();
+    known.set_id(container.id());
+    known.set_state(v1::CONTAINER_STATE_FAILED);
+    known.set_reason(reason);
+  }
   return record;
 }
 
@@ -59,29 +66,42 @@ absl::Status LivePodRuntime::Recover() {
   return absl::OkStatus();
 }
 
+std::string LivePodRuntime::DescribeDamage(const std::string& pod_id, bool config_readable,
+                                           const absl::Status& damage) {
+  const absl::StatusOr<std::string> copy = store_.Quarantine(pod_id, std::string(damage.message()));
+  const std::string reason =
+      absl::StrCat("RECORD_DAMAGED: ", damage.message(), copy.ok() ? absl::StrCat(" (a copy is in ", *copy, ")") : "",
+                   config_readable ? "; stop the pod with force, which ends its VM if that runs, and start it anew"
+                                   : "; delete the pod with force, which ends its VM if that runs");
+  LogError(pod_id, reason);
+  if (!copy.ok()) LogError(pod_id, std::string(copy.status().message()));
+  return reason;
+}
+
 void LivePodRuntime::Load(const std::string& pod_id) {
   absl::StatusOr<v1::PodConfig> config = store_.LoadConfig(pod_id);
   absl::StatusOr<state::v1::PodRecord> record = store_.LoadRecord(pod_id);
   const bool config_missing = absl::IsNotFound(config.status());
   const bool record_missing = absl::IsNotFound(record.status());
-  if (config.ok() && record_missing) {
+  absl::Status damage;
+  if (!record.ok() && !record_missing) damage = record.status();
+  if (!config.ok() && !config_missing) damage = config.status();
+  if (!damage.ok()) {
+    record =
+        DamagedRecord(pod_id, config.ok() ? *config : v1::PodConfig(), DescribeDamage(pod_id, config.ok(), damage));
+  } else if (config.ok() && record_missing) {
     record = RecordAfterReboot(*config);
-  } else if (!record.ok() && !record_missing) {
-    LogError(pod_id, std::string(record.status().message()));
-    record = DamagedRecord(pod_id, record.status());
-  } else if (!config.ok() && !config_missing) {
-    LogError(pod_id, std::string(config.status().message()));
-    record = DamagedRecord(pod_id, config.status());
   }
   if (!record.ok()) {
     // Directories without any record: a creation or a deletion got no further.
     record = state::v1::PodRecord();
     record->set_pod_id(pod_id);
     record->set_state(v1::POD_STATE_CREATING);
-    record->set_intent(state::v1::INTENT_CREATE);
-  } else if (config_missing && record->intent() == state::v1::INTENT_UNSPECIFIED) {
-    record->set_intent(state::v1::INTENT_DELETE);
+    record->mutable_under_way()->set_intent(state::v1::INTENT_CREATE);
+  } else if (damage.ok() && config_missing && record->under_way().intent() != state::v1::INTENT_CREATE) {
+    record->mutable_under_way()->set_intent(state::v1::INTENT_DELETE);
   }
+  const bool config_readable = config.ok() || config_missing;
   if (!config.ok()) {
     config = v1::PodConfig();
     config->set_id(pod_id);
@@ -92,18 +112,19 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   if (backends_.networks.count(config->network()) == 0) config->set_network(backends_.default_network);
 
   std::shared_ptr<Pod> pod = MakePod(*std::move(config), *std::move(record));
+  if (!config_readable) pod->SetConfigDamage(damage);
   if (!registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View())).ok()) return;
   {
     MutexLock lock(&mu_);
     ++reconciling_;
   }
   // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
-  Request request;
-  request.operation = "reconciliation after a restart";
-  request.deadline = absl::InfiniteFuture();
-  request.ceiling = options_.boot_timeout;
+  Operation operation;
+  operation.name = "reconciliation after a restart";
+  operation.options.deadline = absl::InfiniteFuture();
+  operation.ceiling = options_.boot_timeout;
   Submit(
-      pod_id, request,
+      pod_id, operation,
       [this](Pod& pod, Grant& grant) {
         Reconcile(pod, grant.context);
         return absl::OkStatus();
@@ -118,7 +139,7 @@ void LivePodRuntime::Vanish(Pod& pod) {
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
-  absl::Status status = TearDown(pod, options);
+  absl::Status status = TearDown(pod, options).status();
   if (status.ok()) status = store_.RemovePod(pod.id());
   if (!status.ok()) {
     LogError(pod.id(), absl::StrCat("clean up: ", status.message()));
@@ -131,16 +152,20 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
   const absl::Status removed = RemoveFromGuest(pod, container, {absl::Now() + absl::Seconds(10), nullptr});
   if (!removed.ok()) LogError(pod.id(), absl::StrCat("undo container ", container.id(), ": ", removed.message()));
   pod.RemoveProcesses(container.id(), KilledStatus());
-  (void)ForgetContainer(pod, container.id());
-  LogInfo(pod.id(), absl::StrCat("container ", container.id(), ": its creation was interrupted: undone"));
+  (void)filesystem_.RemoveFile(pod.LogPath(container.id()));
+  (void)ForgetContainer(pod, container.id(), {});
+  LogInfo(pod.id(), absl::StrCat("container ", container.id(),
+                                 container.removing() ? ": its deletion was interrupted: finished"
+                                                      : ": its creation was interrupted: undone"));
 }
 
 void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   const state::v1::PodRecord record = pod.record();
+  const state::v1::Operation& under_way = record.under_way();
   TearDownOptions tear_down;
   tear_down.orderly = false;
   tear_down.end = KilledStatus();
-  switch (record.intent()) {
+  switch (under_way.intent()) {
     case state::v1::INTENT_CREATE:
       LogInfo(pod.id(), "its creation was interrupted: undone");
       return Vanish(pod);
@@ -148,20 +173,20 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
       LogInfo(pod.id(), "its deletion was interrupted: finished");
       return Vanish(pod);
     case state::v1::INTENT_START:
+      if (record.has_vm()) break;
       LogInfo(pod.id(), "its start was interrupted: undone");
       tear_down.reason = "its start was interrupted";
       (void)TearDown(pod, tear_down);
       return;
     case state::v1::INTENT_STOP:
       LogInfo(pod.id(), "its stop was interrupted: finished");
+      tear_down.request = under_way.request();
       (void)TearDown(pod, tear_down);
       return;
     default:
       break;
   }
-  const bool has_vm = record.state() == v1::POD_STATE_READY || record.state() == v1::POD_STATE_RUNNING ||
-                      record.state() == v1::POD_STATE_PAUSED;
-  if (!has_vm) {
+  if (!record.has_vm()) {
     // What was stopped because the host restarted is recorded as such from now on.
     if (record.reason() == kHostRebooted) {
       (void)store_.CreatePodDirectories(pod.id());
@@ -169,40 +194,65 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
     }
     return;
   }
+  const absl::Status adopted = AdoptPod(pod, record, context);
+  if (!adopted.ok()) return Abandon(pod, record, adopted);
+  LogInfo(pod.id(), absl::StrCat("adopted, ", StateWord(pod.state()), ", VM pid ", record.vm().process().pid()));
+  pod.Tell(v1::EVENT_TYPE_POD_ADOPTED);
+}
 
+absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& record, const CallContext& context) {
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.run_dir();
   spec.config = pod.config().hypervisor_config();
-  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Adopt(spec, record.vm(), context);
-  absl::Status status = machine.status();
-  if (machine.ok()) {
-    pod.SetMachine(*std::move(machine));
-    // A paused guest cannot answer: it is spoken to when it is resumed.
-    if (record.state() != v1::POD_STATE_PAUSED) status = ReconnectGuest(pod, context);
+  VCD_ASSIGN_OR_RETURN(std::unique_ptr<VirtualMachine> machine, pod.hypervisor().Adopt(spec, record.vm(), context));
+  pod.SetMachine(std::move(machine));
+  const state::v1::Operation& under_way = record.under_way();
+  switch (under_way.intent()) {
+    case state::v1::INTENT_PAUSE:
+      LogInfo(pod.id(), "its pause was interrupted: undone");
+      VCD_RETURN_IF_ERROR(ResumeGuest(pod, {}, context));
+      break;
+    case state::v1::INTENT_RESUME:
+      LogInfo(pod.id(), "its resumption was interrupted: finished");
+      VCD_RETURN_IF_ERROR(ResumeGuest(pod, under_way.request(), context));
+      break;
+    default:
+      // A paused guest cannot answer: it is spoken to when it is resumed.
+      if (record.state() == v1::POD_STATE_PAUSED) break;
+      VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
   }
-  if (!status.ok()) {
-    {
-      // The next daemon will try again.
-      MutexLock lock(&mu_);
-      if (shutting_down_) return;
-    }
-    const std::string boot_id = ReadBootId().value_or("");
-    const bool rebooted = absl::IsNotFound(status) && record.vm().process().boot_id() != boot_id &&
-                          !record.vm().process().boot_id().empty();
-    tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
-    tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", status.message());
-    LogError(pod.id(), tear_down.reason);
-    (void)TearDown(pod, tear_down);
-    pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
-    return;
-  }
-  // Containers whose creation was interrupted were not promised to anybody.
+  // Containers that were being made were not promised to anybody; those that were being deleted go.
+  const v1::PodConfig config = pod.config();
   for (const state::v1::ContainerRecord& container : record.containers()) {
-    if (container.state() == v1::CONTAINER_STATE_CREATING) DropUnfinishedContainer(pod, container);
+    const bool configured = std::any_of(config.containers().begin(), config.containers().end(),
+                                        [&](const auto& entry) { return entry.id() == container.id(); });
+    if (container.state() == v1::CONTAINER_STATE_CREATING || container.removing() || !configured) {
+      DropUnfinishedContainer(pod, container);
+    }
   }
-  LogInfo(pod.id(), absl::StrCat("adopted, ", StateWord(record.state()), ", VM pid ", record.vm().process().pid()));
-  pod.Tell(v1::EVENT_TYPE_POD_ADOPTED);
+  if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
+  LogInfo(pod.id(), "its start was interrupted: finished");
+  return ReleaseContainers(pod, under_way.request(), context);
+}
+
+void LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {
+  {
+    // The next daemon will try again.
+    MutexLock lock(&mu_);
+    if (shutting_down_) return;
+  }
+  const std::string boot_id = ReadBootId().value_or("");
+  const bool rebooted =
+      absl::IsNotFound(why) && record.vm().process().boot_id() != boot_id && !record.vm().process().boot_id().empty();
+  TearDownOptions tear_down;
+  tear_down.orderly = false;
+  tear_down.end = KilledStatus();
+  tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
+  tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
+  LogError(pod.id(), tear_down.reason);
+  (void)TearDown(pod, tear_down);
+  pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
 }
 
 }  // namespace vcd

@@ -23,6 +23,9 @@ absl::Status PodNotFound(const std::string& pod_id);
 // is never held across anything slow, so it takes the same time whether pods are well or hang. Thread-safe.
 class PodRegistry {
  public:
+  // Revisions count up from the one after this.
+  explicit PodRegistry(uint64_t revision = 0) : revision_(revision) {}
+
   // kAlreadyExists (POD_EXISTS) when the id is taken.
   absl::Status Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const v1::Pod> snapshot) ABSL_LOCKS_EXCLUDED(mu_);
   void Remove(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
@@ -45,7 +48,7 @@ class PodRegistry {
   };
   mutable Mutex mu_;
   std::map<std::string, Entry> pods_ ABSL_GUARDED_BY(mu_);
-  uint64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t revision_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace vcd

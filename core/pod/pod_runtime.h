@@ -45,10 +45,21 @@ struct PodRuntimeOptions {
   absl::Duration stop_grace = absl::Seconds(10);    // Between SIGTERM and SIGKILL.
 };
 
+// What comes with every mutation.
+struct MutationOptions {
+  // Waiting for the pod's lock ends here.
+  absl::Time deadline;
+  // Empty for none; see PodService and core/model/request_id.h.
+  std::string request_id;
+};
+
 struct StopOptions {
   bool force = false;
   absl::Duration grace = absl::ZeroDuration();  // Zero: PodRuntimeOptions::stop_grace.
 };
+
+// What DeletePod gave back, for people, in order: "VM (pid 4711)".
+using Released = std::vector<std::string>;
 
 // An exec'd process.
 struct ExecResult {
@@ -57,14 +68,16 @@ struct ExecResult {
 };
 
 // All that the daemon may do with pods. Reads never wait: they see the last published snapshot. Mutations take the
-// pod's lock, waiting for it until `deadline`; once they have it they run to their end or their undo whatever the
+// pod's lock, waiting for it until their deadline; once they have it they run to their end or their undo whatever the
 // caller does, within ceilings of their own. Callbacks run once, on a thread of the worker pool, or on the caller's
 // when the request is refused at once; they must not block. Thread-safe.
 //
-// Errors: kInvalidArgument (INVALID_FIELD, UNKNOWN_BACKEND), kNotFound (POD_, CONTAINER_, PROCESS_NOT_FOUND),
-// kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE), kDeadlineExceeded (LOCK_TIMEOUT),
-// kAborted (PREEMPTED), kUnimplemented (NOT_IMPLEMENTED), kUnavailable (AGENT_UNAVAILABLE, VM_EXITED); each names the
-// pod in its metadata.
+// A mutation whose request id was done before, or is under way, is not done again: it answers with what is now.
+//
+// Errors: kInvalidArgument (INVALID_FIELD, UNKNOWN_BACKEND, REQUEST_ID_REUSED), kNotFound (POD_, CONTAINER_,
+// PROCESS_NOT_FOUND), kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE),
+// kDeadlineExceeded (LOCK_TIMEOUT), kAborted (PREEMPTED), kUnimplemented (NOT_IMPLEMENTED), kUnavailable
+// (AGENT_UNAVAILABLE, VM_EXITED); each names the pod in its metadata.
 class PodRuntime {
  public:
   using PodCallback = std::function<void(absl::StatusOr<v1::Pod>)>;
@@ -95,33 +108,35 @@ class PodRuntime {
   virtual std::vector<std::shared_ptr<const v1::Pod>> ListPods() const = 0;
 
   // ---- Pods ----
-  virtual void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) = 0;
-  virtual void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) = 0;
-  virtual void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
-  virtual void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline,
+  virtual void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) = 0;
+  virtual void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) = 0;
+  virtual void StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) = 0;
+  virtual void StopPod(const std::string& pod_id, const StopOptions& stop, const MutationOptions& options,
                        PodCallback done) = 0;
-  virtual void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
-  virtual void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) = 0;
-  virtual void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) = 0;
+  virtual void PausePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) = 0;
+  virtual void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) = 0;
+  virtual void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
+                         std::function<void(absl::StatusOr<Released>)> done) = 0;
   virtual void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
-                                    const std::vector<std::string>& remove_keys, absl::Time deadline,
+                                    const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                     PodCallback done) = 0;
 
   // ---- Containers ----
-  virtual void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+  virtual void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                                ContainerCallback done) = 0;
-  virtual void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                              ContainerCallback done) = 0;
+  virtual void StartContainer(const std::string& pod_id, const std::string& container_id,
+                              const MutationOptions& options, ContainerCallback done) = 0;
   virtual void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
-                             absl::Time deadline, ContainerCallback done) = 0;
-  virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                               DoneCallback done) = 0;
+                             const MutationOptions& options, ContainerCallback done) = 0;
+  virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id,
+                               const MutationOptions& options, DoneCallback done) = 0;
 
   // ---- Processes; an empty process id is the container's first process ----
-  virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
-                    std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
-  virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
-                      DoneCallback done) = 0;
+  virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
+                    const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
+  // Takes no lock, so that a signal gets through while another operation, such as a stop, holds the pod.
+  virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
+                      const MutationOptions& options, DoneCallback done) = 0;
   // Runs `done` when the process has ended, at once when it has. Destroy the returned handle to stop waiting: after its
   // destructor the callback does not run. May be null when the callback ran already.
   class WaitHandle {

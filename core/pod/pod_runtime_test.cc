@@ -1,159 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pod/pod_runtime.h"
-
-#include <signal.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
-#include <functional>
+#include <set>
 #include <string>
-#include <utility>
 
-#include "absl/time/clock.h"
-#include "core/agent/testing/fake_agent.h"
-#include "core/hypervisor/testing/fake_hypervisor.h"
-#include "core/network/testing/fake_network.h"
-#include "core/os/completion.h"
-#include "core/os/posix_filesystem.h"
-#include "core/status/error_detail.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include "core/pod/testing/pod_runtime_fixture.h"
 
 namespace vcd {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
-
-v1::ErrorReason ReasonOf(const absl::Status& status) { return DetailOf(status).value_or(ErrorDetail()).reason; }
-
-// A daemon's core on fakes: the fakes stay while the core is made anew, as machines do when the daemon restarts.
-class PodRuntimeTest : public testing::Test {
- protected:
-  PodRuntimeTest() {
-    char name[] = "/tmp/vcd-test-XXXXXX";
-    root_ = mkdtemp(name);
-    std::filesystem::create_directories(root_ + "/rootfs");
-    backends_.hypervisors["fake"] = std::make_unique<FakeHypervisor>(io_);
-    backends_.agents["fake"] = std::make_unique<FakeAgent>(io_);
-    backends_.networks["fake"] = std::make_unique<FakeNetwork>();
-    backends_.default_hypervisor = backends_.default_agent = backends_.default_network = "fake";
-    options_.state_dir = root_ + "/state";
-    options_.run_dir = root_ + "/run";
-    options_.boot_timeout = absl::Seconds(20);
-    options_.stop_grace = absl::Seconds(20);
-    Restart();
-  }
-
-  ~PodRuntimeTest() override {
-    runtime_.reset();
-    std::filesystem::remove_all(root_);
-  }
-
-  FakeHypervisor& hypervisor() { return static_cast<FakeHypervisor&>(*backends_.hypervisors["fake"]); }
-  FakeAgent& agent() { return static_cast<FakeAgent&>(*backends_.agents["fake"]); }
-  FakeNetwork& network() { return static_cast<FakeNetwork&>(*backends_.networks["fake"]); }
-
-  void Restart() {
-    runtime_.reset();
-    auto runtime = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events_);
-    ASSERT_TRUE(runtime.ok()) << runtime.status();
-    runtime_ = *std::move(runtime);
-    runtime_->WaitReconciled();
-  }
-
-  v1::PodConfig Config(const std::string& id, const std::string& program = "sleep") {
-    v1::PodConfig config;
-    config.set_id(id);
-    v1::ContainerConfig& container = *config.add_containers();
-    container.set_id("main");
-    container.mutable_rootfs()->mutable_directory()->set_path(root_ + "/rootfs");
-    container.mutable_cmd()->add_args(program);
-    return config;
-  }
-
-  template <typename T>
-  static absl::StatusOr<T> Await(const std::function<void(std::function<void(absl::StatusOr<T>)>)>& call) {
-    Completion<T> completion;
-    call([completion](absl::StatusOr<T> result) { completion.Set(std::move(result)); });
-    return completion.Wait({Soon(), nullptr}, "the answer");
-  }
-  static absl::Status AwaitDone(const std::function<void(PodRuntime::DoneCallback)>& call) {
-    return Await<bool>([&](std::function<void(absl::StatusOr<bool>)> set) {
-             call([set](const absl::Status& status) { status.ok() ? set(true) : set(absl::StatusOr<bool>(status)); });
-           })
-        .status();
-  }
-
-  absl::StatusOr<v1::Pod> Create(const v1::PodConfig& config) {
-    return Await<v1::Pod>([&](auto done) { runtime_->CreatePod(config, Soon(), done); });
-  }
-  absl::StatusOr<v1::Pod> Run(const v1::PodConfig& config) {
-    return Await<v1::Pod>([&](auto done) { runtime_->RunPod(config, Soon(), done); });
-  }
-  absl::StatusOr<v1::Pod> Start(const std::string& id) {
-    return Await<v1::Pod>([&](auto done) { runtime_->StartPod(id, Soon(), done); });
-  }
-  absl::StatusOr<v1::Pod> Stop(const std::string& id, bool force = false) {
-    return Await<v1::Pod>([&](auto done) { runtime_->StopPod(id, {.force = force}, Soon(), done); });
-  }
-  absl::StatusOr<v1::Pod> Pause(const std::string& id) {
-    return Await<v1::Pod>([&](auto done) { runtime_->PausePod(id, Soon(), done); });
-  }
-  absl::StatusOr<v1::Pod> Resume(const std::string& id) {
-    return Await<v1::Pod>([&](auto done) { runtime_->ResumePod(id, Soon(), done); });
-  }
-  absl::Status Delete(const std::string& id, bool force = false) {
-    return AwaitDone([&](auto done) { runtime_->DeletePod(id, force, Soon(), done); });
-  }
-  absl::StatusOr<ExecResult> Exec(const std::string& id, const std::vector<std::string>& args) {
-    v1::Cmd cmd;
-    for (const std::string& arg : args) cmd.add_args(arg);
-    return Await<ExecResult>([&](auto done) { runtime_->Exec(id, "main", cmd, Soon(), done); });
-  }
-  absl::StatusOr<v1::ExitStatus> Wait(const std::string& id, const std::string& process = "") {
-    std::unique_ptr<PodRuntime::WaitHandle> handle;
-    return Await<v1::ExitStatus>([&](auto done) { handle = runtime_->Wait(id, {"main", process}, done); });
-  }
-  v1::Pod Get(const std::string& id) {
-    auto pod = runtime_->GetPod(id);
-    return pod.ok() ? **pod : v1::Pod();
-  }
-  // Waits for an event of the pod.
-  void AwaitEvent(EventReader& reader, v1::EventType type) {
-    while (true) {
-      auto event = Await<std::shared_ptr<const v1::Event>>([&](auto done) { reader.Next(done); });
-      ASSERT_TRUE(event.ok()) << event.status();
-      if ((*event)->type() == type) return;
-    }
-  }
-  std::unique_ptr<EventReader> Events() { return *events_.Subscribe(0, ""); }
-
-  // Nothing is left of any pod: not in the backends, not on disk.
-  void ExpectNothingLeft() {
-    EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
-    EXPECT_EQ(agent().live_sessions(), 0);
-    EXPECT_THAT(network().attached(), IsEmpty());
-    EXPECT_TRUE(std::filesystem::is_empty(options_.state_dir + "/pods"));
-    EXPECT_TRUE(std::filesystem::is_empty(options_.run_dir + "/pods"));
-    EXPECT_THAT(runtime_->ListPods(), IsEmpty());
-  }
-
-  std::string root_;
-  PosixFilesystem filesystem_;
-  IoThread io_;
-  WorkerPool pool_{16};
-  EventBus events_;
-  Backends backends_;
-  PodRuntimeOptions options_;
-  std::unique_ptr<PodRuntime> runtime_;
-};
 
 TEST_F(PodRuntimeTest, PodGoesThroughItsWholeLife) {
   auto created = Create(Config("web"));
@@ -312,10 +169,12 @@ TEST_F(PodRuntimeTest, PausedPodCanBeStopped) {
 
 TEST_F(PodRuntimeTest, RunningPodIsDeletedOnlyWithForce) {
   ASSERT_TRUE(Run(Config("web")).ok());
-  const absl::Status status = Delete("web");
+  const absl::Status status = Delete("web").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("stop it first, or use force"));
-  EXPECT_TRUE(Delete("web", /*force=*/true).ok());
+  const absl::StatusOr<Released> released = Delete("web", /*force=*/true);
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_THAT(*released, ElementsAre(HasSubstr("VM (pid "), "network fake", "1 container", "records and logs"));
   ExpectNothingLeft();
 }
 
@@ -324,10 +183,10 @@ TEST_F(PodRuntimeTest, ForcedDeletePreemptsACreationThatHangs) {
   Completion<v1::Pod> created;
   runtime_->CreatePod(Config("web"), Soon(), [created](absl::StatusOr<v1::Pod> pod) { created.Set(std::move(pod)); });
   ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
-  // The undo of the creation removes the pod; whether the deletion still meets it is a matter of who is quicker.
-  const absl::Status deleted = Delete("web", /*force=*/true);
-  EXPECT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
-  const absl::Status status = created.Wait({Soon(), nullptr}, "creation").status();
+  const absl::StatusOr<Released> deleted = Delete("web", /*force=*/true);
+  ASSERT_TRUE(deleted.ok()) << deleted.status();
+  EXPECT_THAT(*deleted, ElementsAre("what an operation before this one had left"));
+  const absl::Status status = created.Wait({Soon().deadline, nullptr}, "creation").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_PREEMPTED);
   ExpectNothingLeft();
@@ -357,91 +216,6 @@ TEST_F(PodRuntimeTest, DeathOfTheMachineFailsThePodAndTellsWhy) {
   EXPECT_EQ(wait.code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(Delete("web").ok());
   ExpectNothingLeft();
-}
-
-TEST_F(PodRuntimeTest, NextDaemonAdoptsARunningPod) {
-  ASSERT_TRUE(Run(Config("web")).ok());
-  const v1::Pod before = Get("web");
-  Restart();
-  const v1::Pod after = Get("web");
-  EXPECT_EQ(after.state(), v1::POD_STATE_RUNNING);
-  EXPECT_EQ(after.vm().pid(), before.vm().pid());
-  EXPECT_TRUE(Exec("web", {"print", "a", "b"}).ok());
-  EXPECT_TRUE(Stop("web").ok());
-}
-
-TEST_F(PodRuntimeTest, ExitWhileTheDaemonIsAwayIsLearntAfterwards) {
-  ASSERT_TRUE(Run(Config("web")).ok());
-  runtime_.reset();
-  agent().Exit("web", {"main", ""}, 3);
-  auto events = Events();
-  Restart();
-  EXPECT_EQ(Wait("web")->code(), 3);
-  AwaitEvent(*events, v1::EVENT_TYPE_CONTAINER_STOPPED);
-  EXPECT_EQ(Get("web").containers(0).exit_status().code(), 3);
-}
-
-TEST_F(PodRuntimeTest, OutputOverARestartIsNeitherLostNorDoubled) {
-  ASSERT_TRUE(Run(Config("web")).ok());
-  agent().Print("web", {"main", ""}, StdStream::kStdout, "one ");
-  runtime_.reset();
-  agent().Print("web", {"main", ""}, StdStream::kStdout, "two\n");
-  Restart();
-  agent().Exit("web", {"main", ""}, 0);
-  EXPECT_TRUE(Wait("web").ok());
-  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
-  ASSERT_TRUE(log.ok());
-  std::string text;
-  while (true) {
-    auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
-    ASSERT_TRUE(chunk.ok());
-    if (!chunk->has_value()) break;
-    text += (*chunk)->data;
-  }
-  EXPECT_EQ(text, "one two\n");
-}
-
-TEST_F(PodRuntimeTest, MachineThatDiedMeanwhileMakesThePodFailed) {
-  ASSERT_TRUE(Run(Config("web")).ok());
-  runtime_.reset();
-  ASSERT_TRUE(hypervisor().Crash("web", "gone"));
-  Restart();
-  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
-  EXPECT_TRUE(Delete("web").ok());
-  ExpectNothingLeft();
-}
-
-TEST_F(PodRuntimeTest, AfterAHostRebootThePodIsStoppedAndStartsAgain) {
-  ASSERT_TRUE(Run(Config("web")).ok());
-  runtime_.reset();
-  ASSERT_TRUE(hypervisor().Crash("web", "power"));
-  std::filesystem::remove_all(options_.run_dir);
-  Restart();
-  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
-  EXPECT_THAT(Get("web").reason(), HasSubstr("HOST_REBOOTED"));
-  auto again = Start("web");
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(again->state(), v1::POD_STATE_RUNNING);
-}
-
-TEST_F(PodRuntimeTest, DamagedRecordMakesOnePodFailedAndTheDaemonServes) {
-  ASSERT_TRUE(Run(Config("bad")).ok());
-  ASSERT_TRUE(Create(Config("good")).ok());
-  runtime_.reset();
-  std::ofstream(options_.run_dir + "/pods/bad/state.json") << "{ torn";
-  Restart();
-  EXPECT_EQ(Get("bad").state(), v1::POD_STATE_FAILED);
-  EXPECT_THAT(Get("bad").reason(), HasSubstr("RECORD_DAMAGED"));
-  EXPECT_EQ(Get("good").state(), v1::POD_STATE_READY);
-  EXPECT_TRUE(Delete("bad", /*force=*/true).ok());
-  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("good"));
-}
-
-TEST_F(PodRuntimeTest, SecondDaemonOnTheSameDirectoriesIsRefused) {
-  EventBus events;
-  const absl::Status status = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("another vcd"));
 }
 
 TEST_F(PodRuntimeTest, ContainersComeAndGoInARunningPod) {
@@ -496,7 +270,7 @@ TEST_F(PodRuntimeTest, ReadsDoNotWaitForAHungPod) {
   EXPECT_EQ(runtime_->ListPods().size(), 2u);
   EXPECT_TRUE(Exec("well", {"print", "a", "b"}).ok());
   (void)Delete("sick", /*force=*/true);
-  EXPECT_FALSE(created.Wait({Soon(), nullptr}, "creation").ok());
+  EXPECT_FALSE(created.Wait({Soon().deadline, nullptr}, "creation").ok());
 }
 
 }  // namespace

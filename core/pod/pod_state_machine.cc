@@ -68,7 +68,7 @@ constexpr Guard kGuards[] = {
     {PodOperation::kDeleteContainer, "delete a container of", kReady | kRunning | kStopped,
      kReady | kStopped | kFailed},
     {PodOperation::kExec, "exec in", kRunning, kRunning},
-    {PodOperation::kSignal, "send a signal to", kReady | kRunning, kReady | kRunning},
+    {PodOperation::kSignal, "send a signal to", kReady | kRunning | kStopping, kReady | kRunning},
 };
 
 const Guard& GuardOf(PodOperation operation) {

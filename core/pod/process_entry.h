@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_PROCESS_ENTRY_H_
 #define VCD_CORE_POD_PROCESS_ENTRY_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,6 +33,10 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   // Null for an exec.
   const std::shared_ptr<ContainerLog>& log() const { return log_; }
 
+  // In the guest's own numbering; 0 until it is known.
+  int32_t guest_pid() const { return guest_pid_.load(); }
+  void set_guest_pid(int32_t pid) { guest_pid_.store(pid); }
+
   // On the I/O thread.
   void Append(StdStream stream, uint64_t offset, const std::string& data) { source().Append(stream, offset, data); }
 
@@ -55,6 +60,7 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   const ProcessKey key_;
   const std::shared_ptr<ContainerLog> log_;
   const std::shared_ptr<ExecOutput> exec_;
+  std::atomic<int32_t> guest_pid_{0};
 
   mutable Mutex mu_;
   std::optional<absl::StatusOr<v1::ExitStatus>> end_ ABSL_GUARDED_BY(mu_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
+#include "core/model/request_id.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
@@ -34,59 +36,84 @@ void LivePodRuntime::ForgetOldExecs(Pod& pod, const CallContext& context) {
   }
 }
 
-void LivePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
-                          std::function<void(absl::StatusOr<ExecResult>)> done) {
+void LivePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
+                          const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) {
   const absl::Status valid = ValidateCmd(cmd, "cmd");
   if (!valid.ok()) return done(valid);
-  Request request;
-  request.operation = "Exec";
-  request.mode = LockMode::kShared;
-  request.deadline = deadline;
-  request.ceiling = absl::Seconds(30);
-  auto result = std::make_shared<ExecResult>();
+  Operation operation;
+  operation.name = "Exec";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id, FingerprintPart(cmd)});
+  operation.mode = LockMode::kShared;
+  operation.ceiling = absl::Seconds(30);
+  const ProcessKey key{
+      container_id, absl::StrCat("exec-", options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id))};
   Submit(
-      pod_id, request,
-      [this, container_id, cmd = std::move(cmd), result](Pod& pod, Grant& grant) {
-        VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), pod.state()));
-        VCD_ASSIGN_OR_RETURN(const v1::Container container, pod.ViewContainer(container_id));
-        VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), container_id, container.state()));
-        ForgetOldExecs(pod, grant.context);
-        const ProcessKey key{container_id, absl::StrCat("exec-", GenerateId())};
-        pod.AddExecProcess(key, 0, 0);
-        absl::StatusOr<int32_t> pid = pod.session()->Exec(key, cmd, grant.context);
-        if (!pid.ok()) {
-          pod.RemoveProcess(key);
-          return WithMetadata(
-              Annotate(pid.status(), absl::StrCat("pod ", pod.id(), ", container ", container_id, ": exec")),
-              "container_id", container_id);
-        }
-        *result = {key.process_id, *pid};
-        pod.Tell(v1::EVENT_TYPE_PROCESS_STARTED, container_id, key.process_id);
-        return absl::OkStatus();
+      pod_id, operation,
+      [this, key, cmd = std::move(cmd)](Pod& pod, Grant& grant) {
+        // The id of the process is the request's, so that a repetition finds it: also after a crash, in the guest.
+        if (pod.FindProcess(key) != nullptr) return absl::OkStatus();
+        return ExecBody(pod, key, cmd, grant.context);
       },
-      [result, done = std::move(done)](const absl::Status& status) {
-        status.ok() ? done(*result) : done(absl::StatusOr<ExecResult>(status));
+      [this, pod_id, key, done = std::move(done)](const absl::Status& status) {
+        if (!status.ok()) return done(status);
+        ExecResult result{key.process_id, 0};
+        absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+        std::shared_ptr<ProcessEntry> entry = pod.ok() ? (*pod)->FindProcess(key) : nullptr;
+        if (entry != nullptr) result.guest_pid = entry->guest_pid();
+        done(result);
       });
 }
 
+absl::Status LivePodRuntime::ExecBody(Pod& pod, const ProcessKey& key, const v1::Cmd& cmd, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), pod.state()));
+  VCD_ASSIGN_OR_RETURN(const v1::Container container, pod.ViewContainer(key.container_id));
+  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), key.container_id, container.state()));
+  ForgetOldExecs(pod, context);
+  pod.AddExecProcess(key, 0, 0, 0);
+  absl::StatusOr<int32_t> pid = pod.session()->Exec(key, cmd, context);
+  if (!pid.ok()) {
+    pod.RemoveProcess(key);
+    return WithMetadata(
+        Annotate(pid.status(), absl::StrCat("pod ", pod.id(), ", container ", key.container_id, ": exec")),
+        "container_id", key.container_id);
+  }
+  if (std::shared_ptr<ProcessEntry> entry = pod.FindProcess(key)) entry->set_guest_pid(*pid);
+  pod.Tell(v1::EVENT_TYPE_PROCESS_STARTED, key.container_id, key.process_id);
+  return absl::OkStatus();
+}
+
 void LivePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
-                            absl::Time deadline, DoneCallback done) {
-  Request request;
-  request.operation = "Signal";
-  request.mode = LockMode::kShared;
-  request.deadline = deadline;
-  request.ceiling = absl::Seconds(30);
-  Submit(
-      pod_id, request,
-      [process, signal, all](Pod& pod, Grant& grant) {
-        VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod.id(), pod.state()));
-        VCD_ASSIGN_OR_RETURN(const v1::Container container, pod.ViewContainer(process.container_id));
-        VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod.id(), process.container_id, container.state()));
-        if (pod.FindProcess(process) == nullptr) return pod.ProcessNotFound(process);
-        return Annotate(pod.session()->Signal(process, signal, all, grant.context),
-                        absl::StrCat("pod ", pod.id(), ": signal ", signal));
-      },
-      std::move(done));
+                            const MutationOptions& options, DoneCallback done) {
+  Operation operation;
+  operation.name = "Signal";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint(
+      {operation.name, pod_id, process.container_id, process.process_id, absl::StrCat(signal), all ? "all" : ""});
+  DoneCallback entered = Enter(operation, std::move(done));
+  if (entered == nullptr) return;
+  state::v1::Request request;
+  request.set_request_id(options.request_id);
+  request.set_fingerprint(operation.fingerprint);
+  const absl::Time deadline = std::min(options.deadline, absl::Now() + absl::Seconds(30));
+  work_.Post([this, pod_id, process, signal, all, deadline, request, entered = std::move(entered)] {
+    entered(WithMetadata(SendSignal(pod_id, process, signal, all, deadline, request), "pod_id", pod_id));
+  });
+}
+
+absl::Status LivePodRuntime::SendSignal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
+                                        absl::Time deadline, const state::v1::Request& request) {
+  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
+  bool repeated = false;
+  VCD_RETURN_IF_ERROR(CheckRepeated(*pod, request, &repeated));
+  if (repeated) return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod->id(), pod->state()));
+  VCD_ASSIGN_OR_RETURN(const v1::Container container, pod->ViewContainer(process.container_id));
+  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod->id(), process.container_id, container.state()));
+  if (pod->FindProcess(process) == nullptr) return pod->ProcessNotFound(process);
+  VCD_RETURN_IF_ERROR(Annotate(pod->guest().Signal(process, signal, all, deadline),
+                               absl::StrCat("pod ", pod->id(), ": signal ", signal)));
+  return pod->RememberDone(request);
 }
 
 std::unique_ptr<PodRuntime::WaitHandle> LivePodRuntime::Wait(const std::string& pod_id, const ProcessKey& process,

@@ -10,19 +10,18 @@
 
 namespace vcd {
 
-// The format that this release writes, and the newest that it reads.
-inline constexpr int kStateFormatVersion = 1;
-
 // What is on disk: protobuf JSON with the names of the .proto files, indented. Decoding takes bytes that anybody may
-// have written and returns kDataLoss for what it cannot read, saying where. Unknown fields are ignored: an older
-// release must be able to go on with what a newer one wrote. Pure functions.
-absl::StatusOr<std::string> EncodePodConfig(const v1::PodConfig& config);
-absl::StatusOr<v1::PodConfig> DecodePodConfig(const std::string& json);
+// have written and returns kDataLoss for what it cannot read, saying where. Pure functions.
+//
+// `unknown` holds what a newer release wrote and this one does not know, in a form of its own: decoding sets it, empty
+// when there is nothing, and encoding puts it back (core/state/unknown_members.h).
+absl::StatusOr<std::string> EncodePodConfig(const v1::PodConfig& config, const std::string& unknown = "");
+absl::StatusOr<v1::PodConfig> DecodePodConfig(const std::string& json, std::string* unknown = nullptr);
 
-// Writes kStateFormatVersion whatever the record says.
-absl::StatusOr<std::string> EncodePodRecord(const state::v1::PodRecord& record);
-// kDataLoss also for another format version.
-absl::StatusOr<state::v1::PodRecord> DecodePodRecord(const std::string& json);
+// Writes the current format (core/state/state_migration.h) whatever the record says.
+absl::StatusOr<std::string> EncodePodRecord(const state::v1::PodRecord& record, const std::string& unknown = "");
+// Reads every format that was ever written; kDataLoss also for a newer one.
+absl::StatusOr<state::v1::PodRecord> DecodePodRecord(const std::string& json, std::string* unknown = nullptr);
 
 }  // namespace vcd
 

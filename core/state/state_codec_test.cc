@@ -30,17 +30,17 @@ TEST(StateCodecTest, RecordsComeBackAsTheyWereWithTheirVersion) {
   state::v1::PodRecord record;
   record.set_pod_id("web");
   record.set_state(v1::POD_STATE_RUNNING);
-  record.set_intent(state::v1::INTENT_STOP);
+  record.mutable_under_way()->set_intent(state::v1::INTENT_STOP);
   record.mutable_vm()->mutable_process()->set_start_time_ticks(0xffffffffffffffff);
   record.mutable_created_at()->set_seconds(1700000000);
   record.mutable_created_at()->set_nanos(123456789);
   const absl::StatusOr<std::string> json = EncodePodRecord(record);
   ASSERT_TRUE(json.ok());
-  EXPECT_THAT(*json, HasSubstr("\"format_version\": 1"));
+  EXPECT_THAT(*json, HasSubstr("\"format_version\": 2"));
   EXPECT_THAT(*json, HasSubstr("\"INTENT_STOP\""));
   const absl::StatusOr<state::v1::PodRecord> back = DecodePodRecord(*json);
   ASSERT_TRUE(back.ok()) << back.status();
-  record.set_format_version(1);
+  record.set_format_version(2);
   EXPECT_TRUE(MessageDifferencer::Equals(record, *back));
 }
 
@@ -57,11 +57,46 @@ TEST(StateCodecTest, BytesThatAreNotUtf8DoNotMakeARecordUnreadable) {
   EXPECT_THAT(back->reason(), HasSubstr("and stopped"));
 }
 
-TEST(StateCodecTest, UnknownFieldsAndValuesAreIgnored) {
-  const absl::StatusOr<state::v1::PodRecord> record =
-      DecodePodRecord(R"({"format_version": 1, "pod_id": "web", "from_the_future": {"a": [1]}})");
+TEST(StateCodecTest, WhatANewerReleaseWroteIsKept) {
+  std::string unknown;
+  absl::StatusOr<state::v1::PodRecord> record = DecodePodRecord(
+      R"({"format_version": 2, "pod_id": "web", "from_the_future": {"a": [1]},
+          "vm": {"accelerator": "kvm", "numa": 2},
+          "containers": [{"id": "a", "rank": 7}, {"id": "b", "rank": 8}]})",
+      &unknown);
   ASSERT_TRUE(record.ok()) << record.status();
   EXPECT_EQ(record->pod_id(), "web");
+  // One of the containers goes meanwhile, and with it what belonged to it.
+  record->mutable_containers()->DeleteSubrange(0, 1);
+  const absl::StatusOr<std::string> json = EncodePodRecord(*record, unknown);
+  ASSERT_TRUE(json.ok());
+  std::string again;
+  ASSERT_TRUE(DecodePodRecord(*json, &again).ok());
+  EXPECT_EQ(again, R"({"vm":{"numa":2},"containers":{"b":{"rank":8}},"from_the_future":{"a":[1]}})") << *json;
+}
+
+TEST(StateCodecTest, AConfigKeepsWhatANewerReleaseWroteToo) {
+  std::string unknown;
+  const auto config = DecodePodConfig(
+      R"({"id": "web", "annotations": {"x": "y"}, "affinity": "a", "containers": [{"id": "a", "tty": true}]})",
+      &unknown);
+  ASSERT_TRUE(config.ok()) << config.status();
+  const absl::StatusOr<std::string> json = EncodePodConfig(*config, unknown);
+  EXPECT_THAT(*json, HasSubstr("\"affinity\": \"a\""));
+  EXPECT_THAT(*json, HasSubstr("\"tty\": true"));
+}
+
+TEST(StateCodecTest, AnUnknownValueOfAnEnumIsItsZero) {
+  const auto record = DecodePodRecord(R"({"format_version": 2, "pod_id": "web", "state": "POD_STATE_DREAMING"})");
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->state(), v1::POD_STATE_UNSPECIFIED);
+}
+
+TEST(StateCodecTest, TheFirstFormatIsStillRead) {
+  const auto record = DecodePodRecord(R"({"format_version": 1, "pod_id": "web", "intent": "INTENT_STOP"})");
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->under_way().intent(), state::v1::INTENT_STOP);
+  EXPECT_EQ(record->format_version(), 2u);
 }
 
 TEST(StateCodecTest, DamageIsDataLoss) {
@@ -77,10 +112,10 @@ TEST(StateCodecTest, DamageIsDataLoss) {
   EXPECT_EQ(DecodePodConfig("{\"id\": 5}x").status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST(StateCodecTest, AnotherVersionIsDataLossThatSaysSo) {
-  const absl::Status status = DecodePodRecord(R"({"format_version": 2})").status();
+TEST(StateCodecTest, ANewerFormatIsDataLossThatSaysSo) {
+  const absl::Status status = DecodePodRecord(R"({"format_version": 3})").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 2; this release reads 1"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 3; this release reads 1 to 2"));
   EXPECT_FALSE(DecodePodRecord("{}").ok());
 }
 

@@ -11,7 +11,7 @@ namespace vcd {
 //
 //   <state_dir>/pods/<pod>/config.json           survives a reboot; a pod exists when it has this file
 //                         /logs/<container>.log
-//              /quarantine/<pod>-<n>/            what could not be read, see StateStore::Quarantine
+//              /quarantine/<pod>-<n>/            copies of what could not be read
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
 //                       /lock                    flock(2): keeps a second daemon and outside tools off the pod
 //                       /ctl, /mon, /agent       sockets of the VM

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/state/state_store.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -61,28 +63,32 @@ absl::StatusOr<StoredPods> StateStore::ListPodIds() {
 absl::StatusOr<v1::PodConfig> StateStore::LoadConfig(const std::string& pod_id) {
   const std::string path = layout_.ConfigFile(pod_id);
   VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
-  absl::StatusOr<v1::PodConfig> config = DecodePodConfig(json);
+  std::string unknown;
+  absl::StatusOr<v1::PodConfig> config = DecodePodConfig(json, &unknown);
   if (!config.ok()) return Annotate(config.status(), path);
   VCD_RETURN_IF_ERROR(CheckOwner(path, pod_id, config->id()));
+  KeepUnknown(pod_id, &Unknown::config, unknown);
   return config;
 }
 
 absl::Status StateStore::SaveConfig(const v1::PodConfig& config) {
-  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodConfig(config));
+  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodConfig(config, UnknownOf(config.id()).config));
   return StorageError(filesystem_.ReplaceFile(layout_.ConfigFile(config.id()), json), config.id());
 }
 
 absl::StatusOr<state::v1::PodRecord> StateStore::LoadRecord(const std::string& pod_id) {
   const std::string path = layout_.StateFile(pod_id);
   VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
-  absl::StatusOr<state::v1::PodRecord> record = DecodePodRecord(json);
+  std::string unknown;
+  absl::StatusOr<state::v1::PodRecord> record = DecodePodRecord(json, &unknown);
   if (!record.ok()) return Annotate(record.status(), path);
   VCD_RETURN_IF_ERROR(CheckOwner(path, pod_id, record->pod_id()));
+  KeepUnknown(pod_id, &Unknown::record, unknown);
   return record;
 }
 
 absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record) {
-  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodRecord(record));
+  VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodRecord(record, UnknownOf(record.pod_id()).record));
   return StorageError(filesystem_.ReplaceFile(layout_.StateFile(record.pod_id()), json), record.pod_id());
 }
 
@@ -106,7 +112,8 @@ absl::Status StateStore::RemovePod(const std::string& pod_id) {
     // From here on there is no pod: see the class comment for why config.json goes first and state.json last.
     VCD_ASSIGN_OR_RETURN(const bool has_state_dir, filesystem_.Exists(state_dir));
     if (has_state_dir) {
-      VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(layout_.ConfigFile(pod_id)));
+      // A tree, should somebody have put a directory in its place.
+      VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(layout_.ConfigFile(pod_id)));
       VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(state_dir));
       VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(state_dir));
       VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsStateDir()));
@@ -114,42 +121,53 @@ absl::Status StateStore::RemovePod(const std::string& pod_id) {
     VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(run_dir));
     return filesystem_.SyncDirectory(layout_.PodsRunDir());
   }();
+  if (status.ok()) {
+    MutexLock lock(&mu_);
+    unknown_.erase(pod_id);
+  }
   return StorageError(status, pod_id);
 }
 
-absl::StatusOr<std::string> StateStore::CreateQuarantineDirectory(const std::string& pod_id) {
-  for (int n = 1;; ++n) {
-    const std::string directory = absl::StrCat(layout_.QuarantineDir(), "/", pod_id, "-", n);
-    VCD_ASSIGN_OR_RETURN(const bool taken, filesystem_.Exists(directory));
-    if (taken) continue;
-    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory));
-    return directory;
-  }
+StateStore::Unknown StateStore::UnknownOf(const std::string& pod_id) const {
+  MutexLock lock(&mu_);
+  const auto found = unknown_.find(pod_id);
+  return found == unknown_.end() ? Unknown() : found->second;
+}
+
+void StateStore::KeepUnknown(const std::string& pod_id, std::string Unknown::*part, const std::string& unknown) {
+  MutexLock lock(&mu_);
+  const auto found = unknown_.find(pod_id);
+  if (unknown.empty() && found == unknown_.end()) return;
+  unknown_[pod_id].*part = unknown;
 }
 
 absl::StatusOr<std::string> StateStore::Quarantine(const std::string& pod_id, const std::string& reason) {
-  const std::string state_dir = layout_.PodStateDir(pod_id);
-  const std::string run_dir = layout_.RunDir(pod_id);
+  std::map<std::string, std::string> records;
+  for (const auto& [name, path] :
+       {std::pair("config.json", layout_.ConfigFile(pod_id)), std::pair("state.json", layout_.StateFile(pod_id))}) {
+    absl::StatusOr<std::string> bytes = filesystem_.ReadFile(path);
+    if (bytes.ok()) records[name] = *std::move(bytes);
+  }
+  const auto holds_the_same = [&](const std::string& directory) {
+    return std::all_of(records.begin(), records.end(), [&](const auto& record) {
+      const absl::StatusOr<std::string> kept = filesystem_.ReadFile(absl::StrCat(directory, "/", record.first));
+      return kept.ok() && *kept == record.second;
+    });
+  };
   std::string directory;
   const absl::Status status = [&]() -> absl::Status {
-    VCD_ASSIGN_OR_RETURN(directory, CreateQuarantineDirectory(pod_id));
+    for (int n = 1;; ++n) {
+      directory = absl::StrCat(layout_.QuarantineDir(), "/", pod_id, "-", n);
+      VCD_ASSIGN_OR_RETURN(const bool taken, filesystem_.Exists(directory));
+      if (!taken) break;
+      if (holds_the_same(directory)) return absl::OkStatus();
+    }
+    VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory));
     VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(directory + "/reason.txt", reason + "\n"));
-    // Copied, because the run directory is a file system of its own; and before anything is taken away.
-    absl::StatusOr<std::string> record = filesystem_.ReadFile(layout_.StateFile(pod_id));
-    if (record.ok()) {
-      VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory + "/run"));
-      VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(directory + "/run/state.json", *record));
-      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
+    for (const auto& [name, bytes] : records) {
+      VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(absl::StrCat(directory, "/", name), bytes));
     }
-    VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.QuarantineDir()));
-    VCD_ASSIGN_OR_RETURN(const bool has_state_dir, filesystem_.Exists(state_dir));
-    if (has_state_dir) {
-      VCD_RETURN_IF_ERROR(filesystem_.Rename(state_dir, directory + "/state"));
-      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
-      VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsStateDir()));
-    }
-    VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(run_dir));
-    return filesystem_.SyncDirectory(layout_.PodsRunDir());
+    return filesystem_.SyncDirectory(layout_.QuarantineDir());
   }();
   if (!status.ok()) return StorageError(Annotate(status, "put into quarantine"), pod_id);
   return directory;

@@ -2,12 +2,14 @@
 #ifndef VCD_CORE_STATE_STATE_STORE_H_
 #define VCD_CORE_STATE_STATE_STORE_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/os/filesystem.h"
+#include "core/os/mutex.h"
 #include "core/state/state_layout.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -22,8 +24,8 @@ struct StoredPods {
   std::vector<std::string> foreign_paths;
 };
 
-// The records of pods on disk; each is replaced as a whole. Has no state of its own and is thread-safe across pods;
-// calls for one pod need its lock. Calls block on the disk. Errors name the pod; those of writing carry STORAGE.
+// The records of pods on disk; each is replaced as a whole. Thread-safe across pods; calls for one pod need its lock.
+// Calls block on the disk. Errors name the pod; those of writing carry STORAGE.
 //
 // What is there after a crash, and what it means. A pod exists when it has a config.json:
 //
@@ -65,17 +67,28 @@ class StateStore {
   // or a crash, calling it again goes on.
   absl::Status RemovePod(const std::string& pod_id);
 
-  // Puts what is stored of a pod aside, into <state_dir>/quarantine/<pod>-<n>/ with the lowest free n, so that its id
-  // is free and a person can look at it; returns that directory. It holds `reason.txt`, `state/` (the pod's directory
-  // under the state root) and `run/state.json`; sockets and the lock file are dropped. A crash in between leaves the
-  // pod where it was or complete in quarantine, perhaps twice.
+  // Copies both records of a pod, as far as they can be read, to <state_dir>/quarantine/<pod>-<n>/ with the lowest free
+  // n, with `reason.txt`, so that a person can look at what was there whatever becomes of the pod; returns that
+  // directory. One that holds the same records already does for it. A crash in between may leave one that is
+  // incomplete.
   absl::StatusOr<std::string> Quarantine(const std::string& pod_id, const std::string& reason);
 
  private:
-  absl::StatusOr<std::string> CreateQuarantineDirectory(const std::string& pod_id);
+  // What a newer release wrote into the records of a pod; see core/state/state_codec.h.
+  struct Unknown {
+    std::string config;
+    std::string record;
+  };
+  Unknown UnknownOf(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
+  void KeepUnknown(const std::string& pod_id, std::string Unknown::*part, const std::string& unknown)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   Filesystem& filesystem_;
   const StateLayout layout_;
+
+  mutable Mutex mu_;
+  // Of few pods, if any.
+  std::map<std::string, Unknown> unknown_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace vcd

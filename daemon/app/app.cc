@@ -17,8 +17,12 @@
 namespace vcd {
 namespace {
 
-// Threads for work that blocks. Boots are bounded on their own; what else blocks is short.
-constexpr int kMaxWorkers = 64;
+// Threads for work that blocks, made when they are needed. Boots are bounded on their own and what else blocks is
+// short, unless pods hang: one may hold up to nine.
+constexpr int kMaxWorkers = 256;
+
+// What WatchEvents can resume from.
+constexpr size_t kEventsKept = 10000;
 
 // How long calls get to end by themselves once the daemon stops. Those that wait for a process never do.
 constexpr absl::Duration kDrain = absl::Milliseconds(300);
@@ -33,7 +37,11 @@ absl::Status MakeParent(const std::string& directory) {
 
 }  // namespace
 
-App::App(const config::v1::DaemonConfig& config) : config_(config), pool_(kMaxWorkers) {}
+App::App(const config::v1::DaemonConfig& config)
+    : config_(config),
+      // Microseconds, so that a revision of an earlier life is smaller than all of this one's, and told to be gone.
+      events_(kEventsKept, static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
+      pool_(kMaxWorkers) {}
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const config::v1::DaemonConfig& config,
                                                 const BackendFactory& backends) {

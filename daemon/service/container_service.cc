@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
+#include "daemon/service/mutation.h"
 #include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
 
@@ -44,7 +45,8 @@ grpc::ServerUnaryReactor* ContainerService::CreateContainer(grpc::CallbackServer
   absl::Status status = CheckId("pod_id", request->pod_id());
   if (status.ok()) status = CheckOptionalId("config.id", request->config().id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.CreateContainer(request->pod_id(), request->config(), call.deadline(), AnswerWithContainer(call, response));
+  runtime_.CreateContainer(request->pod_id(), request->config(), OptionsOf(call, *request),
+                           AnswerWithContainer(call, response));
   return call.reactor();
 }
 
@@ -54,7 +56,7 @@ grpc::ServerUnaryReactor* ContainerService::StartContainer(grpc::CallbackServerC
   const UnaryCall call(context, "StartContainer", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.StartContainer(request->pod_id(), request->container_id(), call.deadline(),
+  runtime_.StartContainer(request->pod_id(), request->container_id(), OptionsOf(call, *request),
                           AnswerWithContainer(call, response));
   return call.reactor();
 }
@@ -66,7 +68,12 @@ grpc::ServerUnaryReactor* ContainerService::StopContainer(grpc::CallbackServerCo
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
   runtime_.StopContainer(request->pod_id(), request->container_id(), absl::Seconds(request->grace_seconds()),
-                         call.deadline(), AnswerWithContainer(call, response));
+                         OptionsOf(call, *request), [call, response](absl::StatusOr<v1::Container> container) {
+                           if (WasGone(container.status())) return call.Finish(absl::OkStatus());
+                           response->set_existed(true);
+                           if (container.ok()) *response->mutable_container() = *std::move(container);
+                           call.Finish(container.status());
+                         });
   return call.reactor();
 }
 
@@ -78,18 +85,22 @@ grpc::ServerUnaryReactor* ContainerService::KillContainer(grpc::CallbackServerCo
   if (status.ok()) status = CheckSignal(request->signal());
   if (!status.ok()) return call.FinishNow(status);
   runtime_.Signal(request->pod_id(), ProcessKey{request->container_id(), ""}, request->signal(), request->all(),
-                  call.deadline(), [call](absl::Status done) { call.Finish(done); });
+                  OptionsOf(call, *request), [call](absl::Status done) { call.Finish(done); });
   return call.reactor();
 }
 
 grpc::ServerUnaryReactor* ContainerService::DeleteContainer(grpc::CallbackServerContext* context,
                                                             const v1::DeleteContainerRequest* request,
-                                                            v1::DeleteContainerResponse*) {
+                                                            v1::DeleteContainerResponse* response) {
   const UnaryCall call(context, "DeleteContainer", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.DeleteContainer(request->pod_id(), request->container_id(), call.deadline(),
-                           [call](absl::Status done) { call.Finish(done); });
+  runtime_.DeleteContainer(request->pod_id(), request->container_id(), OptionsOf(call, *request),
+                           [call, response](absl::Status done) {
+                             if (WasGone(done)) return call.Finish(absl::OkStatus());
+                             response->set_existed(true);
+                             call.Finish(done);
+                           });
   return call.reactor();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/status/error_detail.h"
+#include "daemon/service/mutation.h"
 #include "daemon/service/pod_list.h"
 #include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
@@ -31,7 +32,7 @@ grpc::ServerUnaryReactor* PodService::CreatePod(grpc::CallbackServerContext* con
   if (absl::Status status = CheckOptionalId("config.id", request->config().id()); !status.ok()) {
     return call.FinishNow(status);
   }
-  runtime_.CreatePod(request->config(), call.deadline(), AnswerWithPod(call, response));
+  runtime_.CreatePod(request->config(), OptionsOf(call, *request), AnswerWithPod(call, response));
   return call.reactor();
 }
 
@@ -39,7 +40,7 @@ grpc::ServerUnaryReactor* PodService::StartPod(grpc::CallbackServerContext* cont
                                                v1::StartPodResponse* response) {
   const UnaryCall call(context, "StartPod", CallKind::kMutation, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
-  runtime_.StartPod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  runtime_.StartPod(request->pod_id(), OptionsOf(call, *request), AnswerWithPod(call, response));
   return call.reactor();
 }
 
@@ -49,7 +50,7 @@ grpc::ServerUnaryReactor* PodService::RunPod(grpc::CallbackServerContext* contex
   if (absl::Status status = CheckOptionalId("config.id", request->config().id()); !status.ok()) {
     return call.FinishNow(status);
   }
-  runtime_.RunPod(request->config(), call.deadline(), AnswerWithPod(call, response));
+  runtime_.RunPod(request->config(), OptionsOf(call, *request), AnswerWithPod(call, response));
   return call.reactor();
 }
 
@@ -60,7 +61,13 @@ grpc::ServerUnaryReactor* PodService::StopPod(grpc::CallbackServerContext* conte
   StopOptions options;
   options.force = request->force();
   options.grace = absl::Seconds(request->grace_seconds());
-  runtime_.StopPod(request->pod_id(), options, call.deadline(), AnswerWithPod(call, response));
+  runtime_.StopPod(request->pod_id(), options, OptionsOf(call, *request),
+                   [call, response](absl::StatusOr<v1::Pod> pod) {
+                     if (WasGone(pod.status())) return call.Finish(absl::OkStatus());
+                     response->set_existed(true);
+                     if (pod.ok()) *response->mutable_pod() = *std::move(pod);
+                     call.Finish(pod.status());
+                   });
   return call.reactor();
 }
 
@@ -68,7 +75,7 @@ grpc::ServerUnaryReactor* PodService::PausePod(grpc::CallbackServerContext* cont
                                                v1::PausePodResponse* response) {
   const UnaryCall call(context, "PausePod", CallKind::kMutation, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
-  runtime_.PausePod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  runtime_.PausePod(request->pod_id(), OptionsOf(call, *request), AnswerWithPod(call, response));
   return call.reactor();
 }
 
@@ -76,16 +83,21 @@ grpc::ServerUnaryReactor* PodService::ResumePod(grpc::CallbackServerContext* con
                                                 const v1::ResumePodRequest* request, v1::ResumePodResponse* response) {
   const UnaryCall call(context, "ResumePod", CallKind::kMutation, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
-  runtime_.ResumePod(request->pod_id(), call.deadline(), AnswerWithPod(call, response));
+  runtime_.ResumePod(request->pod_id(), OptionsOf(call, *request), AnswerWithPod(call, response));
   return call.reactor();
 }
 
 grpc::ServerUnaryReactor* PodService::DeletePod(grpc::CallbackServerContext* context,
-                                                const v1::DeletePodRequest* request, v1::DeletePodResponse*) {
+                                                const v1::DeletePodRequest* request, v1::DeletePodResponse* response) {
   const UnaryCall call(context, "DeletePod", CallKind::kMutation, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
-  runtime_.DeletePod(request->pod_id(), request->force(), call.deadline(),
-                     [call](absl::Status status) { call.Finish(status); });
+  runtime_.DeletePod(request->pod_id(), request->force(), OptionsOf(call, *request),
+                     [call, response](absl::StatusOr<Released> released) {
+                       if (WasGone(released.status())) return call.Finish(absl::OkStatus());
+                       response->set_existed(true);
+                       if (released.ok()) response->mutable_released()->Assign(released->begin(), released->end());
+                       call.Finish(released.status());
+                     });
   return call.reactor();
 }
 
@@ -112,7 +124,8 @@ grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerC
   const std::map<std::string, std::string> set(request->annotations().begin(), request->annotations().end());
   const std::vector<std::string> remove(request->remove_keys().begin(), request->remove_keys().end());
   if (set.count("") != 0) return call.FinishNow(InvalidField("annotations", "holds an empty key"));
-  runtime_.UpdatePodAnnotations(request->pod_id(), set, remove, call.deadline(), AnswerWithPod(call, response));
+  runtime_.UpdatePodAnnotations(request->pod_id(), set, remove, OptionsOf(call, *request),
+                                AnswerWithPod(call, response));
   return call.reactor();
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/service/attach_call.h"
 #include "daemon/service/log_stream.h"
+#include "daemon/service/mutation.h"
 #include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
 #include "daemon/service/wait_call.h"
@@ -16,7 +17,7 @@ grpc::ServerUnaryReactor* ProcessService::Exec(grpc::CallbackServerContext* cont
   const UnaryCall call(context, "Exec", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.Exec(request->pod_id(), request->container_id(), request->cmd(), call.deadline(),
+  runtime_.Exec(request->pod_id(), request->container_id(), request->cmd(), OptionsOf(call, *request),
                 [call, response](absl::StatusOr<ExecResult> result) {
                   if (result.ok()) {
                     response->set_process_id(result->process_id);
@@ -43,7 +44,7 @@ grpc::ServerUnaryReactor* ProcessService::Signal(grpc::CallbackServerContext* co
   if (status.ok()) status = CheckSignal(request->signal());
   if (!status.ok()) return call.FinishNow(status);
   runtime_.Signal(request->pod_id(), ProcessKey{request->container_id(), request->process_id()}, request->signal(),
-                  /*all=*/false, call.deadline(), [call](absl::Status done) { call.Finish(done); });
+                  /*all=*/false, OptionsOf(call, *request), [call](absl::Status done) { call.Finish(done); });
   return call.reactor();
 }
 

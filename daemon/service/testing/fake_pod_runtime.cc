@@ -241,76 +241,80 @@ std::vector<std::shared_ptr<const v1::Pod>> FakePodRuntime::ListPods() const {
   return pods_;
 }
 
-void FakePodRuntime::CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) {
-  AnswerPod(absl::StrCat("CreatePod ", config.id()), config.id(), deadline, done);
+void FakePodRuntime::CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("CreatePod ", config.id()), config.id(), options.deadline, done);
 }
 
-void FakePodRuntime::RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) {
-  AnswerPod(absl::StrCat("RunPod ", config.id()), config.id(), deadline, done);
+void FakePodRuntime::RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("RunPod ", config.id()), config.id(), options.deadline, done);
 }
 
-void FakePodRuntime::StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  AnswerPod(absl::StrCat("StartPod ", pod_id), pod_id, deadline, done);
+void FakePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("StartPod ", pod_id), pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline,
+void FakePodRuntime::StopPod(const std::string& pod_id, const StopOptions& stop, const MutationOptions& options,
                              PodCallback done) {
-  AnswerPod(absl::StrCat("StopPod ", pod_id, " force=", options.force, " grace=", absl::FormatDuration(options.grace)),
-            pod_id, deadline, done);
+  AnswerPod(absl::StrCat("StopPod ", pod_id, " force=", stop.force, " grace=", absl::FormatDuration(stop.grace)),
+            pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  AnswerPod(absl::StrCat("PausePod ", pod_id), pod_id, deadline, done);
+void FakePodRuntime::PausePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("PausePod ", pod_id), pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) {
-  AnswerPod(absl::StrCat("ResumePod ", pod_id), pod_id, deadline, done);
+void FakePodRuntime::ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("ResumePod ", pod_id), pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) {
-  done(Note(absl::StrCat("DeletePod ", pod_id, " force=", force), deadline));
+void FakePodRuntime::DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
+                               std::function<void(absl::StatusOr<Released>)> done) {
+  const absl::Status answer = Note(absl::StrCat("DeletePod ", pod_id, " force=", force), options.deadline);
+  answer.ok() ? done(Released{"VM"}) : done(answer);
 }
 
 void FakePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
-                                          const std::vector<std::string>& remove_keys, absl::Time deadline,
+                                          const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                           PodCallback done) {
   AnswerPod(absl::StrCat("UpdatePodAnnotations ", pod_id, " set ", absl::StrJoin(set, ",", absl::PairFormatter("=")),
                          " remove ", absl::StrJoin(remove_keys, ",")),
-            pod_id, deadline, done);
+            pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
-                                     ContainerCallback done) {
-  AnswerContainer(absl::StrCat("CreateContainer ", pod_id, " ", config.id()), pod_id, config.id(), deadline, done);
+void FakePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
+                                     const MutationOptions& options, ContainerCallback done) {
+  AnswerContainer(absl::StrCat("CreateContainer ", pod_id, " ", config.id()), pod_id, config.id(), options.deadline,
+                  done);
 }
 
-void FakePodRuntime::StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                    ContainerCallback done) {
-  AnswerContainer(absl::StrCat("StartContainer ", pod_id, " ", container_id), pod_id, container_id, deadline, done);
+void FakePodRuntime::StartContainer(const std::string& pod_id, const std::string& container_id,
+                                    const MutationOptions& options, ContainerCallback done) {
+  AnswerContainer(absl::StrCat("StartContainer ", pod_id, " ", container_id), pod_id, container_id, options.deadline,
+                  done);
 }
 
 void FakePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
-                                   absl::Time deadline, ContainerCallback done) {
+                                   const MutationOptions& options, ContainerCallback done) {
   AnswerContainer(absl::StrCat("StopContainer ", pod_id, " ", container_id, " grace=", absl::FormatDuration(grace)),
-                  pod_id, container_id, deadline, done);
+                  pod_id, container_id, options.deadline, done);
 }
 
-void FakePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                     DoneCallback done) {
-  done(Note(absl::StrCat("DeleteContainer ", pod_id, " ", container_id), deadline));
+void FakePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id,
+                                     const MutationOptions& options, DoneCallback done) {
+  done(Note(absl::StrCat("DeleteContainer ", pod_id, " ", container_id), options.deadline));
 }
 
-void FakePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
-                          std::function<void(absl::StatusOr<ExecResult>)> done) {
+void FakePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
+                          const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) {
   const absl::Status answer =
-      Note(absl::StrCat("Exec ", pod_id, " ", container_id, " ", absl::StrJoin(cmd.args(), " ")), deadline);
+      Note(absl::StrCat("Exec ", pod_id, " ", container_id, " ", absl::StrJoin(cmd.args(), " ")), options.deadline);
   if (!answer.ok()) return done(answer);
   done(ExecResult{"exec-1", 42});
 }
 
 void FakePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
-                            absl::Time deadline, DoneCallback done) {
-  done(Note(absl::StrCat("Signal ", pod_id, " ", NameOf(process), " ", signal, " all=", all), deadline));
+                            const MutationOptions& options, DoneCallback done) {
+  done(Note(absl::StrCat("Signal ", pod_id, " ", NameOf(process), " ", signal, " all=", all), options.deadline));
 }
 
 std::unique_ptr<PodRuntime::WaitHandle> FakePodRuntime::Wait(const std::string& pod_id, const ProcessKey& process,

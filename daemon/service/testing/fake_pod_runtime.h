@@ -54,28 +54,30 @@ class FakePodRuntime : public PodRuntime {
   void BeginShutdown() override {}
   absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
-  void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
-  void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
-  void StartPod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void StopPod(const std::string& pod_id, const StopOptions& options, absl::Time deadline, PodCallback done) override;
-  void PausePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void ResumePod(const std::string& pod_id, absl::Time deadline, PodCallback done) override;
-  void DeletePod(const std::string& pod_id, bool force, absl::Time deadline, DoneCallback done) override;
+  void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
+  void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
+  void StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void StopPod(const std::string& pod_id, const StopOptions& stop, const MutationOptions& options,
+               PodCallback done) override;
+  void PausePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
+  void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
+                 std::function<void(absl::StatusOr<Released>)> done) override;
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
-                            const std::vector<std::string>& remove_keys, absl::Time deadline,
+                            const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
-  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, absl::Time deadline,
+  void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
-  void StartContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+  void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                       ContainerCallback done) override;
   void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
-                     absl::Time deadline, ContainerCallback done) override;
-  void DeleteContainer(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                     const MutationOptions& options, ContainerCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                        DoneCallback done) override;
-  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, absl::Time deadline,
+  void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
-  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all, absl::Time deadline,
-              DoneCallback done) override;
+  void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
+              const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
                                    std::function<void(absl::StatusOr<v1::ExitStatus>)> done) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,

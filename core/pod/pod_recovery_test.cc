@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <string>
+
+#include "core/pod/testing/pod_runtime_fixture.h"
+
+namespace vcd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+using PodRecoveryTest = PodRuntimeTest;
+
+TEST_F(PodRecoveryTest, NextDaemonAdoptsARunningPod) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const v1::Pod before = Get("web");
+  Restart();
+  const v1::Pod after = Get("web");
+  EXPECT_EQ(after.state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(after.vm().pid(), before.vm().pid());
+  EXPECT_TRUE(Exec("web", {"print", "a", "b"}).ok());
+  EXPECT_TRUE(Stop("web").ok());
+}
+
+TEST_F(PodRecoveryTest, ExitWhileTheDaemonIsAwayIsLearntAfterwards) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  agent().Exit("web", {"main", ""}, 3);
+  auto events = Events();
+  Restart();
+  EXPECT_EQ(Wait("web")->code(), 3);
+  AwaitEvent(*events, v1::EVENT_TYPE_CONTAINER_STOPPED);
+  EXPECT_EQ(Get("web").containers(0).exit_status().code(), 3);
+}
+
+TEST_F(PodRecoveryTest, OutputOverARestartIsNeitherLostNorDoubled) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  agent().Print("web", {"main", ""}, StdStream::kStdout, "one ");
+  runtime_.reset();
+  agent().Print("web", {"main", ""}, StdStream::kStdout, "two\n");
+  Restart();
+  agent().Exit("web", {"main", ""}, 0);
+  EXPECT_TRUE(Wait("web").ok());
+  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
+  ASSERT_TRUE(log.ok());
+  std::string text;
+  while (true) {
+    auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
+    ASSERT_TRUE(chunk.ok());
+    if (!chunk->has_value()) break;
+    text += (*chunk)->data;
+  }
+  EXPECT_EQ(text, "one two\n");
+}
+
+TEST_F(PodRecoveryTest, MachineThatDiedMeanwhileMakesThePodFailed) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(hypervisor().Crash("web", "gone"));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRecoveryTest, AfterAHostRebootThePodIsStoppedAndStartsAgain) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(hypervisor().Crash("web", "power"));
+  std::filesystem::remove_all(options_.run_dir);
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("HOST_REBOOTED"));
+  auto again = Start("web");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRecoveryTest, DamagedRecordMakesOnePodFailedAndTheDaemonServes) {
+  ASSERT_TRUE(Run(Config("bad")).ok());
+  ASSERT_TRUE(Create(Config("good")).ok());
+  runtime_.reset();
+  std::ofstream(options_.run_dir + "/pods/bad/state.json") << "{ torn";
+  Restart();
+  EXPECT_EQ(Get("bad").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("bad").reason(), HasSubstr("RECORD_DAMAGED"));
+  EXPECT_EQ(Get("good").state(), v1::POD_STATE_READY);
+  EXPECT_TRUE(Delete("bad", /*force=*/true).ok());
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("good"));
+}
+
+TEST_F(PodRecoveryTest, SecondDaemonOnTheSameDirectoriesIsRefused) {
+  EventBus events;
+  const absl::Status status = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another vcd"));
+}
+
+}  // namespace
+}  // namespace vcd

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/pod/testing/pod_runtime_fixture.h"
+
+namespace vcd {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class PodRequestTest : public PodRuntimeTest {
+ protected:
+  int CountCalls(const std::string& call) {
+    const std::vector<std::string> calls = hypervisor().calls();
+    return static_cast<int>(std::count(calls.begin(), calls.end(), call));
+  }
+};
+
+TEST_F(PodRequestTest, ARepeatedCreationIsTheSamePod) {
+  const absl::StatusOr<v1::Pod> first = Create(Config("web"), "r1");
+  const absl::StatusOr<v1::Pod> second = Create(Config("web"), "r1");
+  ASSERT_TRUE(first.ok() && second.ok()) << second.status();
+  EXPECT_EQ(first->created_at().nanos(), second->created_at().nanos());
+  EXPECT_EQ(CountCalls("Boot web"), 1);
+  EXPECT_EQ(ReasonOf(Create(Config("web"), "r2").status()), v1::ERROR_REASON_POD_EXISTS);
+  EXPECT_EQ(ReasonOf(Create(Config("web")).status()), v1::ERROR_REASON_POD_EXISTS);
+}
+
+TEST_F(PodRequestTest, ACreationThatLeavesTheIdOpenFindsItsPodAgain) {
+  const absl::StatusOr<v1::Pod> first = Create(Config(""), "r1");
+  ASSERT_TRUE(first.ok()) << first.status();
+  Restart();
+  const absl::StatusOr<v1::Pod> second = Create(Config(""), "r1");
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(first->id(), second->id());
+  EXPECT_EQ(runtime_->ListPods().size(), 1u);
+}
+
+TEST_F(PodRequestTest, ARepetitionWaitsForTheFirst) {
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> first, second;
+  runtime_->CreatePod(Config("web"), Soon("r1"), [first](absl::StatusOr<v1::Pod> pod) { first.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  runtime_->CreatePod(Config("web"), Soon("r1"), [second](absl::StatusOr<v1::Pod> pod) { second.Set(std::move(pod)); });
+  EXPECT_FALSE(second.done());
+  ASSERT_TRUE(Delete("web", /*force=*/true).ok());
+  EXPECT_EQ(first.Wait({Soon().deadline, nullptr}, "first").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(second.Wait({Soon().deadline, nullptr}, "second").status().code(), absl::StatusCode::kAborted);
+  // A failure is nothing to remember.
+  EXPECT_TRUE(Create(Config("web"), "r1").ok());
+}
+
+TEST_F(PodRequestTest, AnIdIsOfOneRequestOnly) {
+  ASSERT_TRUE(Create(Config("web"), "r1").ok());
+  EXPECT_EQ(ReasonOf(Start("web", "r1").status()), v1::ERROR_REASON_REQUEST_ID_REUSED);
+  v1::PodConfig other = Config("web");
+  other.set_hostname("other");
+  EXPECT_EQ(ReasonOf(Create(other, "r1").status()), v1::ERROR_REASON_REQUEST_ID_REUSED);
+  EXPECT_EQ(ReasonOf(Start("web", "with blanks").status()), v1::ERROR_REASON_INVALID_FIELD);
+}
+
+TEST_F(PodRequestTest, EveryMutationOfAPodMayBeRepeatedAlsoAfterARestart) {
+  ASSERT_TRUE(Create(Config("web"), "create").ok());
+  for (const bool restart : {false, true}) {
+    SCOPED_TRACE(restart);
+    if (restart) Restart();
+    ASSERT_TRUE(Create(Config("web"), "create").ok());
+    ASSERT_TRUE(Start("web", "start").ok());
+    EXPECT_EQ(Start("web", "start")->state(), v1::POD_STATE_RUNNING);
+    EXPECT_TRUE(Await<v1::Pod>([&](auto done) { runtime_->PausePod("web", Soon("pause"), done); }).ok());
+    EXPECT_TRUE(Await<v1::Pod>([&](auto done) { runtime_->PausePod("web", Soon("pause"), done); }).ok());
+    EXPECT_TRUE(Await<v1::Pod>([&](auto done) { runtime_->ResumePod("web", Soon("resume"), done); }).ok());
+    EXPECT_TRUE(Await<v1::Pod>([&](auto done) { runtime_->ResumePod("web", Soon("resume"), done); }).ok());
+  }
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+  ASSERT_TRUE(Stop("web", false, "stop").ok());
+  Restart();
+  ASSERT_TRUE(Start("web", "start-again").ok());
+  // The stop was done, before the start: it must not end what runs now.
+  EXPECT_EQ(Stop("web", false, "stop")->state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRequestTest, ARepeatedExecIsTheSameProcess) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const absl::StatusOr<ExecResult> first = Exec("web", {"cat"}, "r1");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(Exec("web", {"cat"}, "r1")->process_id, first->process_id);
+  Restart();
+  const absl::StatusOr<ExecResult> after = Exec("web", {"cat"}, "r1");
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ(after->process_id, first->process_id);
+  EXPECT_EQ(after->guest_pid, first->guest_pid);
+}
+
+TEST_F(PodRequestTest, ContainersToo) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  v1::ContainerConfig config = Config("x").containers(0);
+  config.set_id("");
+  const auto create = [&] {
+    return Await<v1::Container>([&](auto done) { runtime_->CreateContainer("web", config, Soon("create"), done); });
+  };
+  const absl::StatusOr<v1::Container> made = create();
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(create()->id(), made->id());
+  EXPECT_EQ(Get("web").containers_size(), 2);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(Await<v1::Container>([&](auto done) {
+                  runtime_->StartContainer("web", made->id(), Soon("start"), done);
+                }).ok());
+  }
+  EXPECT_EQ(create()->state(), v1::CONTAINER_STATE_RUNNING);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(Await<v1::Container>([&](auto done) {
+                  runtime_->StopContainer("web", made->id(), absl::Seconds(20), Soon("stop"), done);
+                }).ok());
+  }
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", made->id(), Soon("delete"), done); }).ok());
+  }
+  EXPECT_EQ(Get("web").containers_size(), 1);
+}
+
+TEST_F(PodRequestTest, ASignalGetsThroughWhileAStopHoldsThePod) {
+  ASSERT_TRUE(Run(Config("web", "deaf")).ok());
+  agent().HangNth("Signal", 1);
+  Completion<v1::Container> stopped;
+  runtime_->StopContainer("web", "main", absl::Seconds(20), Soon(),
+                          [stopped](absl::StatusOr<v1::Container> container) { stopped.Set(std::move(container)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Signal"));
+  EXPECT_TRUE(Kill("web", SIGKILL, "kill").ok());
+  EXPECT_TRUE(Wait("web").ok());
+  (void)Delete("web", /*force=*/true);
+  EXPECT_FALSE(stopped.Wait({Soon().deadline, nullptr}, "stop").ok());
+}
+
+TEST_F(PodRequestTest, ARepeatedSignalIsSentOnce) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Kill("web", SIGUSR1, "usr1").ok());
+  ASSERT_TRUE(Kill("web", SIGUSR1, "usr1").ok());
+  const std::vector<std::string> calls = agent().calls();
+  EXPECT_EQ(std::count(calls.begin(), calls.end(), "Signal web main 10"), 1);
+}
+
+TEST_F(PodRequestTest, ForcedDeletionEndsWhatWaitsForAPlaceToBoot) {
+  options_.max_parallel_boots = 1;
+  Restart();
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> booting, waiting;
+  runtime_->CreatePod(Config("boots"), Soon(), [booting](absl::StatusOr<v1::Pod> pod) { booting.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  runtime_->CreatePod(Config("waits"), Soon(), [waiting](absl::StatusOr<v1::Pod> pod) { waiting.Set(std::move(pod)); });
+  while (!runtime_->GetPod("waits").ok()) std::this_thread::yield();
+  const absl::StatusOr<Released> released = Delete("waits", /*force=*/true);
+  EXPECT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(waiting.Wait({Soon().deadline, nullptr}, "creation").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(CountCalls("Boot waits"), 0);
+  EXPECT_TRUE(Delete("boots", /*force=*/true).ok());
+  EXPECT_FALSE(booting.Wait({Soon().deadline, nullptr}, "creation").ok());
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace vcd
