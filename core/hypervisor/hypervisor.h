@@ -111,7 +111,8 @@ class Hypervisor {
   // kFailedPrecondition with VM_BOOT_FAILED and the VMM's own words when it refuses.
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) = 0;
 
-  // Takes over a machine that an earlier daemon started. kNotFound when it has ended.
+  // Takes over a machine that an earlier daemon started. kNotFound when it has ended. Devices that the record does not
+  // name are unplugged: the earlier daemon ended while it plugged them in.
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec,
                                                                 const state::v1::VirtualMachine& record,
                                                                 const CallContext& context) = 0;

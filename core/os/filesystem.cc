@@ -5,8 +5,10 @@
 
 namespace vcd {
 
+std::string TemporaryPath(const std::string& path) { return path + ".tmp"; }
+
 absl::Status Filesystem::ReplaceFile(const std::string& path, const std::string& bytes) {
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = TemporaryPath(path);
   const absl::Status prepared = [&]() -> absl::Status {
     VCD_RETURN_IF_ERROR(WriteFile(temporary, bytes));
     // Before the rename: otherwise a crash may leave the new name with nothing in it.

@@ -50,11 +50,14 @@ class Filesystem {
   virtual absl::Status RemoveTree(const std::string& path) = 0;
 
   // Replaces a file durably: whatever happens, a reader finds the old content or the new one, and after OK the new one
-  // survives a crash of the host. Four of the steps above, in this order: WriteFile of `path` + ".tmp", SyncFile,
+  // survives a crash of the host. Four of the steps above, in this order: WriteFile of TemporaryPath, SyncFile,
   // Rename, SyncDirectory. After an error the old file is there, except when only the last step failed: then it is the
   // new one, perhaps not durable. A failure of the first three is followed by RemoveFile of the temporary file.
   absl::Status ReplaceFile(const std::string& path, const std::string& bytes);
 };
+
+// Where ReplaceFile writes before it renames; a crash may leave it.
+std::string TemporaryPath(const std::string& path);
 
 // The directory that holds `path`: "/a" for "/a/b", "/" for "/a".
 std::string ParentDirectory(const std::string& path);

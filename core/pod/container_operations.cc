@@ -36,14 +36,18 @@ absl::StatusOr<Checked> Check(const Pod& pod, PodOperation operation, const std:
   return checked;
 }
 
-// Puts a container's record in place, and the machine's beside it, which changes with its devices. The request, if it
-// has an id, is done with that.
+// Puts a container's record in place, and the machine's beside it, which changes with its devices.
+void PutContainer(const Pod& pod, state::v1::PodRecord& record, const state::v1::ContainerRecord& container) {
+  state::v1::ContainerRecord* known = FindContainer(record, container.id());
+  if (known == nullptr) known = record.add_containers();
+  *known = container;
+  if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
+}
+
+// The same, written; the request, if it has an id, is done with that.
 absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const state::v1::Request& request = {}) {
   return pod.Change([&](state::v1::PodRecord& record) {
-    state::v1::ContainerRecord* known = FindContainer(record, container.id());
-    if (known == nullptr) known = record.add_containers();
-    *known = container;
-    if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
+    PutContainer(pod, record, container);
     Remember(record, request);
   });
 }
@@ -92,6 +96,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   }
   if (!status.ok()) {
     pod.RemoveProcesses(config.id(), status);
+    (void)filesystem_.RemoveFile(pod.LogPath(config.id()));
     (void)ForgetContainer(pod, config.id(), {});
     return Annotate(status, absl::StrCat("pod ", pod.id()));
   }
@@ -116,7 +121,8 @@ void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string
 absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant) {
   const CallContext& context = grant.context;
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStartContainer, container_id));
-  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED) {
+  const bool was_stopped = checked.record.state() == v1::CONTAINER_STATE_STOPPED;
+  if (was_stopped) {
     // What is left of its last life goes first. After a crash before Store, the record calls it stopped while the guest
     // has it: recovery removes it there.
     VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
@@ -129,13 +135,29 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
   }
   // What was undone half way earlier may go on now.
   checked.record.set_removing(false);
-  VCD_RETURN_IF_ERROR(Store(pod, checked.record));
-  VCD_RETURN_IF_ERROR(StartInGuest(pod, checked.record, context));
+  const absl::Status intended = pod.Change([&](state::v1::PodRecord& record) {
+    PutContainer(pod, record, checked.record);
+    SetUnderWay(record, state::v1::INTENT_START_CONTAINER, grant.request);
+    record.mutable_under_way()->set_container_id(container_id);
+  });
+  if (!intended.ok()) {
+    // One that was held already is as it was.
+    if (was_stopped) {
+      (void)RemoveFromGuest(pod, checked.record, {absl::Now() + absl::Seconds(10), context.cancellation});
+      pod.RemoveProcesses(container_id, intended);
+    }
+    return intended;
+  }
+  const absl::Status started = StartInGuest(pod, checked.record, context);
+  if (!started.ok()) {
+    (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
+    return started;
+  }
   pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container_id);
   // It may have ended by now, which is recorded already.
   return pod.Change(
       [&](state::v1::PodRecord& record) {
-        Remember(record, grant.request);
+        SetDone(record, grant.request);
         state::v1::ContainerRecord* known = FindContainer(record, container_id);
         if (known == nullptr) return;
         *known->mutable_started_at() = checked.record.started_at();

@@ -145,6 +145,7 @@ class LivePodRuntime : public PodRuntime {
   std::string DescribeDamage(const std::string& pod_id, bool config_readable, const absl::Status& damage);
   void Reconcile(Pod& pod, const CallContext& context);
   absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, const CallContext& context);
+  absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
   // What could not be adopted: ended, or out of reach.
   void Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
   void Vanish(Pod& pod);

@@ -64,7 +64,9 @@ absl::StatusOr<v1::Container> Pod::ViewContainer(const std::string& container_id
   return ContainerNotFound(id_, container_id);
 }
 
-void Pod::PublishLocked() { environment_.registry.Publish(View()); }
+void Pod::PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record) {
+  environment_.registry.Publish(MakePodView(config, record));
+}
 
 absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact) {
   MutexLock changing(&change_mu_);
@@ -76,11 +78,10 @@ absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& chang
     LogError(id_, absl::StrCat("state not written: ", saved.message()));
     if (!fact) return saved;
   }
-  {
-    MutexLock lock(&mu_);
-    record_ = std::move(record);
-  }
-  PublishLocked();
+  // First, so that whoever finds the change in the record has nothing older in the snapshot.
+  PublishLocked(config(), record);
+  MutexLock lock(&mu_);
+  record_ = std::move(record);
   return saved;
 }
 
@@ -95,11 +96,9 @@ absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change
   v1::PodConfig config = this->config();
   change(config);
   VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config), "pod_id", id_));
-  {
-    MutexLock lock(&mu_);
-    config_ = std::move(config);
-  }
-  PublishLocked();
+  PublishLocked(config, record());
+  MutexLock lock(&mu_);
+  config_ = std::move(config);
   return absl::OkStatus();
 }
 

@@ -112,7 +112,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
 
  private:
   void RecordExit(const ProcessKey& process, const v1::ExitStatus& status);
-  void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
 
   const PodEnvironment& environment_;
   const std::string id_;

@@ -26,6 +26,12 @@ void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& stat
   if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
 }
 
+// Whether the pod is on its way out, until its records are gone.
+bool Disappears(const state::v1::PodRecord& record) {
+  return record.under_way().intent() == state::v1::INTENT_CREATE ||
+         record.under_way().intent() == state::v1::INTENT_DELETE;
+}
+
 // A guest that may get directories of the host later needs memory that their server can share.
 bool NeedsSharedMemory(const v1::PodConfig& config) {
   if (config.containers().empty()) return true;
@@ -112,7 +118,10 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   if (pod.agent().capabilities().runs_processes) {
     VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
       for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-        if (!IsLive(container.state())) continue;
+        // What was being made or deleted is dropped next, and must still be known for that.
+        if (!IsLive(container.state()) || container.state() == v1::CONTAINER_STATE_CREATING || container.removing()) {
+          continue;
+        }
         const auto found = in_guest.find(container.id());
         if (found == in_guest.end()) {
           container.set_state(v1::CONTAINER_STATE_FAILED);
@@ -269,17 +278,15 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
         if (ended.ok()) record.clear_vm();
         record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
         record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
-        if (record.under_way().intent() != state::v1::INTENT_DELETE) {
-          SetDone(record, ended.ok() ? options.request : state::v1::Request());
-        }
+        if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
         StampNow(record.mutable_finished_at());
       },
       /*fact=*/true);
   // Last, so that whoever waited and then looks finds the pod as it is now.
   pod.FinishProcesses(options.end);
   if (!ended.ok()) return WithMetadata(Annotate(ended, "end the VM"), "pod_id", pod.id());
-  // What is being deleted needs no record any more, and a full disk must not keep it from being deleted.
-  if (pod.record().under_way().intent() != state::v1::INTENT_DELETE) VCD_RETURN_IF_ERROR(written);
+  // What is to disappear needs no record any more, and a full disk must not keep it.
+  if (!Disappears(pod.record())) VCD_RETURN_IF_ERROR(written);
   return released;
 }
 

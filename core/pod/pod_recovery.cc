@@ -79,6 +79,8 @@ std::string LivePodRuntime::DescribeDamage(const std::string& pod_id, bool confi
 }
 
 void LivePodRuntime::Load(const std::string& pod_id) {
+  const absl::Status cleaned = store_.RemoveUnfinished(pod_id);
+  if (!cleaned.ok()) LogError(pod_id, std::string(cleaned.message()));
   absl::StatusOr<v1::PodConfig> config = store_.LoadConfig(pod_id);
   absl::StatusOr<state::v1::PodRecord> record = store_.LoadRecord(pod_id);
   const bool config_missing = absl::IsNotFound(config.status());
@@ -231,9 +233,28 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       DropUnfinishedContainer(pod, container);
     }
   }
+  if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
   LogInfo(pod.id(), "its start was interrupted: finished");
   return ReleaseContainers(pod, under_way.request(), context);
+}
+
+absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Operation& under_way,
+                                                  const CallContext& context) {
+  const state::v1::PodRecord record = pod.record();
+  const state::v1::ContainerRecord* container = FindContainer(record, under_way.container_id());
+  // It was released already, or is gone, unless it is held.
+  if (container != nullptr && container->state() == v1::CONTAINER_STATE_READY) {
+    LogInfo(pod.id(), absl::StrCat("container ", container->id(), ": its start was interrupted: finished"));
+    state::v1::ContainerRecord started = *container;
+    VCD_RETURN_IF_ERROR(StartInGuest(pod, started, context));
+    pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, started.id());
+    VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
+      state::v1::ContainerRecord* known = FindContainer(current, started.id());
+      if (known != nullptr && known->state() == v1::CONTAINER_STATE_READY) *known = started;
+    }));
+  }
+  return pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); });
 }
 
 void LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {

@@ -109,6 +109,8 @@ absl::Status LivePodRuntime::SendSignal(const std::string& pod_id, const Process
   if (repeated) return absl::OkStatus();
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod->id(), pod->state()));
   VCD_ASSIGN_OR_RETURN(const v1::Container container, pod->ViewContainer(process.container_id));
+  // A request with an id may be the repetition of one whose answer a crash cut off, and which had this effect.
+  if (!request.request_id().empty() && container.state() == v1::CONTAINER_STATE_STOPPED) return absl::OkStatus();
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kSignal, pod->id(), process.container_id, container.state()));
   if (pod->FindProcess(process) == nullptr) return pod->ProcessNotFound(process);
   VCD_RETURN_IF_ERROR(Annotate(pod->guest().Signal(process, signal, all, deadline),

@@ -92,6 +92,13 @@ absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record) {
   return StorageError(filesystem_.ReplaceFile(layout_.StateFile(record.pod_id()), json), record.pod_id());
 }
 
+absl::Status StateStore::RemoveUnfinished(const std::string& pod_id) {
+  for (const std::string& path : {layout_.ConfigFile(pod_id), layout_.StateFile(pod_id)}) {
+    VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveFile(TemporaryPath(path)), pod_id));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StateStore::CreatePodDirectories(const std::string& pod_id) {
   const absl::Status status = [&]() -> absl::Status {
     VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.RunDir(pod_id)));

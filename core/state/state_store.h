@@ -60,6 +60,9 @@ class StateStore {
   // Survives a crash of the daemon when it returns OK. The directory must be there.
   absl::Status SaveRecord(const state::v1::PodRecord& record);
 
+  // Removes what a crash left half written beside the records of a pod.
+  absl::Status RemoveUnfinished(const std::string& pod_id);
+
   // Both directories of a pod, and that of its logs. OK when they are there.
   absl::Status CreatePodDirectories(const std::string& pod_id);
 

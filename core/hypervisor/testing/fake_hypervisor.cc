@@ -88,13 +88,16 @@ class FakeHypervisor::World {
     return machine;
   }
 
-  absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& pod_id, const state::v1::VirtualMachine& record) {
+  // With the devices of the record, and no others.
+  absl::StatusOr<std::shared_ptr<Machine>> Adopt(const std::string& pod_id, const state::v1::VirtualMachine& record) {
     MutexLock lock(&mu_);
     auto found = machines_.find(pod_id);
     if (found == machines_.end() || !found->second->running ||
         found->second->record.process().pid() != record.process().pid()) {
       return absl::NotFoundError(absl::StrCat("the machine of pod ", pod_id, " has ended"));
     }
+    *found->second->record.mutable_block_devices() = record.block_devices();
+    *found->second->record.mutable_shared_directories() = record.shared_directories();
     return found->second;
   }
 
@@ -281,8 +284,7 @@ class FakeHypervisor::Handle : public VirtualMachine {
   absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
                               const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("ShareDirectory", absl::StrCat(pod_id_, " ", tag), context));
-    return world_->Change(*machine_,
-                          [&](Machine& machine) { return NoteDirectory(tag, host_path, &machine.record); });
+    return world_->Change(*machine_, [&](Machine& machine) { return NoteDirectory(tag, host_path, &machine.record); });
   }
 
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
@@ -383,7 +385,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Adopt(const VmSp
                                                                       const state::v1::VirtualMachine& record,
                                                                       const CallContext& context) {
   VCD_RETURN_IF_ERROR(world_->Enter("Adopt", spec.pod_id, context));
-  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Find(spec.pod_id, record));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Adopt(spec.pod_id, record));
   return std::make_unique<Handle>(world_, std::move(machine));
 }
 

@@ -374,6 +374,23 @@ TEST_P(HypervisorContract, FailedAttachLeavesNothing) {
   EXPECT_TRUE(machine->AttachDisk({"one", MakeImage("image")}, Soon()).ok());
 }
 
+TEST_P(HypervisorContract, AdoptUnplugsWhatTheRecordDoesNotName) {
+  if (!hypervisor_->capabilities().disk_hotplug) GTEST_SKIP() << "no disks";
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const std::string image = MakeImage("image");
+  ASSERT_TRUE(machine->AttachDisk({"one", image}, Soon()).ok());
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_TRUE(machine->AttachDisk({"two", image}, Soon()).ok());
+  machine.reset();
+  RestartDaemon();
+  auto adopted = Adopt(record);
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_EQ((*adopted)->Record().SerializeAsString(), record.SerializeAsString());
+  EXPECT_TRUE((*adopted)->AttachDisk({"two", image}, Soon()).ok());
+  EXPECT_EQ((*adopted)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+}
+
 TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
   if (!hypervisor_->capabilities().disk_hotplug) GTEST_SKIP() << "no disks";
   auto machine = Boot();

@@ -15,13 +15,11 @@ namespace vcd {
 // which TEST_TMPDIR's is not.
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    char path[] = "/tmp/vcd-test-XXXXXX";
-    if (::mkdtemp(path) == nullptr) {
+  explicit TemporaryDirectory(const std::string& parent = "/tmp") : path_(parent + "/vcd-test-XXXXXX") {
+    if (::mkdtemp(path_.data()) == nullptr) {
       std::perror("mkdtemp");
       std::abort();
     }
-    path_ = path;
   }
   ~TemporaryDirectory() {
     std::error_code ignored;

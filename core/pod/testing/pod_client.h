@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_POD_TESTING_POD_CLIENT_H_
+#define VCD_CORE_POD_TESTING_POD_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "core/os/completion.h"
+#include "core/pod/pod_runtime.h"
+
+namespace vcd {
+
+inline MutationOptions Soon(const std::string& request_id = "") {
+  return {absl::Now() + absl::Seconds(30), request_id};
+}
+
+// A runtime's operations as calls that wait for their answer, up to thirty seconds. Containers are called `main` unless
+// named.
+class PodClient {
+ public:
+  virtual ~PodClient() = default;
+  virtual PodRuntime& runtime() = 0;
+
+  template <typename T>
+  static absl::StatusOr<T> Await(const std::function<void(std::function<void(absl::StatusOr<T>)>)>& call) {
+    Completion<T> completion;
+    call([completion](absl::StatusOr<T> result) { completion.Set(std::move(result)); });
+    return completion.Wait({Soon().deadline, nullptr}, "the answer");
+  }
+  static absl::Status AwaitDone(const std::function<void(PodRuntime::DoneCallback)>& call) {
+    return Await<bool>([&](std::function<void(absl::StatusOr<bool>)> set) {
+             call([set](const absl::Status& status) { status.ok() ? set(true) : set(absl::StatusOr<bool>(status)); });
+           })
+        .status();
+  }
+
+  absl::StatusOr<v1::Pod> Create(const v1::PodConfig& config, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().CreatePod(config, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Run(const v1::PodConfig& config, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().RunPod(config, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Start(const std::string& id, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().StartPod(id, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Stop(const std::string& id, bool force = false, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().StopPod(id, {.force = force}, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Pause(const std::string& id, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().PausePod(id, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Resume(const std::string& id, const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().ResumePod(id, Soon(request_id), done); });
+  }
+  absl::StatusOr<Released> Delete(const std::string& id, bool force = false, const std::string& request_id = "") {
+    return Await<Released>([&](auto done) { runtime().DeletePod(id, force, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Annotate(const std::string& id, const std::string& key, const std::string& value,
+                                   const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) {
+      runtime().UpdatePodAnnotations(id, {{key, value}}, {}, Soon(request_id), done);
+    });
+  }
+  absl::StatusOr<v1::Container> CreateContainer(const std::string& id, const v1::ContainerConfig& config,
+                                                const std::string& request_id = "") {
+    return Await<v1::Container>([&](auto done) { runtime().CreateContainer(id, config, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Container> StartContainer(const std::string& id, const std::string& container_id,
+                                               const std::string& request_id = "") {
+    return Await<v1::Container>([&](auto done) { runtime().StartContainer(id, container_id, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Container> StopContainer(const std::string& id, const std::string& container_id,
+                                              const std::string& request_id = "") {
+    return Await<v1::Container>(
+        [&](auto done) { runtime().StopContainer(id, container_id, absl::Seconds(20), Soon(request_id), done); });
+  }
+  absl::Status DeleteContainer(const std::string& id, const std::string& container_id,
+                               const std::string& request_id = "") {
+    return AwaitDone([&](auto done) { runtime().DeleteContainer(id, container_id, Soon(request_id), done); });
+  }
+  absl::StatusOr<ExecResult> Exec(const std::string& id, const std::vector<std::string>& args,
+                                  const std::string& request_id = "") {
+    v1::Cmd cmd;
+    for (const std::string& arg : args) cmd.add_args(arg);
+    return Await<ExecResult>([&](auto done) { runtime().Exec(id, "main", cmd, Soon(request_id), done); });
+  }
+  absl::Status Kill(const std::string& id, int signal, const std::string& request_id = "") {
+    return AwaitDone([&](auto done) { runtime().Signal(id, {"main", ""}, signal, false, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::ExitStatus> Wait(const std::string& id, const std::string& process = "") {
+    std::unique_ptr<PodRuntime::WaitHandle> handle;
+    return Await<v1::ExitStatus>([&](auto done) { handle = runtime().Wait(id, {"main", process}, done); });
+  }
+  v1::Pod Get(const std::string& id) {
+    auto pod = runtime().GetPod(id);
+    return pod.ok() ? **pod : v1::Pod();
+  }
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_POD_TESTING_POD_CLIENT_H_

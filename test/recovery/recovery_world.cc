@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "test/recovery/recovery_world.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "core/pod/pod_state_machine.h"
+#include "test/recovery/mortal_backends.h"
+#include "test/recovery/mortal_filesystem.h"
+
+namespace vcd {
+namespace {
+
+bool HasMachine(const v1::Pod& pod) {
+  return pod.state() == v1::POD_STATE_READY || pod.state() == v1::POD_STATE_RUNNING ||
+         pod.state() == v1::POD_STATE_PAUSED;
+}
+
+std::vector<std::string> Names(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void Compare(const std::string& what, const std::vector<std::string>& there, const std::vector<std::string>& expected,
+             std::vector<std::string>* leaks) {
+  if (there == expected) return;
+  leaks->push_back(absl::StrCat(what, ": there are [", absl::StrJoin(there, " "), "], the API accounts for [",
+                                absl::StrJoin(expected, " "), "]"));
+}
+
+}  // namespace
+
+RecoveryWorld::RecoveryWorld(Filesystem* filesystem) : disk_(filesystem != nullptr ? *filesystem : posix_) {
+  std::filesystem::create_directories(root() + "/rootfs");
+  options_.state_dir = state_dir();
+  options_.run_dir = run_dir();
+  options_.boot_timeout = absl::Seconds(20);
+  options_.stop_grace = absl::Seconds(20);
+  MakeBackends();
+}
+
+RecoveryWorld::~RecoveryWorld() { KillDaemon(); }
+
+void RecoveryWorld::MakeBackends() {
+  backends_ = Backends();
+  backends_.hypervisors["fake"] = std::make_unique<FakeHypervisor>(io_);
+  backends_.agents["fake"] = std::make_unique<FakeAgent>(io_);
+  backends_.networks["fake"] = std::make_unique<FakeNetwork>();
+  backends_.default_hypervisor = backends_.default_agent = backends_.default_network = "fake";
+}
+
+bool RecoveryWorld::Boot(int crash_at) {
+  KillDaemon();
+  daemon_ = std::make_unique<Daemon>(crash_at);
+  daemon_->filesystem = std::make_unique<MortalFilesystem>(disk_, daemon_->life);
+  daemon_->backends = MortalBackends(backends_, daemon_->life);
+  auto runtime =
+      PodRuntime::Open(options_, daemon_->backends, *daemon_->filesystem, io_, daemon_->pool, daemon_->events);
+  if (!runtime.ok()) return false;
+  daemon_->runtime = *std::move(runtime);
+  daemon_->runtime->WaitReconciled();
+  return true;
+}
+
+void RecoveryWorld::KillDaemon() {
+  if (daemon_ == nullptr) return;
+  daemon_->life.Kill();
+  daemon_.reset();
+}
+
+void RecoveryWorld::LosePower() {
+  KillDaemon();
+  MakeBackends();
+  std::filesystem::remove_all(run_dir());
+}
+
+v1::ContainerConfig RecoveryWorld::ContainerConfig(const std::string& id) const {
+  v1::ContainerConfig container;
+  container.set_id(id);
+  container.mutable_rootfs()->mutable_directory()->set_path(root() + "/rootfs");
+  container.mutable_cmd()->add_args("sleep");
+  return container;
+}
+
+v1::PodConfig RecoveryWorld::PodConfig(const std::string& id) const {
+  v1::PodConfig config;
+  config.set_id(id);
+  *config.add_containers() = ContainerConfig("main");
+  return config;
+}
+
+Observed RecoveryWorld::Observe() {
+  Observed observed;
+  for (const auto& pod : runtime().ListPods()) {
+    std::string& line = observed[pod->id()];
+    line = StateWord(pod->state());
+    for (const v1::Container& container : pod->containers()) {
+      absl::StrAppend(&line, " ", container.id(), "=", StateWord(container.state()));
+    }
+    const std::map<std::string, std::string> annotations(pod->config().annotations().begin(),
+                                                         pod->config().annotations().end());
+    for (const auto& [key, value] : annotations) absl::StrAppend(&line, " ", key, "=", value);
+  }
+  return observed;
+}
+
+std::vector<std::string> RecoveryWorld::Leaks() {
+  // A container's exit may just be being recorded.
+  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  std::vector<std::string> leaks = LeaksNow();
+  while (!leaks.empty() && absl::Now() < deadline) {
+    std::this_thread::yield();
+    leaks = LeaksNow();
+  }
+  return leaks;
+}
+
+std::vector<std::string> RecoveryWorld::LeaksNow() {
+  std::vector<std::string> leaks;
+  std::vector<std::string> ids, with_machine;
+  int talking = 0;
+  for (const auto& pod : runtime().ListPods()) {
+    ids.push_back(pod->id());
+    if (!HasMachine(*pod)) continue;
+    with_machine.push_back(pod->id());
+    if (pod->state() != v1::POD_STATE_PAUSED) ++talking;
+    CheckGuest(*pod, &leaks);
+  }
+  Compare("machines", hypervisor().live_machines(), with_machine, &leaks);
+  Compare("networks", network().attached(), with_machine, &leaks);
+  // A pod that was paused when its daemon came is spoken to once it is resumed.
+  if (const int sessions = agent().live_sessions();
+      sessions < talking || sessions > static_cast<int>(with_machine.size())) {
+    leaks.push_back(absl::StrCat("sessions with guests: ", sessions, ", pods that talk: ", talking));
+  }
+  CheckFiles(ids, &leaks);
+  return leaks;
+}
+
+void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* leaks) {
+  std::set<std::string> known, live;
+  for (const v1::Container& container : pod.containers()) {
+    known.insert(container.id());
+    if (container.state() != v1::CONTAINER_STATE_STOPPED && container.state() != v1::CONTAINER_STATE_FAILED) {
+      live.insert(container.id());
+    }
+  }
+  const std::vector<std::string> in_guest = agent().containers(pod.id());
+  for (const std::string& id : in_guest) {
+    if (known.count(id) == 0) leaks->push_back(absl::StrCat("container ", id, " in the guest of ", pod.id()));
+  }
+  for (const std::string& id : live) {
+    if (std::find(in_guest.begin(), in_guest.end(), id) == in_guest.end()) {
+      leaks->push_back(absl::StrCat("container ", id, " is not in the guest of ", pod.id()));
+    }
+  }
+  const size_t shared = hypervisor().directories(pod.id()).size();
+  if (shared < live.size() || shared > known.size()) {
+    leaks->push_back(absl::StrCat("directories in the machine of ", pod.id(), ": ", shared, " for ", live.size(),
+                                  " containers that live"));
+  }
+  if (hypervisor().paused(pod.id()) != (pod.state() == v1::POD_STATE_PAUSED)) {
+    leaks->push_back(absl::StrCat("the vCPUs of ", pod.id(), " do not do what its state says"));
+  }
+}
+
+void RecoveryWorld::CheckFiles(const std::vector<std::string>& pod_ids, std::vector<std::string>* leaks) {
+  Compare("state directories", Names(state_dir() + "/pods"), pod_ids, leaks);
+  Compare("run directories", Names(run_dir() + "/pods"), pod_ids, leaks);
+  Compare("quarantine", Names(state_dir() + "/quarantine"), {}, leaks);
+  for (const std::string& id : pod_ids) {
+    for (const std::string& directory : {state_dir(), run_dir()}) {
+      for (const std::string& name : Names(absl::StrCat(directory, "/pods/", id))) {
+        if (absl::EndsWith(name, ".tmp")) leaks->push_back(absl::StrCat("file ", directory, "/pods/", id, "/", name));
+      }
+    }
+    std::set<std::string> logs;
+    const auto pod = runtime().GetPod(id);
+    for (const v1::Container& container : (*pod)->containers()) logs.insert(container.id() + ".log");
+    for (const std::string& name : Names(absl::StrCat(state_dir(), "/pods/", id, "/logs"))) {
+      if (logs.count(name) == 0) leaks->push_back(absl::StrCat("log ", name, " of ", id));
+    }
+  }
+}
+
+}  // namespace vcd

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_TEST_RECOVERY_RECOVERY_WORLD_H_
+#define VCD_TEST_RECOVERY_RECOVERY_WORLD_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/agent/testing/fake_agent.h"
+#include "core/hypervisor/testing/fake_hypervisor.h"
+#include "core/network/testing/fake_network.h"
+#include "core/os/posix_filesystem.h"
+#include "core/os/testing/temporary_directory.h"
+#include "core/pod/pod_runtime.h"
+#include "core/pod/testing/pod_client.h"
+#include "test/recovery/crash_point.h"
+
+namespace vcd {
+
+// Pods as the API shows them, one line each: "running main=running side=stopped org.example.key=1".
+using Observed = std::map<std::string, std::string>;
+
+// A host with its disk, machines, guests and networks, on which daemons live and die. Calls go to the daemon of the
+// moment.
+class RecoveryWorld : public PodClient {
+ public:
+  // `filesystem` is the disk; null for the host's own.
+  explicit RecoveryWorld(Filesystem* filesystem = nullptr);
+  ~RecoveryWorld() override;
+
+  // Starts a daemon that dies at step `crash_at`, or lives when that is 0, and waits until it has reconciled
+  // everything, or is dead. False when it could not start.
+  bool Boot(int crash_at = 0);
+  // The daemon dies `steps` steps from now.
+  void CrashIn(int steps) { daemon_->life.DieIn(steps); }
+  // kill -9.
+  void KillDaemon();
+  // The host loses power: the daemon, all machines, guests and networks, and what is under the run directory.
+  void LosePower();
+
+  PodRuntime& runtime() override { return *daemon_->runtime; }
+  CrashPoint& life() { return daemon_->life; }
+
+  v1::ContainerConfig ContainerConfig(const std::string& id) const;
+  v1::PodConfig PodConfig(const std::string& id) const;
+
+  Observed Observe();
+  // What the host holds that the API does not account for, or the other way round, for people. Waits up to ten
+  // seconds for what goes on in the background of the daemon.
+  std::vector<std::string> Leaks();
+
+  const std::string& root() const { return directory_.path(); }
+  std::string state_dir() const { return root() + "/state"; }
+  std::string run_dir() const { return root() + "/run"; }
+
+ private:
+  // Everything that dies with a daemon.
+  struct Daemon {
+    explicit Daemon(int crash_at) : life(crash_at) {}
+    CrashPoint life;
+    std::unique_ptr<Filesystem> filesystem;
+    Backends backends;
+    EventBus events;
+    WorkerPool pool{16};
+    std::unique_ptr<PodRuntime> runtime;
+  };
+  void MakeBackends();
+  FakeHypervisor& hypervisor() { return static_cast<FakeHypervisor&>(*backends_.hypervisors["fake"]); }
+  FakeAgent& agent() { return static_cast<FakeAgent&>(*backends_.agents["fake"]); }
+  FakeNetwork& network() { return static_cast<FakeNetwork&>(*backends_.networks["fake"]); }
+  std::vector<std::string> LeaksNow();
+  void CheckGuest(const v1::Pod& pod, std::vector<std::string>* leaks);
+  void CheckFiles(const std::vector<std::string>& pod_ids, std::vector<std::string>* leaks);
+
+  // In memory: what these tests are about is the order of the writes, and there are many.
+  TemporaryDirectory directory_{"/dev/shm"};
+  PosixFilesystem posix_;
+  Filesystem& disk_;
+  IoThread io_;
+  Backends backends_;
+  PodRuntimeOptions options_;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_TEST_RECOVERY_RECOVERY_WORLD_H_

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "test/recovery/scenarios.h"
+
+#include <signal.h>
+
+#include <thread>
+
+#include "absl/status/status.h"
+
+namespace vcd {
+namespace {
+
+void Nothing(RecoveryWorld&) {}
+void Ready(RecoveryWorld& world) { (void)world.Create(world.PodConfig("web")); }
+void Running(RecoveryWorld& world) { (void)world.Run(world.PodConfig("web")); }
+void Paused(RecoveryWorld& world) {
+  Running(world);
+  (void)world.Pause("web");
+}
+void Stopped(RecoveryWorld& world) {
+  Running(world);
+  (void)world.Stop("web");
+}
+void WithSide(RecoveryWorld& world) {
+  Running(world);
+  (void)world.CreateContainer("web", world.ContainerConfig("side"));
+}
+void WithRunningSide(RecoveryWorld& world) {
+  WithSide(world);
+  (void)world.StartContainer("web", "side");
+}
+void WithStoppedSide(RecoveryWorld& world) {
+  WithRunningSide(world);
+  (void)world.StopContainer("web", "side");
+}
+
+// As the API has it: what is gone needs no deletion.
+absl::Status Deleted(const absl::Status& status) { return absl::IsNotFound(status) ? absl::OkStatus() : status; }
+
+// The exit of a container is recorded by a worker.
+void AwaitMainStopped(RecoveryWorld& world) {
+  while (!world.life().dead() && world.Get("web").containers(0).state() != v1::CONTAINER_STATE_STOPPED) {
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+std::vector<Scenario> Scenarios() {
+  using W = RecoveryWorld;
+  using Id = std::string;
+  return {
+      {"CreatePod", Nothing, [](W& w, const Id& id) { return w.Create(w.PodConfig("web"), id).status(); }, {}},
+      {"RunPod", Nothing, [](W& w, const Id& id) { return w.Run(w.PodConfig("web"), id).status(); }, {}},
+      {"StartPod (ready)", Ready, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
+      {"StartPod (stopped)", Stopped, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
+      {"PausePod", Running, [](W& w, const Id& id) { return w.Pause("web", id).status(); }, {}},
+      {"ResumePod", Paused, [](W& w, const Id& id) { return w.Resume("web", id).status(); }, {}},
+      {"StopPod", Running, [](W& w, const Id& id) { return w.Stop("web", false, id).status(); }, {}},
+      {"StopPod (force)", Running, [](W& w, const Id& id) { return w.Stop("web", true, id).status(); }, {}},
+      {"StopPod (paused)", Paused, [](W& w, const Id& id) { return w.Stop("web", false, id).status(); }, {}},
+      {"DeletePod (stopped)",
+       Stopped,
+       [](W& w, const Id& id) { return Deleted(w.Delete("web", false, id).status()); },
+       {}},
+      {"DeletePod (ready)", Ready, [](W& w, const Id& id) { return Deleted(w.Delete("web", false, id).status()); }, {}},
+      {"DeletePod (force)",
+       Running,
+       [](W& w, const Id& id) { return Deleted(w.Delete("web", true, id).status()); },
+       {}},
+      {"UpdatePodAnnotations",
+       Running,
+       [](W& w, const Id& id) { return w.Annotate("web", "org.example.key", "1", id).status(); },
+       {}},
+      {"CreateContainer",
+       Running,
+       [](W& w, const Id& id) { return w.CreateContainer("web", w.ContainerConfig("side"), id).status(); },
+       {}},
+      {"StartContainer (ready)",
+       WithSide,
+       [](W& w, const Id& id) { return w.StartContainer("web", "side", id).status(); },
+       {}},
+      {"StartContainer (stopped)",
+       WithStoppedSide,
+       [](W& w, const Id& id) { return w.StartContainer("web", "side", id).status(); },
+       // Made in the guest and recorded, not released yet.
+       {"running main=running side=ready"}},
+      {"StopContainer",
+       WithRunningSide,
+       [](W& w, const Id& id) { return w.StopContainer("web", "side", id).status(); },
+       {}},
+      {"DeleteContainer",
+       WithStoppedSide,
+       [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id)); },
+       {}},
+      {"KillContainer",
+       Running,
+       [](W& w, const Id& id) {
+         const absl::Status status = w.Kill("web", SIGKILL, id);
+         if (status.ok()) AwaitMainStopped(w);
+         return status;
+       },
+       {}},
+      {"Exec", Running, [](W& w, const Id& id) { return w.Exec("web", {"cat"}, id).status(); }, {}},
+  };
+}
+
+}  // namespace vcd
