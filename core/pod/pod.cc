@@ -238,8 +238,10 @@ void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset,
 }
 
 void Pod::OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) {
-  if (std::shared_ptr<ProcessEntry> entry = FindProcess(process)) entry->Finish(status);
-  environment_.work.Post([self = shared_from_this(), process, status] { self->RecordExit(process, status); });
+  std::shared_ptr<ProcessEntry> entry = FindProcess(process);
+  if (entry == nullptr) return;
+  entry->Finish(status);
+  environment_.work.Post([self = shared_from_this(), entry, status] { self->RecordExit(entry, status); });
 }
 
 void Pod::RecordExits() {
@@ -250,11 +252,12 @@ void Pod::RecordExits() {
   }
   for (const auto& [key, process] : processes) {
     const std::optional<absl::StatusOr<v1::ExitStatus>> end = process->end();
-    if (key.process_id.empty() && end.has_value() && end->ok()) RecordExit(key, **end);
+    if (key.process_id.empty() && end.has_value() && end->ok()) RecordExit(process, **end);
   }
 }
 
-void Pod::RecordExit(const ProcessKey& process, const v1::ExitStatus& status) {
+void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status) {
+  const ProcessKey& process = entry->key();
   if (!process.process_id.empty()) {
     {
       MutexLock lock(&mu_);
@@ -267,7 +270,7 @@ void Pod::RecordExit(const ProcessKey& process, const v1::ExitStatus& status) {
   (void)Change(
       [&](state::v1::PodRecord& record) {
         state::v1::ContainerRecord* container = FindContainer(record, process.container_id);
-        if (container == nullptr || container->has_exit_status()) return;
+        if (container == nullptr || container->has_exit_status() || FindProcess(process) != entry) return;
         container->set_state(v1::CONTAINER_STATE_STOPPED);
         *container->mutable_exit_status() = status;
         container->set_guest_pid(0);

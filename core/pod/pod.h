@@ -111,7 +111,9 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   void OnGuestLost(const absl::Status& why) override;
 
  private:
-  void RecordExit(const ProcessKey& process, const v1::ExitStatus& status);
+  // Nothing when `entry` is no longer the one of its key: a container that was started again has not ended with the
+  // status of its life before.
+  void RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
 
