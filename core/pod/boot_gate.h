@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_BOOT_GATE_H_
 #define VCD_CORE_POD_BOOT_GATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -15,7 +16,7 @@ namespace vcd {
 // back. Thread-safe; outlives its places.
 class BootGate {
  public:
-  explicit BootGate(uint32_t places) : free_(places) {}
+  explicit BootGate(uint32_t places) : places_(places), free_(places) {}
 
   // A place, given back by the destructor.
   class Place {
@@ -32,10 +33,15 @@ class BootGate {
   // Runs `entered` with a place: at once on this thread, or later on the thread that gives one back. It must not block.
   void Enter(std::function<void(std::unique_ptr<Place>)> entered) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // How many wait, and how many have a place.
+  size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+  size_t taken() const ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   void Leave() ABSL_LOCKS_EXCLUDED(mu_);
 
-  Mutex mu_;
+  const uint32_t places_;
+  mutable Mutex mu_;
   uint32_t free_ ABSL_GUARDED_BY(mu_);
   std::deque<std::function<void(std::unique_ptr<Place>)>> waiting_ ABSL_GUARDED_BY(mu_);
 };

@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<PodRuntime>> PodRuntime::Open(const PodRuntimeOpt
 LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem,
                                IoThread& io, WorkerPool& pool, EventBus& events)
     : options_(options),
+      metrics_(options.metrics != nullptr ? *options.metrics : no_metrics_),
       backends_(backends),
       filesystem_(filesystem),
       io_(io),
@@ -70,11 +71,22 @@ absl::StatusOr<std::shared_ptr<const v1::Pod>> LivePodRuntime::GetPod(const std:
 
 std::vector<std::shared_ptr<const v1::Pod>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
 
-void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, Body body, DoneCallback done) {
+RuntimeLoad LivePodRuntime::load() const {
+  RuntimeLoad load;
+  load.boots_waiting = boot_gate_.waiting();
+  load.boots_running = boot_gate_.taken();
+  MutexLock lock(&mu_);
+  load.pods_reconciling = reconciling_;
+  return load;
+}
+
+void LivePodRuntime::Submit(const std::string& pod_id, Request request, Body body, DoneCallback done) {
   // Refused before it waits for anything; looked up again with the lock, because the pod may go meanwhile.
   absl::Status known = registry_.Find(pod_id).status();
   if (!known.ok()) return done(known);
   work_.Begin();
+  request.clock =
+      std::make_shared<OperationClock>(request.metric != nullptr ? request.metric : request.operation, metrics_);
   PodLockTable::Waiter waiter;
   waiter.operation = request.operation;
   waiter.mode = request.mode;
@@ -82,11 +94,13 @@ void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, B
   waiter.preempt = request.preempt;
   locks_.Acquire(pod_id, waiter, [this, pod_id, request, body, done](absl::StatusOr<PodLock> lock) {
     if (!lock.ok()) {
+      request.clock->End(lock.status());
       done(lock.status());
       return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
     if (!request.boots) return RunBody(*held, nullptr, pod_id, request, body, done);
+    request.clock->Enter(OperationPhase::kBootQueue);
     // Whoever gives a place back calls this, and must not do the next one's work.
     boot_gate_.Enter([this, held, pod_id, request, body, done](std::unique_ptr<BootGate::Place> place) {
       work_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
@@ -97,15 +111,17 @@ void LivePodRuntime::Submit(const std::string& pod_id, const Request& request, B
 
 void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
                              const Request& request, const Body& body, const DoneCallback& done) {
+  request.clock->Enter(OperationPhase::kWork);
   absl::Status status;
   absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
   if (pod.ok()) {
-    Grant grant{lock, {absl::Now() + request.ceiling, &lock.cancellation()}, std::move(place)};
+    Grant grant{lock, {absl::Now() + request.ceiling, &lock.cancellation()}, std::move(place), *request.clock};
     status = WithMetadata(body(**pod, grant), "pod_id", pod_id);
   } else {
     status = pod.status();
   }
   lock.Release();
+  request.clock->End(status);
   done(status);
   work_.End();
 }

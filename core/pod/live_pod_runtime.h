@@ -12,6 +12,7 @@
 
 #include "core/os/file_lock.h"
 #include "core/os/mutex.h"
+#include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_lifecycle.h"
@@ -36,6 +37,7 @@ class LivePodRuntime : public PodRuntime {
 
   absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  RuntimeLoad load() const override;
 
   void CreatePod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
   void RunPod(v1::PodConfig config, absl::Time deadline, PodCallback done) override;
@@ -76,19 +78,22 @@ class LivePodRuntime : public PodRuntime {
     PodLock& lock;
     CallContext context;                     // How long it may take, and what cancels it.
     std::unique_ptr<BootGate::Place> place;  // When its request `boots`.
+    OperationClock& clock;
   };
   using Body = std::function<absl::Status(Pod&, Grant&)>;
   struct Request {
     std::string operation;  // For messages: "StopPod".
     LockMode mode = LockMode::kExclusive;
-    absl::Time deadline;     // Of waiting for the lock.
-    absl::Duration ceiling;  // Of the body.
-    absl::Status preempt;    // Not OK: cancels what holds the lock with it, and goes before all others.
-    bool boots = false;      // Needs a place in the boot gate.
+    absl::Time deadline;                    // Of waiting for the lock.
+    absl::Duration ceiling;                 // Of the body.
+    absl::Status preempt;                   // Not OK: cancels what holds the lock with it, and goes before all others.
+    bool boots = false;                     // Needs a place in the boot gate.
+    const char* metric = nullptr;           // What metrics call it; null: as `operation`.
+    std::shared_ptr<OperationClock> clock;  // Set by Submit.
   };
 
   // The one path of a mutation; `done` runs on the worker pool after the lock is released.
-  void Submit(const std::string& pod_id, const Request& request, Body body, DoneCallback done);
+  void Submit(const std::string& pod_id, Request request, Body body, DoneCallback done);
   void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id, const Request& request,
                const Body& body, const DoneCallback& done);
   // Submit for bodies whose answer is the pod, or a container of it.
@@ -122,11 +127,14 @@ class LivePodRuntime : public PodRuntime {
 
   // pod_recovery.cc
   void Load(const std::string& pod_id);
-  void Reconcile(Pod& pod, const CallContext& context);
+  // Tells metrics of a pod that is reconciled.
+  RecoveryOutcome Reconcile(Pod& pod, const CallContext& context);
   void Vanish(Pod& pod);
   void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
 
   const PodRuntimeOptions options_;
+  NullRuntimeMetrics no_metrics_;
+  RuntimeMetrics& metrics_;
   const Backends& backends_;
   Filesystem& filesystem_;
   IoThread& io_;
@@ -141,8 +149,9 @@ class LivePodRuntime : public PodRuntime {
   PodLockTable locks_;
   const PodEnvironment environment_;
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar reconciled_;
+  absl::Time opened_;  // By Recover.
   size_t reconciling_ ABSL_GUARDED_BY(mu_) = 0;
   bool shutting_down_ ABSL_GUARDED_BY(mu_) = false;
 };

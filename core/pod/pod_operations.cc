@@ -112,6 +112,7 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, absl::Time deadline
 
 absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const std::string id = pod.id();
+  grant.clock.Enter(OperationPhase::kPersist);
   absl::Status status = [&] {
     VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
     VCD_RETURN_IF_ERROR(grant.lock.TakeLockFile());
@@ -125,15 +126,16 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
           record.set_state(v1::POD_STATE_READY);
           record.set_intent(state::v1::INTENT_UNSPECIFIED);
         },
-        grant.context));
+        grant.context, grant.clock));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
     const v1::PodConfig config = pod.config();
     for (const v1::ContainerConfig& container : config.containers()) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
     }
     if (!start) return absl::OkStatus();
-    absl::Status started = ReleaseContainers(pod, grant.context);
+    absl::Status started = ReleaseContainers(pod, grant.context, grant.clock);
     if (!started.ok()) {
+      grant.clock.Enter(OperationPhase::kUndo);
       TearDownOptions options;
       options.orderly = false;
       options.end = KilledStatus();
@@ -146,6 +148,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
     if (start) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
     return status;
   }
+  grant.clock.Enter(OperationPhase::kUndo);
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));
   registry_.Remove(id);
@@ -165,18 +168,20 @@ void LivePodRuntime::StartPod(const std::string& pod_id, absl::Time deadline, Po
 
 absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
+  grant.clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(pod.Change([](state::v1::PodRecord& record) { record.set_intent(state::v1::INTENT_START); }));
   absl::Status status;
   if (pod.state() == v1::POD_STATE_STOPPED) {
     status = BringUp(
-        pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context);
+        pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
   }
-  if (status.ok()) status = ReleaseContainers(pod, grant.context);
+  if (status.ok()) status = ReleaseContainers(pod, grant.context, grant.clock);
   if (status.ok()) {
     LogInfo(pod.id(), "running");
     pod.Tell(v1::EVENT_TYPE_POD_STARTED);
     return status;
   }
+  grant.clock.Enter(OperationPhase::kUndo);
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
@@ -199,7 +204,12 @@ void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& optio
   request.ceiling = absl::InfiniteDuration();
   if (options.force) request.preempt = Preempted(pod_id, request.operation);
   SubmitForPod(
-      pod_id, request, [this, options](Pod& pod, Grant&) { return StopBody(pod, options); }, std::move(done));
+      pod_id, request,
+      [this, options](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
+        return StopBody(pod, options);
+      },
+      std::move(done));
 }
 
 absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& options) {
@@ -286,7 +296,12 @@ void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, absl::Time
   request.ceiling = absl::InfiniteDuration();
   if (force) request.preempt = Preempted(pod_id, request.operation);
   Submit(
-      pod_id, request, [this, force](Pod& pod, Grant&) { return DeleteBody(pod, force); }, std::move(done));
+      pod_id, request,
+      [this, force](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
+        return DeleteBody(pod, force);
+      },
+      std::move(done));
 }
 
 absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force) {
@@ -331,12 +346,14 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
 void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& why) {
   Request request;
   request.operation = "release of a lost VM";
+  request.metric = "ReleaseLostVm";
   request.deadline = absl::Now() + absl::Minutes(5);
   request.ceiling = absl::InfiniteDuration();
   request.preempt = why;
   Submit(
       pod_id, request,
-      [pod_id, why](Pod& pod, Grant&) {
+      [pod_id, why](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
         // Whoever was cancelled may have taken it down already.
         if (pod.machine() == nullptr) return absl::OkStatus();
         const std::optional<std::string> end = pod.MachineEnd(absl::Milliseconds(500));

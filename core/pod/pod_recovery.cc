@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
@@ -17,6 +18,8 @@ namespace vcd {
 namespace {
 
 constexpr char kHostRebooted[] = "HOST_REBOOTED: the host was restarted; start the pod to boot it again";
+
+constexpr char kRecordDamaged[] = "RECORD_DAMAGED";
 
 // The record of a pod of which only the configuration survived.
 state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
@@ -38,13 +41,14 @@ state::v1::PodRecord DamagedRecord(const std::string& pod_id, const absl::Status
   state::v1::PodRecord record;
   record.set_pod_id(pod_id);
   record.set_state(v1::POD_STATE_FAILED);
-  record.set_reason(absl::StrCat("RECORD_DAMAGED: ", why.message(), "; delete the pod with force"));
+  record.set_reason(absl::StrCat(kRecordDamaged, ": ", why.message(), "; delete the pod with force"));
   return record;
 }
 
 }  // namespace
 
 absl::Status LivePodRuntime::Recover() {
+  opened_ = absl::Now();
   VCD_RETURN_IF_ERROR(store_.CreateRoots());
   absl::StatusOr<FileLock> lock =
       FileLock::Acquire(store_.layout().DaemonLockFile(), FileLockMode::kExclusive, /*nonblocking=*/true);
@@ -56,6 +60,7 @@ absl::Status LivePodRuntime::Recover() {
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
   for (const std::string& pod_id : stored.pod_ids) Load(pod_id);
+  if (stored.pod_ids.empty()) metrics_.Reconciled(absl::Now() - opened_);
   return absl::OkStatus();
 }
 
@@ -100,17 +105,20 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
   Request request;
   request.operation = "reconciliation after a restart";
+  request.metric = "Reconcile";
   request.deadline = absl::InfiniteFuture();
   request.ceiling = options_.boot_timeout;
   Submit(
       pod_id, request,
       [this](Pod& pod, Grant& grant) {
-        Reconcile(pod, grant.context);
+        metrics_.PodRecovered(Reconcile(pod, grant.context));
         return absl::OkStatus();
       },
       [this](const absl::Status&) {
         MutexLock lock(&mu_);
-        if (--reconciling_ == 0) reconciled_.NotifyAll();
+        if (--reconciling_ > 0) return;
+        metrics_.Reconciled(absl::Now() - opened_);
+        reconciled_.NotifyAll();
       });
 }
 
@@ -135,7 +143,7 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
   LogInfo(pod.id(), absl::StrCat("container ", container.id(), ": its creation was interrupted: undone"));
 }
 
-void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
+RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   const state::v1::PodRecord record = pod.record();
   TearDownOptions tear_down;
   tear_down.orderly = false;
@@ -143,19 +151,21 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   switch (record.intent()) {
     case state::v1::INTENT_CREATE:
       LogInfo(pod.id(), "its creation was interrupted: undone");
-      return Vanish(pod);
+      Vanish(pod);
+      return RecoveryOutcome::kUndone;
     case state::v1::INTENT_DELETE:
       LogInfo(pod.id(), "its deletion was interrupted: finished");
-      return Vanish(pod);
+      Vanish(pod);
+      return RecoveryOutcome::kFinished;
     case state::v1::INTENT_START:
       LogInfo(pod.id(), "its start was interrupted: undone");
       tear_down.reason = "its start was interrupted";
       (void)TearDown(pod, tear_down);
-      return;
+      return RecoveryOutcome::kUndone;
     case state::v1::INTENT_STOP:
       LogInfo(pod.id(), "its stop was interrupted: finished");
       (void)TearDown(pod, tear_down);
-      return;
+      return RecoveryOutcome::kFinished;
     default:
       break;
   }
@@ -166,8 +176,9 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
     if (record.reason() == kHostRebooted) {
       (void)store_.CreatePodDirectories(pod.id());
       (void)pod.Change([](state::v1::PodRecord&) {}, /*fact=*/true);
+      return RecoveryOutcome::kRebooted;
     }
-    return;
+    return absl::StartsWith(record.reason(), kRecordDamaged) ? RecoveryOutcome::kDamaged : RecoveryOutcome::kUnchanged;
   }
 
   VmSpec spec;
@@ -185,7 +196,7 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
     {
       // The next daemon will try again.
       MutexLock lock(&mu_);
-      if (shutting_down_) return;
+      if (shutting_down_) return RecoveryOutcome::kPostponed;
     }
     const std::string boot_id = ReadBootId().value_or("");
     const bool rebooted = absl::IsNotFound(status) && record.vm().process().boot_id() != boot_id &&
@@ -195,7 +206,7 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
     LogError(pod.id(), tear_down.reason);
     (void)TearDown(pod, tear_down);
     pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
-    return;
+    return rebooted ? RecoveryOutcome::kRebooted : RecoveryOutcome::kLost;
   }
   // Containers whose creation was interrupted were not promised to anybody.
   for (const state::v1::ContainerRecord& container : record.containers()) {
@@ -203,6 +214,7 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   }
   LogInfo(pod.id(), absl::StrCat("adopted, ", StateWord(record.state()), ", VM pid ", record.vm().process().pid()));
   pod.Tell(v1::EVENT_TYPE_POD_ADOPTED);
+  return RecoveryOutcome::kAdopted;
 }
 
 }  // namespace vcd
