@@ -35,14 +35,11 @@ TEST(InspectCommandTest, PrintsOnePodAsItself) {
 TEST(InspectCommandTest, ShowsWhereTheTimeOfTheBootWent) {
   FakeServer server;
   v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING);
-  v1::BootStep& step = *pod.mutable_boot_timeline()->add_steps();
-  step.set_phase(v1::BOOT_PHASE_VMM_BOOT);
-  step.set_offset_seconds(0.000125);
-  step.set_duration_seconds(1.5);
+  pod.mutable_boot_timeline()->set_boot_queue_seconds(0.000125);
+  pod.mutable_boot_timeline()->set_vmm_boot_seconds(1.5);
   server.AddPod(pod);
   EXPECT_THAT(RunVc(server, {"inspect", "-o", "yaml", "web"}).out,
-              HasSubstr("boot_timeline:\n  steps:\n    - phase: BOOT_PHASE_VMM_BOOT\n      offset_seconds: 0.000125\n"
-                        "      duration_seconds: 1.5\n"));
+              HasSubstr("boot_timeline:\n  boot_queue_seconds: 0.000125\n  vmm_boot_seconds: 1.5\n"));
 }
 
 TEST(InspectCommandTest, PrintsTheOthersAndReportsTheMissing) {

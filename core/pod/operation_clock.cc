@@ -8,34 +8,34 @@
 namespace vcd {
 namespace {
 
-// kUnspecified for what is no part of a boot.
-v1::BootPhase BootPhaseOf(OperationPhase phase) {
+using Setter = void (v1::BootTimeline::*)(double);
+
+// Sets the timeline's field of a phase; null for what is no part of a boot.
+Setter SetterOf(OperationPhase phase) {
   switch (phase) {
     case OperationPhase::kLockWait:
-      return v1::BOOT_PHASE_LOCK_WAIT;
+      return &v1::BootTimeline::set_lock_wait_seconds;
     case OperationPhase::kBootQueue:
-      return v1::BOOT_PHASE_BOOT_QUEUE;
+      return &v1::BootTimeline::set_boot_queue_seconds;
     case OperationPhase::kPersist:
-      return v1::BOOT_PHASE_PERSIST;
+      return &v1::BootTimeline::set_persist_seconds;
     case OperationPhase::kNetwork:
-      return v1::BOOT_PHASE_NETWORK;
+      return &v1::BootTimeline::set_network_seconds;
     case OperationPhase::kVmmBoot:
-      return v1::BOOT_PHASE_VMM_BOOT;
+      return &v1::BootTimeline::set_vmm_boot_seconds;
     case OperationPhase::kGuestConnect:
-      return v1::BOOT_PHASE_GUEST_CONNECT;
+      return &v1::BootTimeline::set_guest_connect_seconds;
     case OperationPhase::kContainers:
-      return v1::BOOT_PHASE_CONTAINERS;
+      return &v1::BootTimeline::set_containers_seconds;
     case OperationPhase::kRelease:
-      return v1::BOOT_PHASE_RELEASE;
+      return &v1::BootTimeline::set_release_seconds;
     default:
-      return v1::BOOT_PHASE_UNSPECIFIED;
+      return nullptr;
   }
 }
 
 // In whole microseconds, which makes short texts.
-double Seconds(std::chrono::steady_clock::duration time) {
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(time).count()) / 1e6;
-}
+double Seconds(absl::Duration time) { return static_cast<double>(absl::ToInt64Microseconds(time)) / 1e6; }
 
 }  // namespace
 
@@ -61,19 +61,30 @@ bool OperationClock::booted() const {
                      [](const Step& step) { return step.phase == OperationPhase::kVmmBoot; });
 }
 
+std::vector<std::pair<OperationPhase, absl::Duration>> OperationClock::Phases() const {
+  std::vector<std::pair<OperationPhase, absl::Duration>> phases;
+  for (const Step& step : steps_) {
+    const absl::Duration time = absl::FromChrono(step.ended - step.began);
+    const auto known =
+        std::find_if(phases.begin(), phases.end(), [&step](const auto& phase) { return phase.first == step.phase; });
+    if (known == phases.end()) {
+      phases.emplace_back(step.phase, time);
+    } else {
+      known->second += time;
+    }
+  }
+  return phases;
+}
+
 v1::BootTimeline OperationClock::Timeline() const {
   v1::BootTimeline timeline;
   const int64_t nanoseconds = absl::ToUnixNanos(started_at_);
   timeline.mutable_started_at()->set_seconds(nanoseconds / 1000000000);
   timeline.mutable_started_at()->set_nanos(static_cast<int32_t>(nanoseconds % 1000000000));
-  for (const Step& step : steps_) {
-    const v1::BootPhase phase = BootPhaseOf(step.phase);
-    if (phase == v1::BOOT_PHASE_UNSPECIFIED) continue;
-    v1::BootStep& shown = *timeline.add_steps();
-    shown.set_phase(phase);
-    shown.set_offset_seconds(Seconds(step.began - started_));
-    shown.set_duration_seconds(Seconds(step.ended - step.began));
+  for (const auto& [phase, time] : Phases()) {
+    if (const Setter set = SetterOf(phase)) (timeline.*set)(Seconds(time));
   }
+  if (!steps_.empty()) timeline.set_total_seconds(Seconds(absl::FromChrono(steps_.back().ended - started_)));
   return timeline;
 }
 
@@ -82,16 +93,7 @@ void OperationClock::End(const absl::Status& status) {
   OperationReport report;
   report.operation = operation_;
   report.code = status.code();
-  for (const Step& step : steps_) {
-    const absl::Duration time = absl::FromChrono(step.ended - step.began);
-    const auto known = std::find_if(report.phases.begin(), report.phases.end(),
-                                    [&step](const auto& phase) { return phase.first == step.phase; });
-    if (known == report.phases.end()) {
-      report.phases.emplace_back(step.phase, time);
-    } else {
-      known->second += time;
-    }
-  }
+  report.phases = Phases();
   metrics_.OperationEnded(report);
 }
 

@@ -41,6 +41,8 @@ class OperationClock {
     Steady::time_point ended;
   };
 
+  // Those that have ended, each once, in the order in which it came to them.
+  std::vector<std::pair<OperationPhase, absl::Duration>> Phases() const;
   void EndPhase(Steady::time_point now) { steps_.push_back({phase_, phase_began_, now}); }
 
   const std::string operation_;

@@ -35,26 +35,22 @@ TEST(OperationClockTest, ReportsEachPhaseOnceWithAllItsTime) {
   EXPECT_LE(sum, absl::Now() - began + absl::Seconds(1));
 }
 
-TEST(OperationClockTest, TimelineShowsTheStepsOfABootThatHaveEnded) {
+TEST(OperationClockTest, TimelineShowsThePhasesOfABootThatHaveEnded) {
   RecordedMetrics metrics;
   OperationClock clock("RunPod", metrics);
   clock.Enter(OperationPhase::kWork);
   clock.Enter(OperationPhase::kNetwork);
   EXPECT_FALSE(clock.booted());
   clock.Enter(OperationPhase::kVmmBoot);
+  const absl::Time began = absl::Now();
+  while (absl::Now() < began + absl::Milliseconds(2)) continue;
+  EXPECT_EQ(clock.Timeline().vmm_boot_seconds(), 0);
   clock.Enter(OperationPhase::kPersist);
   EXPECT_TRUE(clock.booted());
   const v1::BootTimeline timeline = clock.Timeline();
-  ASSERT_EQ(timeline.steps_size(), 3);
-  EXPECT_EQ(timeline.steps(0).phase(), v1::BOOT_PHASE_LOCK_WAIT);
-  EXPECT_EQ(timeline.steps(0).offset_seconds(), 0);
-  EXPECT_EQ(timeline.steps(1).phase(), v1::BOOT_PHASE_NETWORK);
-  EXPECT_EQ(timeline.steps(2).phase(), v1::BOOT_PHASE_VMM_BOOT);
-  for (int i = 1; i < timeline.steps_size(); ++i) {
-    // A step begins when the one before has ended, or later; each figure is cut to a microsecond.
-    const v1::BootStep& before = timeline.steps(i - 1);
-    EXPECT_GE(timeline.steps(i).offset_seconds() + 1.5e-6, before.offset_seconds() + before.duration_seconds());
-  }
+  EXPECT_GE(timeline.vmm_boot_seconds(), 0.001);
+  EXPECT_EQ(timeline.release_seconds(), 0);
+  EXPECT_GE(timeline.total_seconds(), timeline.vmm_boot_seconds());
   EXPECT_GT(timeline.started_at().seconds(), 0);
 }
 

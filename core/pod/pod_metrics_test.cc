@@ -90,12 +90,6 @@ class PodMetricsTest : public testing::Test {
     return completion.Wait({Soon(), nullptr}, "the answer").status();
   }
 
-  static std::vector<v1::BootPhase> PhasesOf(const v1::BootTimeline& timeline) {
-    std::vector<v1::BootPhase> phases;
-    for (const v1::BootStep& step : timeline.steps()) phases.push_back(step.phase());
-    return phases;
-  }
-
   RecordedMetrics metrics_;
   TemporaryDirectory root_;
   PosixFilesystem filesystem_;
@@ -134,10 +128,8 @@ TEST_F(PodMetricsTest, FailedBootTellsWhereItFailedAndThatItWasUndone) {
 TEST_F(PodMetricsTest, TimelineIsThatOfTheLastBootAndSurvivesARestart) {
   auto run = Run("web");
   ASSERT_TRUE(run.ok()) << run.status();
-  EXPECT_THAT(PhasesOf(run->boot_timeline()),
-              ElementsAre(v1::BOOT_PHASE_LOCK_WAIT, v1::BOOT_PHASE_BOOT_QUEUE, v1::BOOT_PHASE_PERSIST,
-                          v1::BOOT_PHASE_NETWORK, v1::BOOT_PHASE_VMM_BOOT, v1::BOOT_PHASE_GUEST_CONNECT,
-                          v1::BOOT_PHASE_CONTAINERS, v1::BOOT_PHASE_PERSIST, v1::BOOT_PHASE_RELEASE));
+  EXPECT_GT(run->boot_timeline().persist_seconds(), 0);
+  EXPECT_GT(run->boot_timeline().total_seconds(), run->boot_timeline().persist_seconds());
   const std::string first = run->boot_timeline().SerializeAsString();
   Restart();
   EXPECT_EQ((*runtime_->GetPod("web"))->boot_timeline().SerializeAsString(), first);
@@ -154,7 +146,7 @@ TEST_F(PodMetricsTest, TimelineIsThatOfTheLastBootAndSurvivesARestart) {
 TEST_F(PodMetricsTest, StartOfAHeldPodKeepsTheTimelineOfItsBoot) {
   auto created = Create("web");
   ASSERT_TRUE(created.ok()) << created.status();
-  EXPECT_THAT(PhasesOf(created->boot_timeline()), SizeIs(7));
+  EXPECT_GT(created->boot_timeline().total_seconds(), 0);
   auto started = Start("web");
   ASSERT_TRUE(started.ok()) << started.status();
   EXPECT_EQ(started->boot_timeline().SerializeAsString(), created->boot_timeline().SerializeAsString());

@@ -122,7 +122,8 @@ TEST_P(MetricsTest, PodCarriesTheTimelineOfItsBoot) {
   ASSERT_THAT(api.RunPod(PodNamed("web")), IsError(StatusCode::OK, ""));
   v1::Pod pod;
   ASSERT_THAT(api.GetPod("web", &pod), IsError(StatusCode::OK, ""));
-  EXPECT_EQ(pod.boot_timeline().steps_size(), 9);
+  EXPECT_GT(pod.boot_timeline().persist_seconds(), 0);
+  EXPECT_GT(pod.boot_timeline().total_seconds(), pod.boot_timeline().persist_seconds());
   EXPECT_GT(pod.boot_timeline().started_at().seconds(), 0);
   daemon_.Stop();
   ASSERT_TRUE(daemon_.Start().ok());
