@@ -19,6 +19,7 @@ _LIBRARIES = {
     "gmock_main": struct(modules = ["gmock_main"], linkopts = [], deps = []),
     "grpcpp": struct(modules = ["grpc++"], linkopts = ["-lgrpc++_reflection"], deps = ["absl", "protobuf"]),
     "json": struct(modules = ["nlohmann_json"], linkopts = [], deps = []),
+    "prometheus": struct(modules = ["prometheus-cpp-core"], linkopts = [], deps = []),
     "protobuf": struct(modules = ["protobuf"], linkopts = [], deps = []),
     "protobuf_lite": struct(modules = ["protobuf-lite"], linkopts = [], deps = []),
     "spdlog": struct(modules = ["spdlog", "fmt"], linkopts = [], deps = []),

@@ -32,6 +32,16 @@ TEST(InspectCommandTest, PrintsOnePodAsItself) {
   EXPECT_THAT(RunVc(server, {"inspect", "-o", "table", "web"}).out, HasSubstr("POD  STATE"));
 }
 
+TEST(InspectCommandTest, ShowsWhereTheTimeOfTheBootWent) {
+  FakeServer server;
+  v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING);
+  pod.mutable_boot_timeline()->set_boot_queue_seconds(0.000125);
+  pod.mutable_boot_timeline()->set_vmm_boot_seconds(1.5);
+  server.AddPod(pod);
+  EXPECT_THAT(RunVc(server, {"inspect", "-o", "yaml", "web"}).out,
+              HasSubstr("boot_timeline:\n  boot_queue_seconds: 0.000125\n  vmm_boot_seconds: 1.5\n"));
+}
+
 TEST(InspectCommandTest, PrintsTheOthersAndReportsTheMissing) {
   FakeServer server;
   server.AddPod(PodOf("a", v1::POD_STATE_READY));

@@ -57,4 +57,14 @@ void BootGate::Leave() {
   next(std::make_unique<Place>(this));
 }
 
+size_t BootGate::waiting() const {
+  MutexLock lock(&mu_);
+  return waiting_.size();
+}
+
+size_t BootGate::taken() const {
+  MutexLock lock(&mu_);
+  return places_ - free_;
+}
+
 }  // namespace vcd

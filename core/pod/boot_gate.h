@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_BOOT_GATE_H_
 #define VCD_CORE_POD_BOOT_GATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -17,7 +18,7 @@ namespace vcd {
 // back. Thread-safe; outlives its places.
 class BootGate {
  public:
-  explicit BootGate(uint32_t places) : free_(places) {}
+  explicit BootGate(uint32_t places) : places_(places), free_(places) {}
 
   // A place, given back by the destructor.
   class Place {
@@ -43,6 +44,10 @@ class BootGate {
   // Ends all waiting.
   void WithdrawAll() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // How many wait, and how many have a place.
+  size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+  size_t taken() const ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   struct Waiting {
     std::string pod_id;
@@ -50,7 +55,8 @@ class BootGate {
   };
   void Leave() ABSL_LOCKS_EXCLUDED(mu_);
 
-  Mutex mu_;
+  const uint32_t places_;
+  mutable Mutex mu_;
   uint32_t free_ ABSL_GUARDED_BY(mu_);
   std::list<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
 };

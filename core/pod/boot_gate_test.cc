@@ -26,6 +26,8 @@ TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
     });
   }
   EXPECT_THAT(entered, ElementsAre(0, 1));
+  EXPECT_EQ(gate.waiting(), 2u);
+  EXPECT_EQ(gate.taken(), 2u);
   {
     auto leaving = std::move(places.front());
     places.erase(places.begin());
@@ -36,6 +38,9 @@ TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
     places.erase(places.begin());
   }
   EXPECT_THAT(entered, ElementsAre(0, 1, 2, 3));
+  EXPECT_EQ(gate.waiting(), 0u);
+  places.clear();
+  EXPECT_EQ(gate.taken(), 0u);
 }
 
 TEST(BootGateTest, WhoIsCancelledWaitsNoLonger) {

@@ -28,6 +28,7 @@ absl::StatusOr<std::unique_ptr<PodRuntime>> PodRuntime::Open(const PodRuntimeOpt
 LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem,
                                IoThread& io, WorkerPool& pool, EventBus& events)
     : options_(options),
+      metrics_(options.metrics != nullptr ? *options.metrics : no_metrics_),
       backends_(backends),
       filesystem_(filesystem),
       io_(io),
@@ -74,6 +75,15 @@ absl::StatusOr<std::shared_ptr<const v1::Pod>> LivePodRuntime::GetPod(const std:
 
 std::vector<std::shared_ptr<const v1::Pod>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
 
+RuntimeLoad LivePodRuntime::load() const {
+  RuntimeLoad load;
+  load.boots_waiting = boot_gate_.waiting();
+  load.boots_running = boot_gate_.taken();
+  MutexLock lock(&mu_);
+  load.pods_reconciling = reconciling_;
+  return load;
+}
+
 PodRuntime::DoneCallback LivePodRuntime::Enter(const Operation& operation, DoneCallback done) {
   absl::Status valid = ValidateRequestId(operation.options.request_id);
   if (!valid.ok()) {
@@ -95,11 +105,13 @@ void LivePodRuntime::Submit(const std::string& pod_id, const Operation& operatio
   }
 }
 
-void LivePodRuntime::Dispatch(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done) {
+void LivePodRuntime::Dispatch(const std::string& pod_id, Operation operation, Body body, DoneCallback done) {
   // Refused before it waits for anything; looked up again with the lock, because the pod may go meanwhile.
   absl::Status known = registry_.Find(pod_id).status();
   if (!known.ok()) return done(known);
   work_.Begin();
+  operation.clock =
+      std::make_shared<OperationClock>(operation.metric != nullptr ? operation.metric : operation.name, metrics_);
   PodLockTable::Waiter waiter;
   waiter.operation = operation.name;
   waiter.mode = operation.mode;
@@ -107,11 +119,13 @@ void LivePodRuntime::Dispatch(const std::string& pod_id, const Operation& operat
   waiter.preempt = operation.preempt;
   locks_.Acquire(pod_id, waiter, [this, pod_id, operation, body, done](absl::StatusOr<PodLock> lock) {
     if (!lock.ok()) {
+      operation.clock->End(lock.status());
       done(lock.status());
       return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
     if (!operation.boots) return RunBody(*held, nullptr, pod_id, operation, body, done);
+    operation.clock->Enter(OperationPhase::kBootQueue);
     // Whoever gives a place back calls this, and must not do the next one's work.
     boot_gate_.Enter(
         pod_id, held->cancellation(),
@@ -137,9 +151,10 @@ absl::Status LivePodRuntime::CheckRepeated(const Pod& pod, const state::v1::Requ
 
 void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
                              const Operation& operation, const Body& body, const DoneCallback& done) {
+  operation.clock->Enter(OperationPhase::kWork);
   const absl::Status status = [&]() -> absl::Status {
     VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
-    Grant grant{lock, {absl::Now() + operation.ceiling, &lock.cancellation()}, std::move(place), {}};
+    Grant grant{lock, {absl::Now() + operation.ceiling, &lock.cancellation()}, std::move(place), {}, *operation.clock};
     grant.request.set_request_id(operation.options.request_id);
     grant.request.set_fingerprint(operation.fingerprint);
     bool repeated = false;
@@ -149,6 +164,7 @@ void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> pla
   }();
   place.reset();
   lock.Release();
+  operation.clock->End(status);
   done(status);
   work_.End();
 }

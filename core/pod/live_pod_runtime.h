@@ -12,6 +12,7 @@
 
 #include "core/os/file_lock.h"
 #include "core/os/mutex.h"
+#include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_lifecycle.h"
@@ -37,6 +38,7 @@ class LivePodRuntime : public PodRuntime {
 
   absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  RuntimeLoad load() const override;
 
   void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
   void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
@@ -80,6 +82,7 @@ class LivePodRuntime : public PodRuntime {
     CallContext context;                     // How long it may take, and what cancels it.
     std::unique_ptr<BootGate::Place> place;  // When its operation `boots`; null when it was cancelled meanwhile.
     state::v1::Request request;              // What to note in the record with the result.
+    OperationClock& clock;
   };
   using Body = std::function<absl::Status(Pod&, Grant&)>;
   struct Operation {
@@ -87,16 +90,18 @@ class LivePodRuntime : public PodRuntime {
     MutationOptions options;
     absl::Duration ceiling;  // Of the body.
     LockMode mode = LockMode::kExclusive;
-    uint64_t fingerprint = 0;  // Of the request, when it has an id.
-    absl::Status preempt;      // Not OK: cancels what holds the lock with it, and goes before all others.
-    bool boots = false;        // Needs a place in the boot gate.
+    uint64_t fingerprint = 0;               // Of the request, when it has an id.
+    absl::Status preempt;                   // Not OK: cancels what holds the lock with it, and goes before all others.
+    bool boots = false;                     // Needs a place in the boot gate.
+    const char* metric = nullptr;           // What metrics call it; null: as `name`.
+    std::shared_ptr<OperationClock> clock;  // Set by Dispatch.
   };
 
   // The one path of a mutation: joins the same request if that is under way, waits for the lock and a place, runs the
   // body unless the pod has done the request already, releases the lock, answers. `done` runs on the worker pool.
   void Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
   // The part of it behind the ledger.
-  void Dispatch(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
+  void Dispatch(const std::string& pod_id, Operation operation, Body body, DoneCallback done);
   void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
                const Operation& operation, const Body& body, const DoneCallback& done);
   // Submit for bodies whose answer is the pod, or a container of it.
@@ -143,15 +148,18 @@ class LivePodRuntime : public PodRuntime {
   void Load(const std::string& pod_id);
   // Puts the records of a pod into quarantine and says, for people, what is wrong and what to do.
   std::string DescribeDamage(const std::string& pod_id, bool config_readable, const absl::Status& damage);
-  void Reconcile(Pod& pod, const CallContext& context);
-  absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, const CallContext& context);
+  // What came of it, for metrics.
+  RecoveryOutcome Reconcile(Pod& pod, Grant& grant);
+  absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant);
   absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
   // What could not be adopted: ended, or out of reach.
-  void Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
+  RecoveryOutcome Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
   void Vanish(Pod& pod);
   void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
 
   const PodRuntimeOptions options_;
+  NullRuntimeMetrics no_metrics_;
+  RuntimeMetrics& metrics_;
   const Backends& backends_;
   Filesystem& filesystem_;
   IoThread& io_;
@@ -167,8 +175,9 @@ class LivePodRuntime : public PodRuntime {
   PodLockTable locks_;
   const PodEnvironment environment_;
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar reconciled_;
+  absl::Time opened_;  // By Recover.
   size_t reconciling_ ABSL_GUARDED_BY(mu_) = 0;
   bool shutting_down_ ABSL_GUARDED_BY(mu_) = false;
 };

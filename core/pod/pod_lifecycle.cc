@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
@@ -116,7 +117,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
     }
   }
   if (pod.agent().capabilities().runs_processes) {
-    VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+    const auto learn = [&](state::v1::PodRecord& record) {
       for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
         // What was being made or deleted is dropped next, and must still be known for that.
         if (!IsLive(container.state()) || container.state() == v1::CONTAINER_STATE_CREATING || container.removing()) {
@@ -131,7 +132,9 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
           if (!container.has_started_at()) StampNow(container.mutable_started_at());
         }
       }
-    }));
+    };
+    // A full disk must not cost a guest that is well.
+    (void)pod.Change(learn, /*fact=*/true);
   }
   GuestSession* connected = session->get();
   pod.guest().Exchange(*std::move(session));
@@ -147,9 +150,12 @@ v1::ExitStatus KilledStatus() {
 }
 
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
-                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context) {
+                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
+                     OperationClock& clock) {
   const v1::PodConfig config = pod.config();
   UndoStack undo;
+  absl::Cleanup failed = [&clock] { clock.Enter(OperationPhase::kUndo); };
+  clock.Enter(OperationPhase::kNetwork);
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.id(), config.network_config(), context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   undo.Push([&pod, &config] {
@@ -159,8 +165,12 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
+  clock.Enter(OperationPhase::kVmmBoot);
   absl::Status booted = BootMachine(pod, boot_context);
-  if (booted.ok()) booted = ConnectGuest(pod, boot_context);
+  if (booted.ok()) {
+    clock.Enter(OperationPhase::kGuestConnect);
+    booted = ConnectGuest(pod, boot_context);
+  }
   if (absl::IsDeadlineExceeded(booted) && context.Check("boot").ok()) {
     return Annotate(booted,
                     absl::StrCat("boot within ", absl::FormatDuration(environment.options.boot_timeout),
@@ -169,6 +179,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   VCD_RETURN_IF_ERROR(booted);
   place.reset();
 
+  clock.Enter(OperationPhase::kContainers);
   undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
   state::v1::PodRecord record = pod.record();
   for (const v1::ContainerConfig& container : config.containers()) {
@@ -180,6 +191,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context));
   }
   VCD_RETURN_IF_ERROR(context.Check("bring the pod up"));
+  clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
     *current.mutable_containers() = record.containers();
     *current.mutable_vm() = pod.machine()->Record();
@@ -187,20 +199,26 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     current.set_agent_version(pod.session()->info().agent_version);
     current.clear_reason();
     current.clear_finished_at();
+    *current.mutable_boot_timeline() = clock.Timeline();
     finish(current);
   }));
+  std::move(failed).Cancel();
   undo.Commit();
   return absl::OkStatus();
 }
 
-absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
+                               OperationClock& clock) {
+  clock.Enter(OperationPhase::kRelease);
   state::v1::PodRecord record = pod.record();
   for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
     if (container.state() != v1::CONTAINER_STATE_READY) continue;
     VCD_RETURN_IF_ERROR(StartInGuest(pod, container, context));
     pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container.id());
   }
+  clock.Enter(OperationPhase::kPersist);
   return pod.Change([&](state::v1::PodRecord& current) {
+    if (clock.booted()) *current.mutable_boot_timeline() = clock.Timeline();
     // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
     for (const state::v1::ContainerRecord& started : record.containers()) {
       state::v1::ContainerRecord* container = FindContainer(current, started.id());

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/pod/boot_gate.h"
+#include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 
 namespace vcd {
@@ -18,9 +19,11 @@ namespace vcd {
 
 // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
 // machine in it, the containers `ready`, and what `finish` does to it. On failure all of it is undone and the record is
-// as before. `place` is given back as soon as the guest answers.
+// as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline goes into
+// the record.
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
-                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context);
+                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
+                     OperationClock& clock);
 
 // Speaks to the guest of a machine that was adopted: processes that it has are known again, exits of meanwhile arrive
 // as events. A container that runs there although the record has it as held becomes `running`; one that the record has
@@ -28,8 +31,10 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 // start was interrupted.
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
-// Lets the held containers run; the pod becomes `running`, and the request done.
-absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context);
+// Lets the held containers run; the pod becomes `running`, and the request done. After a boot of the same operation the
+// record's timeline gets longer by this.
+absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
+                               OperationClock& clock);
 
 // Lets the machine go on, speaks to the guest if nobody does yet, as after a restart of the daemon; the pod becomes
 // `running`, its paused containers too, and the request done.

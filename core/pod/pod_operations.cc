@@ -140,6 +140,7 @@ void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operatio
 
 absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const std::string id = pod.id();
+  grant.clock.Enter(OperationPhase::kPersist);
   absl::Status status = [&] {
     VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
     VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
@@ -155,15 +156,16 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
           record.set_state(v1::POD_STATE_READY);
           SetDone(record, grant.request);
         },
-        grant.context));
+        grant.context, grant.clock));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
     const v1::PodConfig config = pod.config();
     for (const v1::ContainerConfig& container : config.containers()) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
     }
     if (!start) return absl::OkStatus();
-    absl::Status started = ReleaseContainers(pod, grant.request, grant.context);
+    absl::Status started = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
     if (!started.ok()) {
+      grant.clock.Enter(OperationPhase::kUndo);
       TearDownOptions options;
       options.orderly = false;
       options.end = KilledStatus();
@@ -176,6 +178,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
     if (start) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
     return status;
   }
+  grant.clock.Enter(OperationPhase::kUndo);
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));
   registry_.Remove(id);
@@ -197,19 +200,21 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
 absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
+  grant.clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(
       pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_START, grant.request); }));
   absl::Status status;
   if (pod.state() == v1::POD_STATE_STOPPED) {
     status = BringUp(
-        pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context);
+        pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
   }
-  if (status.ok()) status = ReleaseContainers(pod, grant.request, grant.context);
+  if (status.ok()) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
   if (status.ok()) {
     LogInfo(pod.id(), "running");
     pod.Tell(v1::EVENT_TYPE_POD_STARTED);
     return status;
   }
+  grant.clock.Enter(OperationPhase::kUndo);
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
@@ -234,7 +239,12 @@ void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& stop,
   operation.ceiling = absl::InfiniteDuration();
   if (stop.force) operation.preempt = Preempted(pod_id, operation.name);
   SubmitForPod(
-      pod_id, operation, [this, stop](Pod& pod, Grant& grant) { return StopBody(pod, stop, grant); }, std::move(done));
+      pod_id, operation,
+      [this, stop](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
+        return StopBody(pod, stop, grant);
+      },
+      std::move(done));
 }
 
 absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const Grant& grant) {
@@ -341,7 +351,10 @@ void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, const Muta
   auto released = std::make_shared<Released>();
   Submit(
       pod_id, operation,
-      [this, force, released](Pod& pod, Grant& grant) { return DeleteBody(pod, force, grant, released.get()); },
+      [this, force, released](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
+        return DeleteBody(pod, force, grant, released.get());
+      },
       [known, released, done = std::move(done)](const absl::Status& status) {
         // It went while this waited: a creation was undone, or another deletion was first.
         if (known && absl::IsNotFound(status)) return done(Released{"what an operation before this one had left"});
@@ -400,12 +413,14 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
 void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& why) {
   Operation operation;
   operation.name = "release of a lost VM";
+  operation.metric = "ReleaseLostVm";
   operation.options.deadline = absl::Now() + absl::Minutes(5);
   operation.ceiling = absl::InfiniteDuration();
   operation.preempt = why;
   Submit(
       pod_id, operation,
-      [pod_id, why](Pod& pod, Grant&) {
+      [pod_id, why](Pod& pod, Grant& grant) {
+        grant.clock.Enter(OperationPhase::kTearDown);
         // Whoever was cancelled may have taken it down already.
         if (pod.machine() == nullptr) return absl::OkStatus();
         const std::optional<std::string> end = pod.MachineEnd(absl::Milliseconds(500));

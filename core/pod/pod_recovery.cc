@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
@@ -18,6 +19,8 @@ namespace vcd {
 namespace {
 
 constexpr char kHostRebooted[] = "HOST_REBOOTED: the host was restarted; start the pod to boot it again";
+
+constexpr char kRecordDamaged[] = "RECORD_DAMAGED: ";
 
 // The record of a pod of which only the configuration survived.
 state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
@@ -52,6 +55,7 @@ state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfi
 }  // namespace
 
 absl::Status LivePodRuntime::Recover() {
+  opened_ = absl::Now();
   VCD_RETURN_IF_ERROR(store_.CreateRoots());
   absl::StatusOr<FileLock> lock =
       FileLock::Acquire(store_.layout().DaemonLockFile(), FileLockMode::kExclusive, /*nonblocking=*/true);
@@ -63,6 +67,7 @@ absl::Status LivePodRuntime::Recover() {
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
   for (const std::string& pod_id : stored.pod_ids) Load(pod_id);
+  if (stored.pod_ids.empty()) metrics_.Reconciled(absl::Now() - opened_);
   return absl::OkStatus();
 }
 
@@ -70,7 +75,7 @@ std::string LivePodRuntime::DescribeDamage(const std::string& pod_id, bool confi
                                            const absl::Status& damage) {
   const absl::StatusOr<std::string> copy = store_.Quarantine(pod_id, std::string(damage.message()));
   const std::string reason =
-      absl::StrCat("RECORD_DAMAGED: ", damage.message(), copy.ok() ? absl::StrCat(" (a copy is in ", *copy, ")") : "",
+      absl::StrCat(kRecordDamaged, damage.message(), copy.ok() ? absl::StrCat(" (a copy is in ", *copy, ")") : "",
                    config_readable ? "; stop the pod with force, which ends its VM if that runs, and start it anew"
                                    : "; delete the pod with force, which ends its VM if that runs");
   LogError(pod_id, reason);
@@ -123,17 +128,20 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
   Operation operation;
   operation.name = "reconciliation after a restart";
+  operation.metric = "Reconcile";
   operation.options.deadline = absl::InfiniteFuture();
   operation.ceiling = options_.boot_timeout;
   Submit(
       pod_id, operation,
       [this](Pod& pod, Grant& grant) {
-        Reconcile(pod, grant.context);
+        metrics_.PodRecovered(Reconcile(pod, grant));
         return absl::OkStatus();
       },
       [this](const absl::Status&) {
         MutexLock lock(&mu_);
-        if (--reconciling_ == 0) reconciled_.NotifyAll();
+        if (--reconciling_ > 0) return;
+        metrics_.Reconciled(absl::Now() - opened_);
+        reconciled_.NotifyAll();
       });
 }
 
@@ -161,7 +169,7 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
                                                       : ": its creation was interrupted: undone"));
 }
 
-void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
+RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
   const state::v1::PodRecord record = pod.record();
   const state::v1::Operation& under_way = record.under_way();
   TearDownOptions tear_down;
@@ -170,21 +178,23 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   switch (under_way.intent()) {
     case state::v1::INTENT_CREATE:
       LogInfo(pod.id(), "its creation was interrupted: undone");
-      return Vanish(pod);
+      Vanish(pod);
+      return RecoveryOutcome::kUndone;
     case state::v1::INTENT_DELETE:
       LogInfo(pod.id(), "its deletion was interrupted: finished");
-      return Vanish(pod);
+      Vanish(pod);
+      return RecoveryOutcome::kFinished;
     case state::v1::INTENT_START:
       if (record.has_vm()) break;
       LogInfo(pod.id(), "its start was interrupted: undone");
       tear_down.reason = "its start was interrupted";
       (void)TearDown(pod, tear_down);
-      return;
+      return RecoveryOutcome::kUndone;
     case state::v1::INTENT_STOP:
       LogInfo(pod.id(), "its stop was interrupted: finished");
       tear_down.request = under_way.request();
       (void)TearDown(pod, tear_down);
-      return;
+      return RecoveryOutcome::kFinished;
     default:
       break;
   }
@@ -193,16 +203,19 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
     if (record.reason() == kHostRebooted) {
       (void)store_.CreatePodDirectories(pod.id());
       (void)pod.Change([](state::v1::PodRecord&) {}, /*fact=*/true);
+      return RecoveryOutcome::kRebooted;
     }
-    return;
+    return absl::StartsWith(record.reason(), kRecordDamaged) ? RecoveryOutcome::kDamaged : RecoveryOutcome::kUnchanged;
   }
-  const absl::Status adopted = AdoptPod(pod, record, context);
+  const absl::Status adopted = AdoptPod(pod, record, grant);
   if (!adopted.ok()) return Abandon(pod, record, adopted);
   LogInfo(pod.id(), absl::StrCat("adopted, ", StateWord(pod.state()), ", VM pid ", record.vm().process().pid()));
   pod.Tell(v1::EVENT_TYPE_POD_ADOPTED);
+  return RecoveryOutcome::kAdopted;
 }
 
-absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& record, const CallContext& context) {
+absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant) {
+  const CallContext& context = grant.context;
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.run_dir();
@@ -236,7 +249,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
   LogInfo(pod.id(), "its start was interrupted: finished");
-  return ReleaseContainers(pod, under_way.request(), context);
+  return ReleaseContainers(pod, under_way.request(), context, grant.clock);
 }
 
 absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Operation& under_way,
@@ -257,11 +270,11 @@ absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Ope
   return pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); });
 }
 
-void LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {
+RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {
   {
     // The next daemon will try again.
     MutexLock lock(&mu_);
-    if (shutting_down_) return;
+    if (shutting_down_) return RecoveryOutcome::kPostponed;
   }
   const std::string boot_id = ReadBootId().value_or("");
   const bool rebooted =
@@ -274,6 +287,7 @@ void LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const
   LogError(pod.id(), tear_down.reason);
   (void)TearDown(pod, tear_down);
   pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
+  return rebooted ? RecoveryOutcome::kRebooted : RecoveryOutcome::kLost;
 }
 
 }  // namespace vcd

@@ -15,6 +15,7 @@
 #include "core/agent/agent.h"
 #include "core/event/event_bus.h"
 #include "core/hypervisor/hypervisor.h"
+#include "core/metric/runtime_metrics.h"
 #include "core/network/network.h"
 #include "core/os/filesystem.h"
 #include "core/os/io_thread.h"
@@ -43,6 +44,14 @@ struct PodRuntimeOptions {
   uint32_t max_parallel_boots = 2;
   absl::Duration boot_timeout = absl::Seconds(60);  // From exec of the VMM to the agent's answer.
   absl::Duration stop_grace = absl::Seconds(10);    // Between SIGTERM and SIGKILL.
+  RuntimeMetrics* metrics = nullptr;                // Told what happens; outlives the runtime. Null: nobody is.
+};
+
+// How busy the runtime is at a moment.
+struct RuntimeLoad {
+  size_t boots_waiting = 0;     // In the queue of the boot gate.
+  size_t boots_running = 0;     // With a place of it.
+  size_t pods_reconciling = 0;  // Found at Open, and not yet accounted for.
 };
 
 // What comes with every mutation.
@@ -106,6 +115,7 @@ class PodRuntime {
   virtual absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const = 0;
   // In order of id.
   virtual std::vector<std::shared_ptr<const v1::Pod>> ListPods() const = 0;
+  virtual RuntimeLoad load() const = 0;
 
   // ---- Pods ----
   virtual void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) = 0;

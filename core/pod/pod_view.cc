@@ -44,6 +44,7 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
   if (record.has_created_at()) *view.mutable_created_at() = record.created_at();
   if (record.has_started_at()) *view.mutable_started_at() = record.started_at();
   if (record.has_finished_at()) *view.mutable_finished_at() = record.finished_at();
+  if (record.has_boot_timeline()) *view.mutable_boot_timeline() = record.boot_timeline();
   *view.mutable_config() = config;
   view.mutable_config()->clear_containers();
   return view;

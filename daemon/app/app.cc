@@ -11,6 +11,7 @@
 #include "core/log/logger.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
+#include "daemon/metrics/rpc_interceptor.h"
 #include "daemon/server/unix_socket.h"
 #include "daemon/version.h"
 
@@ -41,13 +42,18 @@ App::App(const config::v1::DaemonConfig& config)
     : config_(config),
       // Microseconds, so that a revision of an earlier life is smaller than all of this one's, and told to be gone.
       events_(kEventsKept, static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
-      pool_(kMaxWorkers) {}
+      pool_(kMaxWorkers) {
+  if (config_.metrics().listen().empty()) return;
+  metrics_ = std::make_unique<DaemonMetrics>();
+  metered_filesystem_ = std::make_unique<MeteredFilesystem>(filesystem_, *metrics_);
+}
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const config::v1::DaemonConfig& config,
                                                 const BackendFactory& backends) {
   std::unique_ptr<App> app(new App(config));
   VCD_RETURN_IF_ERROR(app->PrepareDirectories());
   VCD_RETURN_IF_ERROR(app->OpenRuntime(backends));
+  VCD_RETURN_IF_ERROR(app->ServeMetrics());
   VCD_RETURN_IF_ERROR(app->Serve());
   app->LogStart();
   return app;
@@ -82,7 +88,20 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.max_parallel_boots = config_.max_parallel_boots();
   options.boot_timeout = absl::Seconds(config_.qemu().boot_timeout_seconds());
   options.stop_grace = absl::Seconds(config_.stop_grace_seconds());
-  VCD_ASSIGN_OR_RETURN(runtime_, PodRuntime::Open(options, catalog_.backends, filesystem_, io_, pool_, events_));
+  options.metrics = metrics_.get();
+  Filesystem* filesystem = &filesystem_;
+  if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();
+  VCD_ASSIGN_OR_RETURN(runtime_, PodRuntime::Open(options, catalog_.backends, *filesystem, io_, pool_, events_));
+  return absl::OkStatus();
+}
+
+absl::Status App::ServeMetrics() {
+  if (metrics_ == nullptr) return absl::OkStatus();
+  VCD_ASSIGN_OR_RETURN(const MetricsAddress address, ParseMetricsAddress(config_.metrics().listen()));
+  const auto render = [this] {
+    return metrics_->Render({runtime_->ListPods(), runtime_->load(), config_.max_parallel_boots()});
+  };
+  VCD_ASSIGN_OR_RETURN(endpoint_, MetricsEndpoint::Start(address, DaemonMetrics::kContentType, render));
   return absl::OkStatus();
 }
 
@@ -100,9 +119,10 @@ absl::Status App::Serve() {
   event_service_ = std::make_unique<EventService>(events_);
   system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info));
   VCD_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config_.listen()));
-  VCD_ASSIGN_OR_RETURN(server_,
-                       GrpcServer::Start(address, {pod_service_.get(), container_service_.get(), process_service_.get(),
-                                                   event_service_.get(), system_service_.get()}));
+  VCD_ASSIGN_OR_RETURN(server_, GrpcServer::Start(address,
+                                                  {pod_service_.get(), container_service_.get(), process_service_.get(),
+                                                   event_service_.get(), system_service_.get()},
+                                                  metrics_ != nullptr ? MeterRpcs(metrics_->rpcs()) : nullptr));
   return absl::OkStatus();
 }
 
@@ -117,6 +137,10 @@ void App::LogStart() const {
                                                        {"network", config_.network()},
                                                        {"accelerator", catalog_.accelerator.name()},
                                                        {"because", catalog_.accelerator.reason()}});
+  if (endpoint_ != nullptr) {
+    log.Info("metrics are served", {{"listen", endpoint_->address().Text()}});
+    if (!endpoint_->address().is_local()) log.Warning("other hosts can read the metrics, which no password protects");
+  }
   if (!server_->address().is_unix()) {
     log.Warning("every user of this host may use the TCP port, and so control its pods; a Unix socket has permissions");
   }

@@ -6,12 +6,15 @@
 
 #include "absl/status/statusor.h"
 #include "core/event/event_bus.h"
+#include "core/metric/metered_filesystem.h"
 #include "core/os/file_lock.h"
 #include "core/os/io_thread.h"
 #include "core/os/posix_filesystem.h"
 #include "core/os/worker_pool.h"
 #include "core/pod/pod_runtime.h"
 #include "daemon/app/backend_catalog.h"
+#include "daemon/metrics/daemon_metrics.h"
+#include "daemon/metrics/metrics_endpoint.h"
 #include "daemon/server/grpc_server.h"
 #include "daemon/service/container_service.h"
 #include "daemon/service/event_service.h"
@@ -39,6 +42,8 @@ class App {
   App& operator=(const App&) = delete;
 
   const ListenAddress& address() const { return server_->address(); }
+  // Where metrics are served; null when they are not.
+  const MetricsAddress* metrics_address() const { return endpoint_ == nullptr ? nullptr : &endpoint_->address(); }
 
   // Blocks until every pod found at the start is adopted or accounted for. Serving does not wait for it.
   void WaitReconciled() { runtime_->WaitReconciled(); }
@@ -49,18 +54,22 @@ class App {
   // The steps of Start, in order.
   absl::Status PrepareDirectories();
   absl::Status OpenRuntime(const BackendFactory& factory);
+  absl::Status ServeMetrics();
   absl::Status Serve();
   void LogStart() const;
 
   // In order of dependency: each uses only what is above it, and is destroyed before that.
   const config::v1::DaemonConfig config_;
   std::unique_ptr<FileLock> state_lock_;
+  std::unique_ptr<DaemonMetrics> metrics_;  // Null, as is what counts for it, when nobody may read them.
   PosixFilesystem filesystem_;
+  std::unique_ptr<MeteredFilesystem> metered_filesystem_;
   IoThread io_;
   EventBus events_;
   BackendCatalog catalog_;
   WorkerPool pool_;
   std::unique_ptr<PodRuntime> runtime_;
+  std::unique_ptr<MetricsEndpoint> endpoint_;
   std::unique_ptr<PodService> pod_service_;
   std::unique_ptr<ContainerService> container_service_;
   std::unique_ptr<ProcessService> process_service_;

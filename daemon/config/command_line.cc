@@ -32,6 +32,8 @@ class Flags {
   void AddAll() {
     config::v1::QemuConfig& qemu = *config_.mutable_qemu();
     Text("--listen", "URL", "where to listen: unix:///PATH or tcp://127.0.0.1:PORT", config_.mutable_listen());
+    Text("--metrics-listen", "ADDRESS", "where to serve Prometheus' metrics: unix:///PATH or 127.0.0.1:PORT",
+         config_.mutable_metrics()->mutable_listen());
     Path("--state-dir", "DIR", "what survives a reboot of the host", config_.mutable_state_dir());
     Path("--run-dir", "DIR", "what does not", config_.mutable_run_dir());
     Text("--hypervisor", "NAME", "for pods that name none: qemu or mock", config_.mutable_hypervisor());

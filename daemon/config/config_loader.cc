@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
+#include "daemon/metrics/metrics_address.h"
 #include "daemon/server/listen_address.h"
 
 namespace vcd {
@@ -184,6 +185,12 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckAtMost("stop_grace_seconds", config.stop_grace_seconds(), 3600));
   VCD_RETURN_IF_ERROR(CheckChoice("log.level", config.log().level(), {"debug", "info", "warning", "error"}));
   VCD_RETURN_IF_ERROR(CheckChoice("log.format", config.log().format(), {"text", "json"}));
+  if (!config.metrics().listen().empty()) {
+    VCD_ASSIGN_OR_RETURN(const MetricsAddress metrics, ParseMetricsAddress(config.metrics().listen()));
+    if (metrics.is_unix() && metrics.Text() == config.listen()) {
+      return InvalidField("metrics.listen", "must differ from `listen`: one speaks gRPC, the other HTTP");
+    }
+  }
   const config::v1::QemuConfig& qemu = config.qemu();
   VCD_RETURN_IF_ERROR(CheckPath("qemu.path", qemu.path()));
   VCD_RETURN_IF_ERROR(CheckPath("qemu.kernel_path", qemu.kernel_path()));

@@ -21,6 +21,8 @@ agent = "noop"
 network = "none"
 max_parallel_boots = 3
 stop_grace_seconds = 4
+[metrics]
+listen = "127.0.0.1:9400"
 [log]
 level = "debug"
 format = "json"
@@ -40,6 +42,7 @@ boot_timeout_seconds = 5
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->listen(), "unix:///tmp/a.sock");
   EXPECT_EQ(config->max_parallel_boots(), 3u);
+  EXPECT_EQ(config->metrics().listen(), "127.0.0.1:9400");
   EXPECT_EQ(config->log().format(), "json");
   EXPECT_EQ(config->qemu().accelerator(), "tcg");
   EXPECT_EQ(config->qemu().boot_timeout_seconds(), 5u);
@@ -101,6 +104,9 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
               HasSubstr("`log.level`: `loud` is none of debug"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_qemu()->set_accelerator("hvf"); }), HasSubstr("auto, kvm, tcg"));
   EXPECT_THAT(problem_of([](auto& c) { c.set_listen("tcp://0.0.0.0:1"); }), HasSubstr("mutual TLS"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_metrics()->set_listen("9400"); }), HasSubstr("`metrics.listen`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_metrics()->set_listen(c.listen()); }), HasSubstr("must differ"));
+  EXPECT_EQ(problem_of([](auto& c) { c.mutable_metrics()->set_listen("127.0.0.1:0"); }), "");
   EXPECT_THAT(problem_of([](auto& c) { c.set_stop_grace_seconds(99999); }), HasSubstr("`stop_grace_seconds`"));
 }
 

@@ -3,6 +3,7 @@
 #define VCD_DAEMON_SERVER_GRPC_SERVER_H_
 
 #include <grpcpp/server.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <memory>
 #include <set>
@@ -23,9 +24,10 @@ class GrpcServer {
   // Starts to serve; health says SERVING. A Unix socket is made with mode 0660, for the group `vcd` where there is one,
   // in a directory that is made when missing; one that a dead daemon left is replaced, a live one's is
   // kFailedPrecondition. Sets the process's umask for a moment: call it before other threads make files. Services
-  // outlive the server.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const ListenAddress& address,
-                                                           const std::vector<grpc::Service*>& services);
+  // outlive the server. `interceptor` is told of every call; it may be null.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const ListenAddress& address, const std::vector<grpc::Service*>& services,
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> interceptor = nullptr);
 
   // Shutdown, without patience.
   ~GrpcServer();

@@ -24,7 +24,7 @@ namespace {
 constexpr char kGroup[] = "vcd";
 
 // OK when nobody answers at the path.
-absl::Status CheckNobodyListens(const std::string& path) {
+absl::Status CheckNobodyListens(const std::string& path, absl::string_view flag) {
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return PosixError(errno, "make a socket");
   sockaddr_un address = {};
@@ -34,10 +34,9 @@ absl::Status CheckNobodyListens(const std::string& path) {
   const int result = connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   // EAGAIN: somebody listens, and has a full queue.
   if (result == 0 || errno == EAGAIN || errno == EINPROGRESS) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("another daemon listens on ", path,
-                     "; stop it, or give this one a socket of its own with --listen and "
-                     "directories of its own with --state-dir and --run-dir"));
+    return absl::FailedPreconditionError(absl::StrCat("another daemon listens on ", path,
+                                                      "; stop it, or give this one a socket of its own with ", flag,
+                                                      " and directories of its own with --state-dir and --run-dir"));
   }
   if (errno == ECONNREFUSED || errno == ENOENT) return absl::OkStatus();
   return PosixError(errno, absl::StrCat("look whether somebody listens on ", path));
@@ -54,7 +53,7 @@ absl::Status MakeSocketDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status PrepareUnixSocketPath(const std::string& path) {
+absl::Status PrepareUnixSocketPath(const std::string& path, absl::string_view flag) {
   VCD_RETURN_IF_ERROR(MakeSocketDirectory(path));
   struct stat found = {};
   if (lstat(path.c_str(), &found) != 0) {
@@ -62,9 +61,9 @@ absl::Status PrepareUnixSocketPath(const std::string& path) {
   }
   if (!S_ISSOCK(found.st_mode)) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path, " is there and is no socket; move it away, or listen elsewhere with --listen"));
+        absl::StrCat(path, " is there and is no socket; move it away, or listen elsewhere with ", flag));
   }
-  return CheckNobodyListens(path);
+  return CheckNobodyListens(path, flag);
 }
 
 absl::Status GiveUnixSocketToGroup(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace vcd {
 
@@ -16,8 +17,8 @@ absl::Status MakeSocketDirectory(const std::string& path);
 
 // Makes sure that a socket can be bound at the path: makes its directory, and refuses when something is there that is
 // no socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
-// kFailedPrecondition, or as the kernel says.
-absl::Status PrepareUnixSocketPath(const std::string& path);
+// kFailedPrecondition, or as the kernel says; `flag` is what the message tells to use for another path.
+absl::Status PrepareUnixSocketPath(const std::string& path, absl::string_view flag = "--listen");
 
 // Gives the socket to the group `vcd`; does nothing where there is no such group.
 absl::Status GiveUnixSocketToGroup(const std::string& path);

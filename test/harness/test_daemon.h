@@ -34,6 +34,12 @@ class TestDaemon {
   // Stops it; pods stay.
   void Stop();
 
+  // Where it serves metrics; empty when it does not.
+  std::string metrics_address() const {
+    const MetricsAddress* address = app_->metrics_address();
+    return address == nullptr ? "" : address->Text();
+  }
+
   // A new connection.
   std::shared_ptr<grpc::Channel> Connect() const;
 

@@ -54,6 +54,7 @@ class FakePodRuntime : public PodRuntime {
   void BeginShutdown() override {}
   absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  RuntimeLoad load() const override { return {}; }
   void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
   void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
   void StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;

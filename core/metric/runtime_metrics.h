@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_METRIC_RUNTIME_METRICS_H_
+#define VCD_CORE_METRIC_RUNTIME_METRICS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace vcd {
+
+// What an operation on a pod spends its time on; it is in one phase at a time.
+enum class OperationPhase {
+  kLockWait,      // Waiting for the pod's lock.
+  kBootQueue,     // Waiting for a place in the boot gate.
+  kPersist,       // Writing the records of what is about to be done, or was.
+  kNetwork,       // Setting the network up.
+  kVmmBoot,       // From the start of the VMM until its guest runs.
+  kGuestConnect,  // From there to the answer of the guest's agent.
+  kContainers,    // Making the containers in the guest, held.
+  kRelease,       // Letting the held containers go.
+  kTearDown,      // Ending containers, guest, machine and network, and recording it.
+  kUndo,          // Taking back what was done before a step failed.
+  kWork,          // All else.
+};
+inline constexpr int kOperationPhases = 11;
+
+// "lock_wait", "boot_queue", …
+const char* PhaseName(OperationPhase phase);
+
+// An operation that has ended.
+struct OperationReport {
+  std::string operation;  // One of a fixed set: "StopPod". Never a pod's id or anything else that a client chose.
+  absl::StatusCode code = absl::StatusCode::kOk;
+  // Each phase that it was in, once, with all the time spent in it.
+  std::vector<std::pair<OperationPhase, absl::Duration>> phases;
+};
+
+// What came of a pod that was found on disk at the start.
+enum class RecoveryOutcome {
+  kAdopted,    // Its machine runs, and is ours again.
+  kUnchanged,  // It had no machine, and is as it was recorded.
+  kRebooted,   // The host was restarted: stopped.
+  kFinished,   // A stop or a deletion was under way: done now.
+  kUndone,     // A creation or a start was under way: taken back.
+  kLost,       // Its machine has ended or does not answer: failed.
+  kDamaged,    // A record could not be read: failed.
+  kPostponed,  // The daemon ended before: left to the next one.
+};
+inline constexpr int kRecoveryOutcomes = 8;
+
+// "adopted", "unchanged", …
+const char* RecoveryOutcomeName(RecoveryOutcome outcome);
+
+enum class SyncTarget { kFile, kDirectory };
+
+// Whoever counts what the pod runtime does. Called on any thread, with locks held and in the middle of operations, so
+// it must neither block nor call back. Outlives what it is given to.
+class RuntimeMetrics {
+ public:
+  virtual ~RuntimeMetrics() = default;
+
+  virtual void OperationEnded(const OperationReport& report) = 0;
+
+  virtual void PodRecovered(RecoveryOutcome outcome) = 0;
+
+  // Nothing is left to reconcile. May come again while records are still being loaded; the last time counts.
+  virtual void Reconciled(absl::Duration since_open) = 0;
+
+  // One fsync, and how long it took.
+  virtual void Synced(SyncTarget target, absl::Duration time, bool ok) = 0;
+};
+
+// For a daemon whose metrics nobody reads.
+class NullRuntimeMetrics final : public RuntimeMetrics {
+ public:
+  void OperationEnded(const OperationReport&) override {}
+  void PodRecovered(RecoveryOutcome) override {}
+  void Reconciled(absl::Duration) override {}
+  void Synced(SyncTarget, absl::Duration, bool) override {}
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_METRIC_RUNTIME_METRICS_H_

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_METRIC_TESTING_RECORDED_METRICS_H_
+#define VCD_CORE_METRIC_TESTING_RECORDED_METRICS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/metric/runtime_metrics.h"
+#include "core/os/mutex.h"
+
+namespace vcd {
+
+// Keeps what it is told. Thread-safe.
+class RecordedMetrics final : public RuntimeMetrics {
+ public:
+  void OperationEnded(const OperationReport& report) override {
+    MutexLock lock(&mu_);
+    operations_.push_back(report);
+  }
+  void PodRecovered(RecoveryOutcome outcome) override {
+    MutexLock lock(&mu_);
+    recovered_.push_back(outcome);
+  }
+  void Reconciled(absl::Duration) override {
+    MutexLock lock(&mu_);
+    ++reconciled_;
+  }
+  void Synced(SyncTarget target, absl::Duration, bool ok) override {
+    MutexLock lock(&mu_);
+    syncs_.emplace_back(target, ok);
+  }
+
+  std::vector<OperationReport> operations() const {
+    MutexLock lock(&mu_);
+    return operations_;
+  }
+  // Names of the phases of the last operation of that name, in the order in which it came to them; empty when there was
+  // none.
+  std::vector<std::string> PhasesOf(const std::string& operation) const {
+    std::vector<std::string> names;
+    for (const OperationReport& report : operations()) {
+      if (report.operation != operation) continue;
+      names.clear();
+      for (const auto& [phase, time] : report.phases) names.emplace_back(PhaseName(phase));
+    }
+    return names;
+  }
+  std::vector<RecoveryOutcome> recovered() const {
+    MutexLock lock(&mu_);
+    return recovered_;
+  }
+  int reconciled() const {
+    MutexLock lock(&mu_);
+    return reconciled_;
+  }
+  std::vector<std::pair<SyncTarget, bool>> syncs() const {
+    MutexLock lock(&mu_);
+    return syncs_;
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::vector<OperationReport> operations_ ABSL_GUARDED_BY(mu_);
+  std::vector<RecoveryOutcome> recovered_ ABSL_GUARDED_BY(mu_);
+  int reconciled_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::pair<SyncTarget, bool>> syncs_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_METRIC_TESTING_RECORDED_METRICS_H_
