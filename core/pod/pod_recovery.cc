@@ -173,7 +173,9 @@ void LivePodRuntime::Reconcile(Pod& pod, const CallContext& context) {
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.run_dir();
-  spec.config = pod.config().hypervisor_config();
+  const v1::PodConfig config = pod.config();
+  spec.config = config.hypervisor_config();
+  spec.annotations = {config.annotations().begin(), config.annotations().end()};
   absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Adopt(spec, record.vm(), context);
   absl::Status status = machine.status();
   if (machine.ok()) {
