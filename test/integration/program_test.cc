@@ -119,7 +119,7 @@ TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
   EXPECT_EQ(Join(), 0);
   Launch({"--check-config", "--config", WriteConfig(), "--network", "cni"});
   EXPECT_EQ(Join(), 1);
-  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: none"));
+  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: mock, none"));
 }
 
 TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
