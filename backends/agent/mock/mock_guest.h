@@ -18,8 +18,9 @@
 namespace vcd {
 
 // The guest of one mock machine: a simulated guest, its clock, and the file that it is when no daemon runs. The object
-// is only a view of that file: another made later goes on where this one was, and its processes with it. Thread-safe.
-// Held by its session; `io` outlives it.
+// is only a view of that file: another made later goes on where this one was, and its processes with it. The file is
+// written, and not synced, on whichever thread brings a change, the I/O thread among them. Thread-safe. Held by its
+// session; `io` outlives it.
 class MockGuest : public MockControl::Guest, public std::enable_shared_from_this<MockGuest> {
  public:
   // As the file in `run_dir` tells, when that is of this machine; otherwise it has just booted. Blocks on the disk.

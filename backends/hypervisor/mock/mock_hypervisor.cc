@@ -82,17 +82,17 @@ class MockHypervisor::Registry {
 // One machine of this daemon, whichever handles it has.
 class MockHypervisor::Machine : public MockControl::Machine, public std::enable_shared_from_this<Machine> {
  public:
-  Machine(const VmSpec& spec, state::v1::VirtualMachine record, std::shared_ptr<Registry> registry,
+  Machine(const VmSpec& spec, state::v1::VirtualMachine record, const std::shared_ptr<Registry>& registry,
           std::shared_ptr<MockControl> control)
       : pod_id_(spec.pod_id),
         run_dir_(spec.run_dir),
-        registry_(std::move(registry)),
+        registry_(registry),
         control_(std::move(control)),
         record_(std::move(record)) {}
 
   // Makes it known, once it runs.
   void Register() {
-    registry_->Add(run_dir_, shared_from_this());
+    if (const std::shared_ptr<Registry> registry = registry_.lock()) registry->Add(run_dir_, shared_from_this());
     control_->AddMachine(pod_id_, weak_from_this(), BootTime(record()));
   }
 
@@ -127,7 +127,7 @@ class MockHypervisor::Machine : public MockControl::Machine, public std::enable_
     // The guest first, so that it keeps nothing any more.
     control_->RemoveMachine(pod_id_, this);
     const absl::Status removed = RemoveMockFiles(run_dir_);
-    registry_->Remove(run_dir_, *this);
+    if (const std::shared_ptr<Registry> registry = registry_.lock()) registry->Remove(run_dir_, *this);
     MutexLock lock(&mu_);
     for (ExitNotice* notice : notices_) notice->Tell(reason);
     told_ = true;
@@ -156,7 +156,7 @@ class MockHypervisor::Machine : public MockControl::Machine, public std::enable_
 
   const std::string pod_id_;
   const std::string run_dir_;
-  const std::shared_ptr<Registry> registry_;
+  const std::weak_ptr<Registry> registry_;  // It holds this.
   const std::shared_ptr<MockControl> control_;
   Mutex ending_mu_;  // Before mu_.
   mutable Mutex mu_;
