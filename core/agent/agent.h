@@ -23,6 +23,11 @@ namespace vcd {
 // What an agent can do.
 struct AgentCapabilities {
   bool runs_processes = false;  // Containers have processes, streams and exits; they need a rootfs and a command.
+  // Plays the guest of a machine that has none (HypervisorCapabilities::simulated_guest), and of no other.
+  bool simulates_guest = false;
+
+  // Whether anything is to be found out about the root file systems of its containers.
+  bool ReadsRootfs() const { return runs_processes && !simulates_guest; }
 };
 
 // A process of a pod. An empty process id is the container's first process.
@@ -143,6 +148,7 @@ class GuestSession {
 struct GuestSpec {
   std::string pod_id;
   std::string hostname;  // For the guest.
+  std::string run_dir;   // As in VmSpec; may be empty for agents that keep nothing there.
 };
 
 // Opens conversations with guests. Thread-safe.

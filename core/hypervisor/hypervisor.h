@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,10 +20,11 @@ namespace vcd {
 
 // What a hypervisor can do; what it cannot answers kUnimplemented.
 struct HypervisorCapabilities {
-  bool agent_channel = false;       // ConnectAgent.
-  bool disk_hotplug = false;        // AttachDisk, DetachDisk.
-  bool directory_sharing = false;   // ShareDirectory, UnshareDirectory.
-  bool pause = false;               // Pause, Resume.
+  bool agent_channel = false;      // ConnectAgent.
+  bool disk_hotplug = false;       // AttachDisk, DetachDisk.
+  bool directory_sharing = false;  // ShareDirectory, UnshareDirectory.
+  bool pause = false;              // Pause, Resume.
+  bool simulated_guest = false;    // Has no guest: an agent that plays one may.
 };
 
 // The machine that a pod asks for.
@@ -35,6 +37,8 @@ struct VmSpec {
   v1::HypervisorConfig config;
   // The pod will want ShareDirectory, which some backends must know at boot.
   bool shared_memory = false;
+  // Of the pod.
+  std::map<std::string, std::string> annotations;
 };
 
 // A disk to give to a running machine. Always read-only.
@@ -55,8 +59,8 @@ enum class StopMode {
 };
 
 // A virtual machine that runs. It outlives the daemon on purpose: destroying this object releases the handle and leaves
-// the machine running, to be adopted again; only Stop ends it. Thread-safe; calls may block until their context ends them,
-// and none may be made on the I/O thread except OnExit and Record.
+// the machine running, to be adopted again; only Stop ends it. Thread-safe; calls may block until their context ends
+// them, and none may be made on the I/O thread except OnExit and Record.
 class VirtualMachine {
  public:
   virtual ~VirtualMachine() = default;
@@ -77,8 +81,8 @@ class VirtualMachine {
   // Unplugs it; OK when there is no such disk.
   virtual absl::Status DetachDisk(const std::string& id, const CallContext& context) = 0;
 
-  // Makes a host directory mountable in the guest as virtiofs under `tag` (at most 36 bytes). kAlreadyExists when the tag
-  // is taken. Nothing stays behind on failure.
+  // Makes a host directory mountable in the guest as virtiofs under `tag` (at most 36 bytes). kAlreadyExists when the
+  // tag is taken. Nothing stays behind on failure.
   virtual absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
                                       const CallContext& context) = 0;
   // Takes it away; OK when there is no such tag.
@@ -106,6 +110,10 @@ class Hypervisor {
   // `config` with every default filled in and every path checked; done once, when the pod is created. kInvalidArgument
   // (InvalidField, `hypervisor_config.…`) naming the field, kUnimplemented for what this backend never does.
   virtual absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const = 0;
+
+  // Whether a pod may have these annotations, asked when they are given: kInvalidArgument (InvalidField) naming one
+  // that is for this backend, and wrong.
+  virtual absl::Status CheckAnnotations(const std::map<std::string, std::string>&) const { return absl::OkStatus(); }
 
   // Starts a machine; returns when the VMM answers and the guest boots. Nothing stays behind on failure.
   // kFailedPrecondition with VM_BOOT_FAILED and the VMM's own words when it refuses.

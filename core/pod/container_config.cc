@@ -22,9 +22,9 @@ absl::Status CompleteImage(v1::ImageRootfs& image, const std::string& field) {
 
 }  // namespace
 
-absl::Status CompleteContainerConfig(v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
+absl::Status CompleteContainerConfig(v1::ContainerConfig& config, bool reads_rootfs, const std::string& field) {
   if (config.id().empty()) config.set_id(GenerateId());
-  if (!runs_processes) return absl::OkStatus();
+  if (!reads_rootfs) return absl::OkStatus();
   v1::Rootfs& rootfs = *config.mutable_rootfs();
   if (rootfs.has_image()) return CompleteImage(*rootfs.mutable_image(), absl::StrCat(field, ".rootfs.image"));
   return CheckRootfsDirectory(rootfs.directory().path(), absl::StrCat(field, ".rootfs.directory.path"));

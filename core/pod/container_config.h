@@ -9,10 +9,10 @@
 
 namespace vcd {
 
-// Fills in what a valid configuration leaves open, an id and the file system of an image, and looks whether the host
-// has the rootfs. `field` is the path of the message, for errors: kInvalidArgument (INVALID_FIELD) naming it. Blocks on
-// the disk.
-absl::Status CompleteContainerConfig(v1::ContainerConfig& config, bool runs_processes, const std::string& field);
+// Fills in what a valid configuration leaves open: an id and, unless nobody reads the rootfs, the file system of an
+// image; looks whether the host has the rootfs. `field` is the path of the message, for errors: kInvalidArgument
+// (INVALID_FIELD) naming it. Blocks on the disk.
+absl::Status CompleteContainerConfig(v1::ContainerConfig& config, bool reads_rootfs, const std::string& field);
 
 }  // namespace vcd
 

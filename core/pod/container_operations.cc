@@ -70,9 +70,9 @@ void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerCon
 absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerConfig& asked, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kCreateContainer, pod.id(), pod.state()));
   v1::ContainerConfig config = asked;
-  const bool runs_processes = pod.agent().capabilities().runs_processes;
-  VCD_RETURN_IF_ERROR(ValidateContainerConfig(config, runs_processes));
-  VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, runs_processes, "config"));
+  const AgentCapabilities agent = pod.agent().capabilities();
+  VCD_RETURN_IF_ERROR(ValidateContainerConfig(config, agent.runs_processes));
+  VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, agent.ReadsRootfs(), "config"));
   if (pod.ViewContainer(config.id()).ok()) {
     return WithDetail(absl::AlreadyExistsError(absl::StrCat("container ", config.id(), " of pod ", pod.id(),
                                                             ": the id is taken; choose another, or delete it first")),

@@ -49,6 +49,7 @@ absl::Status BootMachine(Pod& pod, const CallContext& context) {
   spec.run_dir = pod.run_dir();
   spec.config = config.hypervisor_config();
   spec.shared_memory = NeedsSharedMemory(config);
+  spec.annotations = {config.annotations().begin(), config.annotations().end()};
   absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
   if (!machine.ok()) return Annotate(machine.status(), "boot the VM");
   pod.SetMachine(*std::move(machine));
@@ -66,7 +67,7 @@ void StopMachine(Pod& pod) {
 
 absl::Status ConnectGuest(Pod& pod, const CallContext& context) {
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
-      pod.agent().Connect({pod.id(), pod.config().hostname()}, *pod.machine(), pod, context);
+      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, *pod.machine(), pod, context);
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
   GuestSession* connected = session->get();
   pod.guest().Exchange(*std::move(session));
@@ -100,7 +101,7 @@ absl::Status RemoveInterrupted(Pod& pod, GuestSession& session, const CallContex
 
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
-      pod.agent().Connect({pod.id(), pod.config().hostname()}, *pod.machine(), pod, context);
+      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, *pod.machine(), pod, context);
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
   VCD_RETURN_IF_ERROR(RemoveInterrupted(pod, **session, context));
   // The entries must be there before the first byte comes.

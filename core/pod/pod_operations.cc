@@ -31,6 +31,11 @@ absl::Status ResolveBackend(absl::string_view field, const std::map<std::string,
       {v1::ERROR_REASON_UNKNOWN_BACKEND, {{"field", std::string(field)}, {"known", names}}});
 }
 
+absl::Status CheckBackendAnnotations(const Hypervisor& hypervisor,
+                                     const google::protobuf::Map<std::string, std::string>& annotations) {
+  return hypervisor.CheckAnnotations({annotations.begin(), annotations.end()});
+}
+
 }  // namespace
 
 absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) const {
@@ -40,20 +45,27 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
       ResolveBackend("config.agent", backends_.agents, backends_.default_agent, config.mutable_agent()));
   VCD_RETURN_IF_ERROR(
       ResolveBackend("config.network", backends_.networks, backends_.default_network, config.mutable_network()));
-  const bool runs_processes = backends_.agents.at(config.agent())->capabilities().runs_processes;
-  VCD_RETURN_IF_ERROR(ValidatePodConfig(config, runs_processes));
+  const AgentCapabilities agent = backends_.agents.at(config.agent())->capabilities();
+  VCD_RETURN_IF_ERROR(ValidatePodConfig(config, agent.runs_processes));
   for (int i = 0; i < config.containers_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), runs_processes,
+    VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), agent.ReadsRootfs(),
                                                 absl::StrCat("config.containers[", i, "]")));
   }
   if (config.hostname().empty()) config.set_hostname(config.id());
   if (config.hostname().size() > 64) config.mutable_hostname()->resize(64);
 
   const Hypervisor& hypervisor = *backends_.hypervisors.at(config.hypervisor());
-  if (runs_processes && !hypervisor.capabilities().agent_channel) {
-    return InvalidField("config.agent", absl::StrCat("hypervisor ", config.hypervisor(), " has no channel to agent ",
-                                                     config.agent(), "; use agent noop with it"));
+  const HypervisorCapabilities machines = hypervisor.capabilities();
+  if (agent.simulates_guest && !machines.simulated_guest) {
+    return InvalidField("config.agent",
+                        absl::StrCat("agent ", config.agent(), " plays the guest of mock machines, and hypervisor ",
+                                     config.hypervisor(), " has real ones; use agent native with it"));
   }
+  if (agent.runs_processes && !agent.simulates_guest && !machines.agent_channel) {
+    return InvalidField("config.agent", absl::StrCat("hypervisor ", config.hypervisor(), " has no channel to agent ",
+                                                     config.agent(), "; use agent mock or noop with it"));
+  }
+  VCD_RETURN_IF_ERROR(CheckBackendAnnotations(hypervisor, config.annotations()));
   v1::HypervisorConfig& machine = *config.mutable_hypervisor_config();
   if (config.resources().memory_mib() != 0) machine.set_default_memory_mib(config.resources().memory_mib());
   if (config.resources().vcpus() != 0) machine.set_default_vcpus(config.resources().vcpus());
@@ -403,6 +415,7 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
         for (const auto& [key, value] : set) (*merged.mutable_annotations())[key] = value;
         VCD_RETURN_IF_ERROR(ValidateAnnotations(merged.annotations()));
+        VCD_RETURN_IF_ERROR(CheckBackendAnnotations(pod.hypervisor(), merged.annotations()));
         VCD_RETURN_IF_ERROR(pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; }));
         // A repetition would do no harm, so this need not be one step with the change.
         return pod.RememberDone(grant.request);

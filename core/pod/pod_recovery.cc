@@ -219,7 +219,9 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.run_dir();
-  spec.config = pod.config().hypervisor_config();
+  const v1::PodConfig config = pod.config();
+  spec.config = config.hypervisor_config();
+  spec.annotations = {config.annotations().begin(), config.annotations().end()};
   VCD_ASSIGN_OR_RETURN(std::unique_ptr<VirtualMachine> machine, pod.hypervisor().Adopt(spec, record.vm(), context));
   pod.SetMachine(std::move(machine));
   const state::v1::Operation& under_way = record.under_way();
@@ -238,7 +240,6 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
   }
   // Containers that were being made were not promised to anybody; those that were being deleted go.
-  const v1::PodConfig config = pod.config();
   for (const state::v1::ContainerRecord& container : record.containers()) {
     const bool configured = std::any_of(config.containers().begin(), config.containers().end(),
                                         [&](const auto& entry) { return entry.id() == container.id(); });

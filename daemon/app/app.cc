@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -118,11 +119,15 @@ absl::Status App::Serve() {
   process_service_ = std::make_unique<ProcessService>(*runtime_);
   event_service_ = std::make_unique<EventService>(events_);
   system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info));
+  std::vector<grpc::Service*> services = {pod_service_.get(), container_service_.get(), process_service_.get(),
+                                          event_service_.get(), system_service_.get()};
+  if (catalog_.mock != nullptr) {
+    mock_service_ = std::make_unique<MockService>(catalog_.mock);
+    services.push_back(mock_service_.get());
+  }
   VCD_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config_.listen()));
-  VCD_ASSIGN_OR_RETURN(server_, GrpcServer::Start(address,
-                                                  {pod_service_.get(), container_service_.get(), process_service_.get(),
-                                                   event_service_.get(), system_service_.get()},
-                                                  metrics_ != nullptr ? MeterRpcs(metrics_->rpcs()) : nullptr));
+  VCD_ASSIGN_OR_RETURN(
+      server_, GrpcServer::Start(address, services, metrics_ != nullptr ? MeterRpcs(metrics_->rpcs()) : nullptr));
   return absl::OkStatus();
 }
 

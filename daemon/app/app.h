@@ -18,6 +18,7 @@
 #include "daemon/server/grpc_server.h"
 #include "daemon/service/container_service.h"
 #include "daemon/service/event_service.h"
+#include "daemon/service/mock_service.h"
 #include "daemon/service/pod_service.h"
 #include "daemon/service/process_service.h"
 #include "daemon/service/system_service.h"
@@ -75,6 +76,7 @@ class App {
   std::unique_ptr<ProcessService> process_service_;
   std::unique_ptr<EventService> event_service_;
   std::unique_ptr<SystemService> system_service_;
+  std::unique_ptr<MockService> mock_service_;  // Null without mock backends.
   std::unique_ptr<GrpcServer> server_;
 };
 

@@ -7,10 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "backends/agent/mock/mock_agent.h"
 #include "backends/agent/native/native_agent.h"
 #include "backends/agent/noop/noop_agent.h"
 #include "backends/hypervisor/mock/mock_hypervisor.h"
 #include "backends/hypervisor/qemu/qemu_hypervisor.h"
+#include "backends/mock/mock_control.h"
+#include "backends/network/mock/mock_network.h"
 #include "backends/network/none/none_network.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -64,7 +67,10 @@ absl::StatusOr<BackendCatalog> MakeBackendCatalog(const config::v1::DaemonConfig
   catalog.accelerator.set_reason(qemu->accelerator().reason);
   Backends& backends = catalog.backends;
   backends.hypervisors["qemu"] = std::move(qemu);
-  backends.hypervisors["mock"] = std::make_unique<MockHypervisor>(io);
+  VCD_ASSIGN_OR_RETURN(catalog.mock, MockControl::Create(io, config.mock()));
+  backends.hypervisors["mock"] = std::make_unique<MockHypervisor>(io, catalog.mock);
+  backends.agents["mock"] = std::make_unique<MockAgent>(io, catalog.mock);
+  backends.networks["mock"] = std::make_unique<MockNetwork>(catalog.mock);
   backends.agents["native"] = std::make_unique<NativeAgent>(io);
   backends.agents["noop"] = std::make_unique<NoopAgent>(io);
   backends.networks["none"] = std::make_unique<NoneNetwork>();
@@ -86,13 +92,15 @@ std::vector<v1::BackendInfo> DescribeBackends(const Backends& backends) {
     const HypervisorCapabilities can = hypervisor->capabilities();
     infos.push_back(Describe("hypervisor", name, backends.default_hypervisor,
                              {{can.agent_channel, "agent_channel"},
+                              {can.simulated_guest, "simulated_guest"},
                               {can.disk_hotplug, "disk_hotplug"},
                               {can.directory_sharing, "directory_sharing"},
                               {can.pause, "pause"}}));
   }
   for (const auto& [name, agent] : backends.agents) {
-    infos.push_back(
-        Describe("agent", name, backends.default_agent, {{agent->capabilities().runs_processes, "runs_processes"}}));
+    const AgentCapabilities can = agent->capabilities();
+    infos.push_back(Describe("agent", name, backends.default_agent,
+                             {{can.runs_processes, "runs_processes"}, {can.simulates_guest, "simulates_guest"}}));
   }
   for (const auto& [name, network] : backends.networks) {
     infos.push_back(Describe("network", name, backends.default_network, {}));

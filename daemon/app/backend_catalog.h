@@ -3,9 +3,11 @@
 #define VCD_DAEMON_APP_BACKEND_CATALOG_H_
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "backends/mock/mock_control.h"
 #include "core/os/io_thread.h"
 #include "core/pod/pod_runtime.h"
 #include "proto/vcd/config/v1/daemon_config.pb.h"
@@ -17,6 +19,8 @@ namespace vcd {
 struct BackendCatalog {
   Backends backends;
   v1::AcceleratorInfo accelerator;
+  // What goes wrong with mock pods; null in a catalogue without mock backends.
+  std::shared_ptr<MockControl> mock;
 };
 
 // How a daemon gets its backends; tests bring others. `io` outlives them.

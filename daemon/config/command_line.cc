@@ -37,8 +37,8 @@ class Flags {
     Path("--state-dir", "DIR", "what survives a reboot of the host", config_.mutable_state_dir());
     Path("--run-dir", "DIR", "what does not", config_.mutable_run_dir());
     Text("--hypervisor", "NAME", "for pods that name none: qemu or mock", config_.mutable_hypervisor());
-    Text("--agent", "NAME", "for pods that name none: native or noop", config_.mutable_agent());
-    Text("--network", "NAME", "for pods that name none: none", config_.mutable_network());
+    Text("--agent", "NAME", "for pods that name none: native, mock or noop", config_.mutable_agent());
+    Text("--network", "NAME", "for pods that name none: none or mock", config_.mutable_network());
     Text("--accelerator", "NAME", "auto, kvm or tcg", qemu.mutable_accelerator());
     Path("--qemu", "PATH", "QEMU's program", qemu.mutable_path());
     Path("--kernel", "PATH", "guest kernel", qemu.mutable_kernel_path());

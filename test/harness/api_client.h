@@ -13,6 +13,7 @@
 
 #include "proto/vcd/v1/container_service.grpc.pb.h"
 #include "proto/vcd/v1/event_service.grpc.pb.h"
+#include "proto/vcd/v1/mock_service.grpc.pb.h"
 #include "proto/vcd/v1/pod_service.grpc.pb.h"
 #include "proto/vcd/v1/process_service.grpc.pb.h"
 #include "proto/vcd/v1/system_service.grpc.pb.h"
@@ -47,7 +48,8 @@ class ApiClient {
         containers(v1::ContainerService::NewStub(channel)),
         processes(v1::ProcessService::NewStub(channel)),
         events(v1::EventService::NewStub(channel)),
-        system(v1::SystemService::NewStub(channel)) {}
+        system(v1::SystemService::NewStub(channel)),
+        mocks(v1::MockService::NewStub(channel)) {}
 
   // Calls a unary method, with a deadline that no healthy test meets.
   template <typename Stub, typename Request, typename Response>
@@ -75,6 +77,7 @@ class ApiClient {
   const std::unique_ptr<v1::ProcessService::Stub> processes;
   const std::unique_ptr<v1::EventService::Stub> events;
   const std::unique_ptr<v1::SystemService::Stub> system;
+  const std::unique_ptr<v1::MockService::Stub> mocks;
 };
 
 // A pod of that id with one container.

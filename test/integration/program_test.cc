@@ -52,8 +52,8 @@ class ProgramTest : public testing::Test {
     process_ = *std::move(launched);
   }
 
-  void LaunchDaemon() {
-    Launch({"--hypervisor=mock", "--agent=noop", "--accelerator=tcg", "--state-dir", root_ + "/state", "--run-dir",
+  void LaunchDaemon(const std::string& agent = "noop") {
+    Launch({"--hypervisor=mock", "--agent", agent, "--accelerator=tcg", "--state-dir", root_ + "/state", "--run-dir",
             root_ + "/run", "--config", WriteConfig()});
   }
 
@@ -119,7 +119,7 @@ TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
   EXPECT_EQ(Join(), 0);
   Launch({"--check-config", "--config", WriteConfig(), "--network", "cni"});
   EXPECT_EQ(Join(), 1);
-  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: none"));
+  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: mock, none"));
 }
 
 TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
@@ -144,6 +144,50 @@ TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
   EXPECT_FALSE(std::filesystem::exists(root_ + "/run/vcd.sock"));
   // The file says qemu and JSON; the flag wins over the first.
   EXPECT_THAT(Output(), HasSubstr("\"hypervisor\":\"mock\""));
+}
+
+TEST_F(ProgramTest, ProcessesOfMockPodsOutliveAKilledDaemon) {
+  LaunchDaemon("mock");
+  v1::PodConfig config = PodNamed("web");
+  v1::ContainerConfig& container = *config.mutable_containers(0);
+  container.mutable_rootfs()->mutable_directory()->set_path(root_);
+  for (const char* arg : {"script", "print before", "sleep 0.05", "print meanwhile", "exit 6"}) {
+    container.mutable_cmd()->add_args(arg);
+  }
+  ASSERT_THAT(Connect()->RunPod(config), IsError(StatusCode::OK, "")) << Output();
+  *config.mutable_id() = "stays";
+  container.mutable_cmd()->clear_args();
+  container.mutable_cmd()->add_args("sleep");
+  v1::Pod before;
+  ASSERT_THAT(Connect()->RunPod(config, &before), IsError(StatusCode::OK, "")) << Output();
+  Signal(SIGKILL);
+  EXPECT_EQ(Join(), 128 + SIGKILL);
+  LaunchDaemon("mock");
+  const auto api = Connect();
+  v1::WaitRequest wait;
+  wait.set_pod_id("web");
+  wait.set_container_id("main");
+  v1::WaitResponse waited;
+  ASSERT_THAT(ApiClient::Call(*api->processes, &v1::ProcessService::Stub::Wait, wait, &waited),
+              IsError(StatusCode::OK, ""))
+      << Output();
+  EXPECT_EQ(waited.exit_status().code(), 6);
+  grpc::ClientContext context;
+  ApiClient::SetDeadline(context);
+  v1::ReadLogsRequest logs;
+  logs.set_pod_id("web");
+  logs.set_container_id("main");
+  logs.set_follow(true);
+  auto stream = api->processes->ReadLogs(&context, logs);
+  std::string text;
+  v1::ReadLogsResponse line;
+  while (stream->Read(&line)) text += line.data();
+  EXPECT_EQ(text, "before\nmeanwhile\n");
+  v1::Pod after;
+  ASSERT_THAT(api->GetPod("stays", &after), IsError(StatusCode::OK, ""));
+  EXPECT_EQ(after.containers(0).state(), v1::CONTAINER_STATE_RUNNING) << after.reason();
+  EXPECT_EQ(after.containers(0).guest_pid(), before.containers(0).guest_pid());
+  for (const char* id : {"web", "stays"}) EXPECT_THAT(api->DeletePod(id, /*force=*/true), IsError(StatusCode::OK, ""));
 }
 
 TEST_F(ProgramTest, OpenStreamsDoNotHoldTheEndUp) {

@@ -84,7 +84,7 @@ TEST(RestartTest, UnknownDefaultsAreRefused) {
   daemon.config().set_agent("kata");
   const absl::Status refused = daemon.Start();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("known are: native, noop"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("known are: mock, native, noop"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/mock/mock_hypervisor.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,10 +9,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "backends/mock/mock_behavior.h"
+#include "backends/mock/mock_files.h"
 #include "core/hypervisor/exit_notice.h"
 #include "core/hypervisor/machine_record.h"
 #include "core/hypervisor/machine_size.h"
-#include "core/os/completion.h"
 #include "core/os/mutex.h"
 #include "core/os/process.h"
 #include "core/os/run_file.h"
@@ -24,17 +25,10 @@
 namespace vcd {
 namespace {
 
-std::string MarkerPath(const std::string& run_dir) { return absl::StrCat(run_dir, "/mock-machine"); }
-
-// What the marker of a machine says: its birth, and the boot of the host, so that no other is taken for it.
-std::string MarkerText(const state::v1::VirtualMachine& record) {
-  return absl::StrCat(record.process().start_time_ticks(), " ", record.process().boot_id());
-}
-
 absl::Status WriteMarker(const std::string& run_dir, const state::v1::VirtualMachine& record) {
-  const std::string path = MarkerPath(run_dir);
-  const std::string text = MarkerText(record);
-  VCD_RETURN_IF_ERROR(RemoveFile(path));
+  const std::string path = MockMachineFile(run_dir);
+  const std::string text = MockMachineIdentity(record);
+  VCD_RETURN_IF_ERROR(RemoveMockFiles(run_dir));
   VCD_ASSIGN_OR_RETURN(const UniqueFd file, OpenLogFile(path));
   if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return PosixError(errno, absl::StrCat("write ", path));
@@ -44,58 +38,108 @@ absl::Status WriteMarker(const std::string& run_dir, const state::v1::VirtualMac
 
 absl::StatusOr<state::v1::VirtualMachine> NewRecord() {
   state::v1::VirtualMachine record;
-  uint64_t birth = 0;
-  if (getrandom(&birth, sizeof(birth), 0) != sizeof(birth)) return PosixError(errno, "getrandom");
-  record.mutable_process()->set_start_time_ticks(birth);
+  // A machine boots once in a nanosecond, and what its behaviour counts from is told with it.
+  record.mutable_process()->set_start_time_ticks(static_cast<uint64_t>(absl::ToUnixNanos(absl::Now())));
   VCD_ASSIGN_OR_RETURN(*record.mutable_process()->mutable_boot_id(), ReadBootId());
   record.set_accelerator("mock");
   return record;
 }
 
+absl::Time BootTime(const state::v1::VirtualMachine& record) {
+  return absl::FromUnixNanos(static_cast<int64_t>(record.process().start_time_ticks()));
+}
+
 }  // namespace
 
-// One machine of this daemon, whichever handles it has.
-class MockHypervisor::Machine {
+// The machines that run, by run directory.
+class MockHypervisor::Registry {
  public:
-  Machine(const VmSpec& spec, state::v1::VirtualMachine record)
-      : pod_id_(spec.pod_id), run_dir_(spec.run_dir), record_(std::move(record)) {}
+  void Add(const std::string& run_dir, const std::shared_ptr<Machine>& machine) {
+    MutexLock lock(&mu_);
+    machines_[run_dir] = machine;
+  }
+
+  void Remove(const std::string& run_dir, const Machine& machine) {
+    std::shared_ptr<Machine> removed;  // Not destroyed under the mutex.
+    MutexLock lock(&mu_);
+    auto found = machines_.find(run_dir);
+    if (found == machines_.end() || found->second.get() != &machine) return;
+    removed = std::move(found->second);
+    machines_.erase(found);
+  }
+
+  std::shared_ptr<Machine> Find(const std::string& run_dir) const {
+    MutexLock lock(&mu_);
+    auto found = machines_.find(run_dir);
+    return found == machines_.end() ? nullptr : found->second;
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::map<std::string, std::shared_ptr<Machine>> machines_ ABSL_GUARDED_BY(mu_);
+};
+
+// One machine of this daemon, whichever handles it has.
+class MockHypervisor::Machine : public MockControl::Machine, public std::enable_shared_from_this<Machine> {
+ public:
+  Machine(const VmSpec& spec, state::v1::VirtualMachine record, const std::shared_ptr<Registry>& registry,
+          std::shared_ptr<MockControl> control)
+      : pod_id_(spec.pod_id),
+        run_dir_(spec.run_dir),
+        registry_(registry),
+        control_(std::move(control)),
+        record_(std::move(record)) {}
+
+  // Makes it known, once it runs.
+  void Register() {
+    if (const std::shared_ptr<Registry> registry = registry_.lock()) registry->Add(run_dir_, shared_from_this());
+    control_->AddMachine(pod_id_, weak_from_this(), BootTime(record()));
+  }
+
+  MockControl& control() { return *control_; }
 
   const std::string& pod_id() const { return pod_id_; }
-  const std::string& run_dir() const { return run_dir_; }
 
   state::v1::VirtualMachine record() const {
     MutexLock lock(&mu_);
     return record_;
   }
 
-  bool running() const {
+  absl::Status CheckRunning() const {
     MutexLock lock(&mu_);
-    return end_reason_.empty();
+    return CheckRunningLocked();
   }
 
   absl::Status Change(const std::function<absl::Status(state::v1::VirtualMachine*)>& change) {
     MutexLock lock(&mu_);
-    if (!end_reason_.empty()) {
-      return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", pod_id_, " has ended: ", end_reason_)),
-                        {v1::ERROR_REASON_VM_EXITED, {}});
-    }
+    VCD_RETURN_IF_ERROR(CheckRunningLocked());
     return change(&record_);
   }
 
+  // Whoever comes second waits for the first, so that nothing of this machine is left when another boots.
   absl::Status End(const std::string& reason) {
+    MutexLock ending(&ending_mu_);
     {
       MutexLock lock(&mu_);
       if (!end_reason_.empty()) return absl::OkStatus();
       end_reason_ = reason;
-      for (ExitNotice* notice : notices_) notice->Tell(reason);
     }
-    return RemoveFile(MarkerPath(run_dir_));
+    // The guest first, so that it keeps nothing any more.
+    control_->RemoveMachine(pod_id_, this);
+    const absl::Status removed = RemoveMockFiles(run_dir_);
+    if (const std::shared_ptr<Registry> registry = registry_.lock()) registry->Remove(run_dir_, *this);
+    MutexLock lock(&mu_);
+    for (ExitNotice* notice : notices_) notice->Tell(reason);
+    told_ = true;
+    return removed;
   }
+
+  void Crash(const std::string& reason) override { (void)End(reason); }
 
   void AddNotice(ExitNotice* notice) {
     MutexLock lock(&mu_);
     notices_.insert(notice);
-    if (!end_reason_.empty()) notice->Tell(end_reason_);
+    if (told_) notice->Tell(end_reason_);
   }
 
   void RemoveNotice(ExitNotice* notice) {
@@ -104,51 +148,27 @@ class MockHypervisor::Machine {
   }
 
  private:
+  absl::Status CheckRunningLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (end_reason_.empty()) return absl::OkStatus();
+    return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", pod_id_, " has ended: ", end_reason_)),
+                      {v1::ERROR_REASON_VM_EXITED, {}});
+  }
+
   const std::string pod_id_;
   const std::string run_dir_;
+  const std::weak_ptr<Registry> registry_;  // It holds this.
+  const std::shared_ptr<MockControl> control_;
+  Mutex ending_mu_;  // Before mu_.
   mutable Mutex mu_;
   state::v1::VirtualMachine record_ ABSL_GUARDED_BY(mu_);
   std::string end_reason_ ABSL_GUARDED_BY(mu_);  // Empty while it runs.
+  bool told_ ABSL_GUARDED_BY(mu_) = false;       // The end, to those who asked for it.
   std::set<ExitNotice*> notices_ ABSL_GUARDED_BY(mu_);
-};
-
-// The machines that run, by run directory.
-class MockHypervisor::Registry {
- public:
-  void Add(const std::shared_ptr<Machine>& machine) {
-    MutexLock lock(&mu_);
-    machines_[machine->run_dir()] = machine;
-  }
-
-  void Remove(const Machine& machine) {
-    MutexLock lock(&mu_);
-    auto found = machines_.find(machine.run_dir());
-    if (found != machines_.end() && found->second.get() == &machine) machines_.erase(found);
-  }
-
-  std::shared_ptr<Machine> FindByRunDir(const std::string& run_dir) const {
-    MutexLock lock(&mu_);
-    auto found = machines_.find(run_dir);
-    return found == machines_.end() ? nullptr : found->second;
-  }
-
-  std::shared_ptr<Machine> FindByPod(const std::string& pod_id) const {
-    MutexLock lock(&mu_);
-    for (const auto& [run_dir, machine] : machines_) {
-      if (machine->pod_id() == pod_id) return machine;
-    }
-    return nullptr;
-  }
-
- private:
-  mutable Mutex mu_;
-  std::map<std::string, std::shared_ptr<Machine>> machines_ ABSL_GUARDED_BY(mu_);
 };
 
 class MockHypervisor::Handle : public VirtualMachine {
  public:
-  Handle(IoThread& io, std::shared_ptr<Registry> registry, std::shared_ptr<Machine> machine)
-      : registry_(std::move(registry)), machine_(std::move(machine)), notice_(io) {
+  Handle(IoThread& io, std::shared_ptr<Machine> machine) : machine_(std::move(machine)), notice_(io) {
     machine_->AddNotice(&notice_);
   }
   ~Handle() override { machine_->RemoveNotice(&notice_); }
@@ -156,14 +176,25 @@ class MockHypervisor::Handle : public VirtualMachine {
   state::v1::VirtualMachine Record() const override { return machine_->record(); }
 
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext&) override {
-    return absl::UnimplementedError("a mock machine has no guest to talk to; use the agent `noop` with it");
+    return absl::UnimplementedError("a mock machine has no guest to talk to; use the agent `mock` or `noop` with it");
   }
 
-  absl::Status Pause(const CallContext& context) override { return Nothing("pause", context); }
-  absl::Status Resume(const CallContext& context) override { return Nothing("resume", context); }
+  absl::Status Pause(const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kPause, context));
+    VCD_RETURN_IF_ERROR(machine_->CheckRunning());
+    machine_->control().SetPaused(machine_->pod_id(), true);
+    return absl::OkStatus();
+  }
+
+  absl::Status Resume(const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kResume, context));
+    VCD_RETURN_IF_ERROR(machine_->CheckRunning());
+    machine_->control().SetPaused(machine_->pod_id(), false);
+    return absl::OkStatus();
+  }
 
   absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach disk ", disk.id)));
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kAttachDisk, context));
     ScsiAddress address;
     VCD_RETURN_IF_ERROR(machine_->Change([&](state::v1::VirtualMachine* record) -> absl::Status {
       VCD_ASSIGN_OR_RETURN(address, NoteDisk(disk, record));
@@ -173,7 +204,7 @@ class MockHypervisor::Handle : public VirtualMachine {
   }
 
   absl::Status DetachDisk(const std::string& id, const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("detach disk ", id)));
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kDetachDisk, context));
     return machine_->Change([&](state::v1::VirtualMachine* record) {
       ForgetDisk(id, record);
       return absl::OkStatus();
@@ -182,21 +213,23 @@ class MockHypervisor::Handle : public VirtualMachine {
 
   absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
                               const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("share ", host_path)));
-    return machine_->Change(
-        [&](state::v1::VirtualMachine* record) { return NoteDirectory(tag, host_path, record); });
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kShareDirectory, context));
+    return machine_->Change([&](state::v1::VirtualMachine* record) { return NoteDirectory(tag, host_path, record); });
   }
 
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("unshare ", tag)));
+    VCD_RETURN_IF_ERROR(Enter(MockOperation::kUnshareDirectory, context));
     return machine_->Change([&](state::v1::VirtualMachine* record) {
       ForgetDirectory(tag, record);
       return absl::OkStatus();
     });
   }
 
-  absl::Status Stop(StopMode, const CallContext&) override {
-    registry_->Remove(*machine_);
+  absl::Status Stop(StopMode mode, const CallContext& context) override {
+    if (machine_->CheckRunning().ok()) {
+      VCD_RETURN_IF_ERROR(
+          machine_->control().EnterStop(machine_->pod_id(), /*force=*/mode == StopMode::kForce, context));
+    }
     return machine_->End("stopped");
   }
 
@@ -205,30 +238,25 @@ class MockHypervisor::Handle : public VirtualMachine {
   std::string ConsoleTail() const override { return ""; }
 
  private:
-  absl::Status Nothing(const char* step, const CallContext& context) {
-    VCD_RETURN_IF_ERROR(context.Check(step));
-    return machine_->Change([](state::v1::VirtualMachine*) { return absl::OkStatus(); });
+  absl::Status Enter(MockOperation operation, const CallContext& context) {
+    return machine_->control().Enter(machine_->pod_id(), operation, context,
+                                     [machine = machine_] { return machine->CheckRunning(); });
   }
 
-  const std::shared_ptr<Registry> registry_;
   const std::shared_ptr<Machine> machine_;
   ExitNotice notice_;
 };
 
-MockHypervisor::MockHypervisor(IoThread& io, MockOptions options)
-    : io_(io), options_(std::move(options)), registry_(std::make_shared<Registry>()) {}
+MockHypervisor::MockHypervisor(IoThread& io, std::shared_ptr<MockControl> control)
+    : io_(io),
+      control_(control != nullptr ? std::move(control) : std::make_shared<MockControl>(io)),
+      registry_(std::make_shared<Registry>()) {}
 
 MockHypervisor::~MockHypervisor() = default;
 
-bool MockHypervisor::Crash(const std::string& pod_id) {
-  const std::shared_ptr<Machine> machine = registry_->FindByPod(pod_id);
-  if (machine == nullptr || !machine->running()) return false;
-  registry_->Remove(*machine);
-  return machine->End("the mock machine crashed").ok();
-}
-
 HypervisorCapabilities MockHypervisor::capabilities() const {
   HypervisorCapabilities capabilities;
+  capabilities.simulated_guest = true;
   capabilities.disk_hotplug = true;
   capabilities.directory_sharing = true;
   capabilities.pause = true;
@@ -245,48 +273,65 @@ absl::StatusOr<v1::HypervisorConfig> MockHypervisor::Resolve(const v1::Hyperviso
   return resolved;
 }
 
+absl::Status MockHypervisor::CheckAnnotations(const std::map<std::string, std::string>& annotations) const {
+  return ParseMockAnnotations(annotations).status();
+}
+
 absl::StatusOr<std::unique_ptr<VirtualMachine>> MockHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
-  const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
-  VCD_RETURN_IF_ERROR(context.Check(step));
-  if (options_.boot_delay > absl::ZeroDuration()) {
-    // Nobody completes it: it only waits for the delay or for the context's end.
-    Completion<bool>().Wait(context.Within(options_.boot_delay), step).IgnoreError();
-    VCD_RETURN_IF_ERROR(context.Check(step));
+  VCD_ASSIGN_OR_RETURN(MockBehavior annotated, ParseMockAnnotations(spec.annotations));
+  control_->Annotate(spec.pod_id, std::move(annotated));
+  absl::StatusOr<std::shared_ptr<Machine>> machine = BootAnnotated(spec, context);
+  if (!machine.ok()) {
+    control_->ForgetUnlessRunning(spec.pod_id);
+    return machine.status();
   }
-  VCD_RETURN_IF_ERROR(Annotate(options_.boot_error, step));
+  return std::make_unique<Handle>(io_, *std::move(machine));
+}
+
+absl::StatusOr<std::shared_ptr<MockHypervisor::Machine>> MockHypervisor::BootAnnotated(const VmSpec& spec,
+                                                                                       const CallContext& context) {
+  VCD_RETURN_IF_ERROR(control_->Enter(spec.pod_id, MockOperation::kBoot, context));
   VCD_ASSIGN_OR_RETURN(state::v1::VirtualMachine record, NewRecord());
-  VCD_RETURN_IF_ERROR(Annotate(WriteMarker(spec.run_dir, record), step));
-  auto machine = std::make_shared<Machine>(spec, std::move(record));
-  registry_->Add(machine);
-  return std::make_unique<Handle>(io_, registry_, std::move(machine));
+  VCD_RETURN_IF_ERROR(Annotate(WriteMarker(spec.run_dir, record), absl::StrCat("boot of pod ", spec.pod_id)));
+  auto machine = std::make_shared<Machine>(spec, std::move(record), registry_, control_);
+  machine->Register();
+  return machine;
 }
 
 absl::StatusOr<std::unique_ptr<VirtualMachine>> MockHypervisor::Adopt(const VmSpec& spec,
                                                                       const state::v1::VirtualMachine& record,
                                                                       const CallContext& context) {
-  const std::string step = absl::StrCat("adopt the machine of pod ", spec.pod_id);
-  VCD_RETURN_IF_ERROR(context.Check(step));
-  std::shared_ptr<Machine> machine = registry_->FindByRunDir(spec.run_dir);
-  if (machine != nullptr && MarkerText(machine->record()) != MarkerText(record)) machine = nullptr;
-  if (machine == nullptr) {
-    VCD_ASSIGN_OR_RETURN(const std::string boot_id, ReadBootId());
-    if (record.process().boot_id() != boot_id ||
-        ReadLogTail(MarkerPath(spec.run_dir), 200) != MarkerText(record)) {
-      return absl::NotFoundError(absl::StrCat(step, ": it has ended"));
-    }
-    machine = std::make_shared<Machine>(spec, record);
-    registry_->Add(machine);
+  // What was good when the pod was created is not to keep it from being adopted by another version.
+  control_->Annotate(spec.pod_id, ParseMockAnnotations(spec.annotations).value_or(MockBehavior()));
+  absl::StatusOr<std::shared_ptr<Machine>> machine = AdoptAnnotated(spec, record, context);
+  if (!machine.ok()) {
+    control_->ForgetUnlessRunning(spec.pod_id);
+    return machine.status();
   }
-  return std::make_unique<Handle>(io_, registry_, std::move(machine));
+  return std::make_unique<Handle>(io_, *std::move(machine));
 }
 
-absl::Status MockHypervisor::Reap(const std::string& run_dir, const CallContext&) {
-  const std::shared_ptr<Machine> machine = registry_->FindByRunDir(run_dir);
-  if (machine != nullptr) {
-    registry_->Remove(*machine);
+absl::StatusOr<std::shared_ptr<MockHypervisor::Machine>> MockHypervisor::AdoptAnnotated(
+    const VmSpec& spec, const state::v1::VirtualMachine& record, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(control_->Enter(spec.pod_id, MockOperation::kAdopt, context));
+  std::shared_ptr<Machine> machine = registry_->Find(spec.run_dir);
+  if (machine != nullptr && MockMachineIdentity(machine->record()) == MockMachineIdentity(record)) return machine;
+  VCD_ASSIGN_OR_RETURN(const std::string boot_id, ReadBootId());
+  if (record.process().boot_id() != boot_id ||
+      ReadLogTail(MockMachineFile(spec.run_dir), 200) != MockMachineIdentity(record)) {
+    return absl::NotFoundError(absl::StrCat("adopt the machine of pod ", spec.pod_id, ": it has ended"));
+  }
+  machine = std::make_shared<Machine>(spec, record, registry_, control_);
+  machine->Register();
+  return machine;
+}
+
+absl::Status MockHypervisor::Reap(const std::string& run_dir, const CallContext& context) {
+  if (const std::shared_ptr<Machine> machine = registry_->Find(run_dir)) {
+    VCD_RETURN_IF_ERROR(control_->EnterStop(machine->pod_id(), /*force=*/true, context));
     VCD_RETURN_IF_ERROR(machine->End("reaped"));
   }
-  return RemoveFile(MarkerPath(run_dir));
+  return RemoveMockFiles(run_dir);
 }
 
 }  // namespace vcd

@@ -44,7 +44,7 @@ void AgentContractTest::Connect() {
   if (observer_ != nullptr) observer_->AcknowledgeTo(nullptr);
   session_.reset();
   observer_ = std::make_unique<RecordingObserver>();
-  auto session = guest_->agent().Connect({"pod-1", "host-1"}, guest_->machine(), *observer_, context_);
+  auto session = guest_->agent().Connect(guest_->Spec(), guest_->machine(), *observer_, context_);
   ASSERT_TRUE(session.ok()) << session.status();
   session_ = *std::move(session);
 }
@@ -142,7 +142,7 @@ TEST_P(AgentContractTest, HonoursTheContext) {
   cancellation.Cancel(absl::AbortedError("preempted"));
   const CallContext cancelled{context_.deadline, &cancellation};
   EXPECT_EQ(session().RemoveContainer("c1", cancelled), absl::AbortedError("preempted"));
-  auto unconnected = guest_->agent().Connect({"pod-1", "host-1"}, guest_->machine(), *observer_, cancelled);
+  auto unconnected = guest_->agent().Connect(guest_->Spec(), guest_->machine(), *observer_, cancelled);
   EXPECT_EQ(unconnected.status(), absl::AbortedError("preempted"));
 }
 

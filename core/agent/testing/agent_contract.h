@@ -23,6 +23,7 @@ class AgentContractGuest {
   virtual Agent& agent() = 0;
   virtual VirtualMachine& machine() = 0;
   virtual IoThread& io() = 0;
+  virtual GuestSpec Spec() { return {"pod-1", "host-1"}; }
 
   // A container that runs this command, with a root file system that has it.
   virtual GuestContainerSpec Container(const std::string& id, const v1::Cmd& cmd) = 0;

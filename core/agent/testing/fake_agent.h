@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/agent/agent.h"
-#include "core/agent/testing/simulated_guest.h"
+#include "core/agent/simulation/simulated_guest.h"
 #include "core/os/io_thread.h"
 
 namespace vcd {

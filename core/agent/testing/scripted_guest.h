@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/agent/testing/simulated_guest.h"
+#include "core/agent/simulation/simulated_guest.h"
 #include "core/link/frame_codec.h"
 #include "core/os/mutex.h"
 #include "core/os/unique_fd.h"
