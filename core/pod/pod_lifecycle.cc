@@ -255,28 +255,32 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
     for (const state::v1::ContainerRecord& container : record.containers()) {
       if (container.state() == v1::CONTAINER_STATE_RUNNING) running.push_back(container.id());
     }
-    LogFailure(pod, "end the containers",
-               EndProcesses(pod, running, options.grace, {absl::Now() + options.grace + absl::Seconds(15), nullptr}));
+    LogFailure(
+        pod, "end the containers",
+        EndProcesses(pod, running, options.grace, {absl::Now() + options.grace + absl::Seconds(15), options.hurry}));
   }
   // From here on the end of the machine is our doing.
   std::unique_ptr<VirtualMachine> machine = pod.TakeMachine();
   std::unique_ptr<GuestSession> session = pod.guest().Exchange(nullptr);
   if (session != nullptr && options.orderly) {
-    LogFailure(pod, "shut the guest down", session->Shutdown(CleanUpContext().Within(absl::Seconds(5))));
+    LogFailure(pod, "shut the guest down", session->Shutdown({absl::Now() + absl::Seconds(5), options.hurry}));
   }
   session.reset();
   pod.RecordExits();
 
   absl::Status ended;
   if (machine != nullptr) {
-    ended = machine->Stop(options.orderly ? StopMode::kOrderly : StopMode::kForce, CleanUpContext());
+    ended = machine->Stop(options.orderly ? StopMode::kOrderly : StopMode::kForce,
+                          {absl::Now() + absl::Seconds(30), options.hurry});
     released.push_back(vm_pid > 0 ? absl::StrCat("VM (pid ", vm_pid, ")") : "VM");
   }
   machine.reset();
   // Also what no handle tells of: a machine that a crashed daemon had just started.
   if (ended.ok()) ended = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
   LogFailure(pod, "end the VM", ended);
-  LogFailure(pod, "take the network down", pod.network().Detach(pod.id(), config.network_config(), CleanUpContext()));
+  // Cut short, it is tried again by the operation that is in a hurry.
+  LogFailure(pod, "take the network down",
+             pod.network().Detach(pod.id(), config.network_config(), {absl::Now() + absl::Seconds(30), options.hurry}));
   released.push_back(absl::StrCat("network ", config.network()));
 
   const absl::Status written = pod.Change(

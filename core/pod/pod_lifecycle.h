@@ -50,6 +50,9 @@ struct TearDownOptions {
   std::string reason;
   // Done with it; empty when it only undoes one.
   state::v1::Request request;
+  // Of the lock, for an orderly one: once it is cancelled, what is left is taken down by force, without asking anybody.
+  // May be null.
+  Cancellation* hurry = nullptr;
 };
 
 // Takes down whatever there is: containers, guest, machine, network; goes on after a step that fails. The record is

@@ -279,6 +279,7 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
   tear_down.grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
   tear_down.end = KilledStatus();
   tear_down.request = grant.request;
+  tear_down.hurry = grant.context.cancellation;
   if (!pod.config_damage().ok()) {
     // It cannot be started again.
     tear_down.state = v1::POD_STATE_FAILED;

@@ -92,7 +92,10 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();
-  VCD_ASSIGN_OR_RETURN(runtime_, PodRuntime::Open(options, catalog_.backends, *filesystem, io_, pool_, events_));
+  // Outermost, so that what is metered is what the disk sees.
+  shared_filesystem_ = std::make_unique<SharedSyncFilesystem>(*filesystem);
+  VCD_ASSIGN_OR_RETURN(runtime_,
+                       PodRuntime::Open(options, catalog_.backends, *shared_filesystem_, io_, pool_, events_));
   return absl::OkStatus();
 }
 

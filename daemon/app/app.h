@@ -10,6 +10,7 @@
 #include "core/os/file_lock.h"
 #include "core/os/io_thread.h"
 #include "core/os/posix_filesystem.h"
+#include "core/os/shared_sync_filesystem.h"
 #include "core/os/worker_pool.h"
 #include "core/pod/pod_runtime.h"
 #include "daemon/app/backend_catalog.h"
@@ -65,6 +66,7 @@ class App {
   std::unique_ptr<DaemonMetrics> metrics_;  // Null, as is what counts for it, when nobody may read them.
   PosixFilesystem filesystem_;
   std::unique_ptr<MeteredFilesystem> metered_filesystem_;
+  std::unique_ptr<SharedSyncFilesystem> shared_filesystem_;
   IoThread io_;
   EventBus events_;
   BackendCatalog catalog_;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/os/shared_sync_filesystem.h"
+
+#include <utility>
+
+namespace vcd {
+
+absl::Status SharedSyncFilesystem::SyncDirectory(const std::string& path) {
+  std::shared_ptr<Round> mine;
+  {
+    MutexLock lock(&mu_);
+    Rounds& rounds = rounds_[path];
+    if (rounds.next == nullptr) rounds.next = std::make_shared<Round>();
+    mine = rounds.next;
+    // Until this round is done, or may begin and nobody of it has begun it.
+    while (!mine->done && (mine->started || rounds_[path].now != nullptr)) changed_.Wait(&mu_);
+    if (mine->done) return mine->status;
+    mine->started = true;
+    rounds_[path].now = mine;
+    rounds_[path].next = nullptr;
+  }
+  absl::Status status = inner_.SyncDirectory(path);
+  MutexLock lock(&mu_);
+  mine->done = true;
+  mine->status = status;
+  Rounds& rounds = rounds_[path];
+  rounds.now = nullptr;
+  if (rounds.next == nullptr) rounds_.erase(path);
+  changed_.NotifyAll();
+  return status;
+}
+
+}  // namespace vcd

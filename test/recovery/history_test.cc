@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sixty-four clients do what they like to a few pods, among faults of every layer. What each pod is seen to be, and
+// what each client is told, is checked against the state machine.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/agent/testing/fake_agent.h"
+#include "core/hypervisor/testing/fake_hypervisor.h"
+#include "core/os/mutex.h"
+#include "core/pod/pod_state_machine.h"
+#include "core/pod/testing/pod_runtime_fixture.h"
+
+namespace vcd {
+namespace {
+
+constexpr int kClients = 64;
+constexpr int kOperations = 40;
+constexpr int kPods = 8;
+
+// One call, from before it was made until after its answer.
+struct Call {
+  std::string operation;
+  std::string pod_id;
+  absl::Time begun;
+  absl::Time ended;
+  absl::Status status;
+  v1::Pod pod;  // What it answered with, when it succeeded.
+};
+
+// The state that a call which succeeded leaves its pod in; unspecified where the answer shows no pod.
+v1::PodState StateAfter(const std::string& operation) {
+  static const std::map<std::string, v1::PodState> after = {
+      {"create", v1::POD_STATE_READY},  {"run", v1::POD_STATE_RUNNING},       {"start", v1::POD_STATE_RUNNING},
+      {"pause", v1::POD_STATE_PAUSED},  {"resume", v1::POD_STATE_RUNNING},    {"stop", v1::POD_STATE_STOPPED},
+      {"force", v1::POD_STATE_STOPPED}, {"delete", v1::POD_STATE_UNSPECIFIED}};
+  return after.at(operation);
+}
+
+// Whether moves of the state machine lead from one state to the other. A pod may be deleted and made again in between.
+bool CanReach(v1::PodState from, v1::PodState to) {
+  std::set<v1::PodState> reached = {from, v1::POD_STATE_CREATING};
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (int next = v1::PodState_MIN; next <= v1::PodState_MAX; ++next) {
+      const auto state = static_cast<v1::PodState>(next);
+      const bool near =
+          std::any_of(reached.begin(), reached.end(), [state](v1::PodState s) { return CanMove(s, state); });
+      if (near && reached.insert(state).second) grows = true;
+    }
+  }
+  return reached.count(to) != 0;
+}
+
+// Codes that a client may be told, whatever it did and whatever failed below.
+bool IsExpected(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kUnavailable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class HistoryTest : public PodRuntimeTest {
+ protected:
+  Call Make(const std::string& operation, const std::string& pod_id) {
+    Call call{operation, pod_id, absl::Now(), {}, {}, {}};
+    absl::StatusOr<v1::Pod> pod = v1::Pod();
+    if (operation == "create") pod = Create(Config(pod_id));
+    if (operation == "run") pod = Run(Config(pod_id));
+    if (operation == "start") pod = Start(pod_id);
+    if (operation == "pause") pod = Pause(pod_id);
+    if (operation == "resume") pod = Resume(pod_id);
+    if (operation == "stop") pod = Stop(pod_id);
+    if (operation == "force") pod = Stop(pod_id, /*force=*/true);
+    if (operation == "delete") call.status = Delete(pod_id, /*force=*/true).status();
+    if (!pod.ok()) call.status = pod.status();
+    if (pod.ok()) call.pod = *std::move(pod);
+    call.ended = absl::Now();
+    return call;
+  }
+
+  // A client; its choices follow from `seed` alone.
+  void Act(uint32_t seed) {
+    std::mt19937 random(seed);
+    const std::vector<std::string> operations = {"create", "run",  "start", "pause",
+                                                 "resume", "stop", "force", "delete"};
+    for (int i = 0; i < kOperations; ++i) {
+      const std::string& operation = operations[random() % operations.size()];
+      const std::string pod_id = absl::StrCat("pod-", random() % kPods);
+      if (random() % 10 == 0) (void)hypervisor().Crash(pod_id, "chaos");
+      if (random() % 10 == 0) hypervisor().FailNth("Boot", 1, absl::UnavailableError("chaos"));
+      if (random() % 10 == 0) agent().FailNth("StartContainer", 1, absl::UnavailableError("chaos"));
+      if (random() % 20 == 0) agent().Lose(pod_id, absl::UnavailableError("chaos"));
+      const Call call = Make(operation, pod_id);
+      MutexLock lock(&mu_);
+      calls_.push_back(call);
+    }
+  }
+
+  Mutex mu_;
+  std::vector<Call> calls_ ABSL_GUARDED_BY(mu_);
+};
+
+TEST_F(HistoryTest, WhatClientsSeeIsAHistoryOfTheStateMachine) {
+  std::vector<std::thread> clients;
+  for (uint32_t seed = 1; seed <= kClients; ++seed) clients.emplace_back([this, seed] { Act(seed); });
+  for (std::thread& client : clients) client.join();
+
+  MutexLock lock(&mu_);
+  int done = 0;
+  for (const Call& call : calls_) {
+    SCOPED_TRACE(absl::StrCat(call.operation, " ", call.pod_id));
+    EXPECT_TRUE(IsExpected(call.status)) << call.status;
+    if (!call.status.ok()) continue;
+    ++done;
+    if (call.operation == "delete") continue;
+    EXPECT_EQ(call.pod.id(), call.pod_id);
+    // A container that ended by itself, or a machine that crashed right after, is no longer the operation's doing.
+    if (call.pod.state() != v1::POD_STATE_FAILED) {
+      EXPECT_EQ(call.pod.state(), StateAfter(call.operation));
+    }
+  }
+  // It was not all refusals.
+  EXPECT_GT(done, kClients);
+
+  // Of two calls on one pod, one after the other, the later one saw the later revision: no answer is of the past.
+  std::map<std::string, std::vector<const Call*>> by_pod;
+  for (const Call& call : calls_) {
+    if (call.status.ok() && call.pod.revision() != 0) by_pod[call.pod_id].push_back(&call);
+  }
+  for (auto& [pod_id, calls] : by_pod) {
+    std::sort(calls.begin(), calls.end(),
+              [](const Call* a, const Call* b) { return a->pod.revision() < b->pod.revision(); });
+    absl::Time latest_begin = absl::InfinitePast();
+    for (const Call* call : calls) {
+      EXPECT_GE(call->ended, latest_begin) << pod_id << ": an answer older than one given before it was asked for";
+      latest_begin = std::max(latest_begin, call->begun);
+    }
+    // Neighbours in the order of revisions are a way through the state machine: each is a state that the one before can
+    // get to, in one or several moves.
+    for (size_t i = 1; i < calls.size(); ++i) {
+      const v1::PodState from = calls[i - 1]->pod.state(), to = calls[i]->pod.state();
+      EXPECT_TRUE(from == to || CanReach(from, to)) << pod_id << ": " << StateWord(from) << " to " << StateWord(to);
+    }
+  }
+
+  hypervisor().ForgetFaults();
+  agent().ForgetFaults();
+  for (int i = 0; i < kPods; ++i) (void)Delete(absl::StrCat("pod-", i), /*force=*/true);
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace vcd
