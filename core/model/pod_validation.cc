@@ -276,6 +276,8 @@ absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::s
   return absl::OkStatus();
 }
 
+absl::Status CheckConfigSize(const v1::PodConfig& config) { return CheckSize(config, "config"); }
+
 absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field) {
   VCD_RETURN_IF_ERROR(CheckSize(cmd, field));
   VCD_RETURN_IF_ERROR(CheckCmd(cmd, field));

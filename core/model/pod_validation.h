@@ -25,6 +25,8 @@ inline constexpr int kMaxConfigBytes = 1 << 20;
 absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes, const std::string& field = "config");
 absl::Status ValidateContainerConfig(const v1::ContainerConfig& config, bool runs_processes,
                                      const std::string& field = "config");
+// That a configuration which has grown is still one that can be stored, read and sent; kInvalidArgument otherwise.
+absl::Status CheckConfigSize(const v1::PodConfig& config);
 absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field = "cmd");
 
 // Keys of annotations that are there or are to be added.

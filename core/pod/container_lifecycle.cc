@@ -22,9 +22,12 @@ namespace {
 // then either the machine ends next, or the daemon does and the next one cleans up.
 CallContext CleanUpContext(const CallContext& caller) { return {absl::Now() + absl::Seconds(10), caller.cancellation}; }
 
-// Device names count up from the lowest free number (the seed's block index, given back on removal).
-std::string FreeDeviceName(const state::v1::PodRecord& record) {
+// Device names count up from the lowest free number (the seed's block index, given back on removal). What could not be
+// unplugged keeps its name for as long as the machine has it.
+std::string FreeDeviceName(const state::v1::PodRecord& record, const state::v1::VirtualMachine& machine) {
   std::set<std::string> taken;
+  for (const state::v1::BlockDevice& device : machine.block_devices()) taken.insert(device.id());
+  for (const state::v1::SharedDirectory& directory : machine.shared_directories()) taken.insert(directory.tag());
   for (const state::v1::ContainerRecord& container : record.containers()) {
     taken.insert(container.disk_id());
     taken.insert(container.share_tag());
@@ -37,8 +40,8 @@ std::string FreeDeviceName(const state::v1::PodRecord& record) {
 absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& config,
                                          const state::v1::PodRecord& record, state::v1::ContainerRecord& container,
                                          const CallContext& context) {
-  const std::string name = FreeDeviceName(record);
   VirtualMachine& machine = *pod.machine();
+  const std::string name = FreeDeviceName(record, machine.Record());
   switch (config.rootfs().source_case()) {
     case v1::Rootfs::kImage: {
       const v1::ImageRootfs& image = config.rootfs().image();

@@ -78,6 +78,9 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
                                                             ": the id is taken; choose another, or delete it first")),
                       {v1::ERROR_REASON_CONTAINER_EXISTS, {{"pod_id", pod.id()}, {"container_id", config.id()}}});
   }
+  v1::PodConfig grown = pod.config();
+  *grown.add_containers() = config;
+  VCD_RETURN_IF_ERROR(CheckConfigSize(grown));
   state::v1::ContainerRecord record;
   record.set_id(config.id());
   record.set_state(v1::CONTAINER_STATE_CREATING);

@@ -146,6 +146,8 @@ class LivePodRuntime : public PodRuntime {
 
   // pod_recovery.cc
   void Load(const std::string& pod_id);
+  // kFailedPrecondition when the configuration names a backend that is not in the catalogue.
+  absl::Status CheckBackends(const v1::PodConfig& config) const;
   // Puts the records of a pod into quarantine and says, for people, what is wrong and what to do.
   std::string DescribeDamage(const std::string& pod_id, bool config_readable, const absl::Status& damage);
   // What came of it, for metrics.

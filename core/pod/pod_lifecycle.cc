@@ -253,7 +253,10 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
     std::vector<std::string> running;
     const state::v1::PodRecord record = pod.record();
     for (const state::v1::ContainerRecord& container : record.containers()) {
-      if (container.state() == v1::CONTAINER_STATE_RUNNING) running.push_back(container.id());
+      // Paused ones have been resumed for this.
+      if (container.state() == v1::CONTAINER_STATE_RUNNING || container.state() == v1::CONTAINER_STATE_PAUSED) {
+        running.push_back(container.id());
+      }
     }
     LogFailure(
         pod, "end the containers",

@@ -152,6 +152,7 @@ void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operatio
 
 absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const std::string id = pod.id();
+  bool told = false;
   grant.clock.Enter(OperationPhase::kPersist);
   absl::Status status = [&] {
     VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
@@ -170,6 +171,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
         },
         grant.context, grant.clock));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
+    told = true;
     const v1::PodConfig config = pod.config();
     for (const v1::ContainerConfig& container : config.containers()) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
@@ -194,6 +196,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));
   registry_.Remove(id);
+  if (told) pod.Tell(v1::EVENT_TYPE_POD_DELETED, "", "", std::nullopt, std::string(status.message()));
   LogInfo(id, absl::StrCat("not created: ", status.message()));
   return Annotate(status, absl::StrCat("pod ", id));
 }
@@ -204,7 +207,9 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1);
-  operation.boots = true;
+  // One that is ready has booted, and need not wait for those that boot.
+  const absl::StatusOr<std::shared_ptr<const v1::Pod>> snapshot = registry_.Snapshot(pod_id);
+  operation.boots = !snapshot.ok() || (*snapshot)->state() != v1::POD_STATE_READY;
   SubmitForPod(
       pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
 }
@@ -271,8 +276,11 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
       },
       /*fact=*/true);
   if (before == v1::POD_STATE_PAUSED && !stop.force && pod.machine() != nullptr) {
-    // A paused guest cannot end its containers in order.
-    (void)pod.machine()->Resume({absl::Now() + absl::Seconds(5), nullptr});
+    // A paused guest cannot end its containers in order. After a restart of the daemon nobody speaks to it yet.
+    const CallContext resume{absl::Now() + absl::Seconds(5), grant.context.cancellation};
+    absl::Status resumed = pod.machine()->Resume(resume);
+    if (resumed.ok() && pod.session() == nullptr) resumed = ReconnectGuest(pod, resume);
+    if (!resumed.ok()) LogError(pod.id(), absl::StrCat("stop: resume the guest: ", resumed.message()));
   }
   TearDownOptions tear_down;
   tear_down.orderly = !stop.force;
@@ -376,7 +384,8 @@ void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, const Muta
 }
 
 absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released) {
-  if (!force) VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kDelete, pod.id(), pod.state()));
+  const v1::PodState before = pod.state();
+  if (!force) VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kDelete, pod.id(), before));
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {
         SetUnderWay(record, state::v1::INTENT_DELETE, grant.request);
@@ -393,7 +402,8 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
   released->push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));
   released->push_back("records and logs");
   LogInfo(pod.id(), "deleted");
-  pod.Tell(v1::EVENT_TYPE_POD_DELETED);
+  // Of one that never got as far as being created nobody was told.
+  if (before != v1::POD_STATE_CREATING) pod.Tell(v1::EVENT_TYPE_POD_DELETED);
   return absl::OkStatus();
 }
 
@@ -416,6 +426,7 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
         for (const auto& [key, value] : set) (*merged.mutable_annotations())[key] = value;
         VCD_RETURN_IF_ERROR(ValidateAnnotations(merged.annotations()));
+        VCD_RETURN_IF_ERROR(CheckConfigSize(merged));
         VCD_RETURN_IF_ERROR(CheckBackendAnnotations(pod.hypervisor(), merged.annotations()));
         VCD_RETURN_IF_ERROR(pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; }));
         // A repetition would do no harm, so this need not be one step with the change.

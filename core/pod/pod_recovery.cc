@@ -37,6 +37,26 @@ state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
   return record;
 }
 
+// Whether its creation or deletion was cut off: then the configuration may rightly be missing.
+bool IsAppearingOrGoing(const state::v1::PodRecord& record) {
+  return record.under_way().intent() == state::v1::INTENT_CREATE ||
+         record.under_way().intent() == state::v1::INTENT_DELETE;
+}
+
+// kDataLoss for what no release writes: a word that was damaged is read as none.
+absl::Status CheckRecord(const state::v1::PodRecord& record) {
+  if (record.state() == v1::POD_STATE_UNSPECIFIED) return absl::DataLossError("state.json: names no known state");
+  if (record.has_under_way() && record.under_way().intent() == state::v1::INTENT_UNSPECIFIED) {
+    return absl::DataLossError("state.json: names no known operation under way");
+  }
+  for (const state::v1::ContainerRecord& container : record.containers()) {
+    if (container.state() == v1::CONTAINER_STATE_UNSPECIFIED) {
+      return absl::DataLossError(absl::StrCat("state.json: names no known state of container ", container.id()));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // A pod of which a record cannot be read: it can be looked at, and stopped or deleted, which ends its VM if that runs.
 state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfig& config, const std::string& reason) {
   state::v1::PodRecord record;
@@ -71,6 +91,17 @@ absl::Status LivePodRuntime::Recover() {
   return absl::OkStatus();
 }
 
+absl::Status LivePodRuntime::CheckBackends(const v1::PodConfig& config) const {
+  const auto missing = [](absl::string_view kind, const std::string& name) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the pod's ", kind, " is `", name, "`, which this vcd does not have; run one that does"));
+  };
+  if (backends_.hypervisors.count(config.hypervisor()) == 0) return missing("hypervisor", config.hypervisor());
+  if (backends_.agents.count(config.agent()) == 0) return missing("agent", config.agent());
+  if (backends_.networks.count(config.network()) == 0) return missing("network", config.network());
+  return absl::OkStatus();
+}
+
 std::string LivePodRuntime::DescribeDamage(const std::string& pod_id, bool config_readable,
                                            const absl::Status& damage) {
   const absl::StatusOr<std::string> copy = store_.Quarantine(pod_id, std::string(damage.message()));
@@ -90,36 +121,40 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   absl::StatusOr<state::v1::PodRecord> record = store_.LoadRecord(pod_id);
   const bool config_missing = absl::IsNotFound(config.status());
   const bool record_missing = absl::IsNotFound(record.status());
-  absl::Status damage;
-  if (!record.ok() && !record_missing) damage = record.status();
-  if (!config.ok() && !config_missing) damage = config.status();
+  // What keeps the pod from being started again, and what only keeps its machine from being known.
+  absl::Status config_damage, record_damage;
+  if (!record.ok() && !record_missing) record_damage = record.status();
+  if (record.ok()) record_damage = CheckRecord(*record);
+  if (!config.ok() && !config_missing) config_damage = config.status();
+  if (config.ok()) config_damage = CheckBackends(*config);
+  if (config_missing && record.ok() && record_damage.ok() && !IsAppearingOrGoing(*record)) {
+    config_damage = absl::DataLossError(absl::StrCat(store_.layout().ConfigFile(pod_id), ": is not there"));
+  }
+  absl::Status damage = config_damage;
+  damage.Update(record_damage);
   if (!damage.ok()) {
-    record =
-        DamagedRecord(pod_id, config.ok() ? *config : v1::PodConfig(), DescribeDamage(pod_id, config.ok(), damage));
+    record = DamagedRecord(pod_id, config.ok() ? *config : v1::PodConfig(),
+                           DescribeDamage(pod_id, config_damage.ok() && config.ok(), damage));
   } else if (config.ok() && record_missing) {
     record = RecordAfterReboot(*config);
-  }
-  if (!record.ok()) {
+  } else if (record_missing) {
     // Directories without any record: a creation or a deletion got no further.
     record = state::v1::PodRecord();
     record->set_pod_id(pod_id);
     record->set_state(v1::POD_STATE_CREATING);
     record->mutable_under_way()->set_intent(state::v1::INTENT_CREATE);
-  } else if (damage.ok() && config_missing && record->under_way().intent() != state::v1::INTENT_CREATE) {
-    record->mutable_under_way()->set_intent(state::v1::INTENT_DELETE);
   }
-  const bool config_readable = config.ok() || config_missing;
   if (!config.ok()) {
     config = v1::PodConfig();
     config->set_id(pod_id);
   }
-  // A backend may have gone from the catalogue; the default one can at least clean up.
+  // The default ones can at least clean up.
   if (backends_.hypervisors.count(config->hypervisor()) == 0) config->set_hypervisor(backends_.default_hypervisor);
   if (backends_.agents.count(config->agent()) == 0) config->set_agent(backends_.default_agent);
   if (backends_.networks.count(config->network()) == 0) config->set_network(backends_.default_network);
 
   std::shared_ptr<Pod> pod = MakePod(*std::move(config), *std::move(record));
-  if (!config_readable) pod->SetConfigDamage(damage);
+  if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
   if (!registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View())).ok()) return;
   {
     MutexLock lock(&mu_);
@@ -170,6 +205,7 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
 }
 
 RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
+  const CallContext& context = grant.context;
   const state::v1::PodRecord record = pod.record();
   const state::v1::Operation& under_way = record.under_way();
   TearDownOptions tear_down;
@@ -201,6 +237,9 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
   if (!record.has_vm()) {
     // What was stopped because the host restarted is recorded as such from now on.
     if (record.reason() == kHostRebooted) {
+      // Should its VM run all the same, somebody took the record away. Two VMs of one pod must never be.
+      const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), context);
+      if (!reaped.ok()) LogError(pod.id(), std::string(reaped.message()));
       (void)store_.CreatePodDirectories(pod.id());
       (void)pod.Change([](state::v1::PodRecord&) {}, /*fact=*/true);
       return RecoveryOutcome::kRebooted;

@@ -92,6 +92,66 @@ TEST_F(PodRecoveryTest, DamagedRecordMakesOnePodFailedAndTheDaemonServes) {
   EXPECT_THAT(hypervisor().live_machines(), ElementsAre("good"));
 }
 
+TEST_F(PodRecoveryTest, AStateWordThatWasDamagedIsToldAndNotGuessed) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  const std::string path = options_.run_dir + "/pods/web/state.json";
+  std::string json = *filesystem_.ReadFile(path);
+  const size_t at = json.find("POD_STATE_RUNNING");
+  ASSERT_NE(at, std::string::npos);
+  json[at + 12] = 'r';
+  ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("no known state"));
+  // The VM may still be of use to somebody: it runs until the pod is stopped, and then the pod starts anew.
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  ASSERT_TRUE(Stop("web", /*force=*/true).ok());
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+  EXPECT_EQ(Start("web")->state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(*filesystem_.ReadFile(options_.state_dir + "/quarantine/web-1/state.json"), json);
+}
+
+TEST_F(PodRecoveryTest, AConfigurationThatIsGoneMakesThePodFailedNotDeleted) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(filesystem_.RemoveFile(options_.state_dir + "/pods/web/config.json").ok());
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("config.json: is not there"));
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  EXPECT_EQ(Stop("web", /*force=*/true)->state(), v1::POD_STATE_FAILED);
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRecoveryTest, ARecordTakenFromARunningPodDoesNotLeaveItsMachineBehind) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(filesystem_.RemoveFile(options_.run_dir + "/pods/web/state.json").ok());
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+  EXPECT_EQ(Start("web")->state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodRecoveryTest, ABackendThatIsGoneMakesThePodFailedUntilItIsBack) {
+  ASSERT_TRUE(Create(Config("web")).ok());
+  runtime_.reset();
+  const std::string path = options_.state_dir + "/pods/web/config.json";
+  const std::string json = *filesystem_.ReadFile(path);
+  std::string other = json;
+  other.replace(other.find("\"fake\""), 6, "\"xen\"");
+  ASSERT_TRUE(filesystem_.WriteFile(path, other).ok());
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("`xen`, which this vcd does not have"));
+  runtime_.reset();
+  ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_READY);
+}
+
 TEST_F(PodRecoveryTest, SecondDaemonOnTheSameDirectoriesIsRefused) {
   EventBus events;
   const absl::Status status = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events).status();

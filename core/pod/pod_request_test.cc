@@ -140,6 +140,27 @@ TEST_F(PodRequestTest, ASignalGetsThroughWhileAStopHoldsThePod) {
   EXPECT_FALSE(stopped.Wait({Soon().deadline, nullptr}, "stop").ok());
 }
 
+TEST_F(PodRequestTest, AForcedStopHurriesAnOrderlyOneAlong) {
+  ASSERT_TRUE(Run(Config("web", "deaf")).ok());
+  agent().HangNth("Signal", 1);
+  Completion<v1::Pod> polite;
+  runtime_->StopPod("web", {.grace = absl::Hours(1)}, Soon(),
+                    [polite](absl::StatusOr<v1::Pod> pod) { polite.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Signal"));
+  EXPECT_TRUE(Delete("web", /*force=*/true).ok());
+  EXPECT_TRUE(polite.Wait({Soon().deadline, nullptr}, "the polite stop").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodRequestTest, AStopOfAPausedPodEndsItsContainersInOrder) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Pause("web").ok());
+  Restart();
+  ASSERT_TRUE(Stop("web").ok());
+  EXPECT_THAT(agent().calls(), Contains("Signal web main 15"));
+  EXPECT_EQ(Get("web").containers(0).exit_status().code(), 143);
+}
+
 TEST_F(PodRequestTest, ARepeatedSignalIsSentOnce) {
   ASSERT_TRUE(Run(Config("web")).ok());
   ASSERT_TRUE(Kill("web", SIGUSR1, "usr1").ok());

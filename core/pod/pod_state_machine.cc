@@ -37,7 +37,7 @@ constexpr unsigned kTransitions[] = {
     /* running */ kPaused | kStopping | kStopped | kFailed,
     /* paused */ kRunning | kStopping | kStopped | kFailed,
     /* stopping */ kStopped | kFailed,
-    /* stopped */ kRunning | kCreating | kFailed,
+    /* stopped */ kRunning | kCreating | kStopping | kFailed,
     /* failed */ kStopping | kStopped,
 };
 static_assert(std::size(kTransitions) == v1::PodState_ARRAYSIZE);

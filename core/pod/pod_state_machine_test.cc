@@ -21,7 +21,8 @@ TEST(PodStateMachineTest, EveryPairIsAsSpecified) {
       {"ready", "failed"},         {"running", "paused"},   {"running", "stopping"},  {"running", "stopped"},
       {"running", "failed"},       {"paused", "running"},   {"paused", "stopping"},   {"paused", "stopped"},
       {"paused", "failed"},        {"stopping", "stopped"}, {"stopping", "failed"},   {"stopped", "running"},
-      {"stopped", "creating"},     {"stopped", "failed"},   {"failed", "stopping"},   {"failed", "stopped"},
+      {"stopped", "creating"},     {"stopped", "stopping"}, {"stopped", "failed"},    {"failed", "stopping"},
+      {"failed", "stopped"},
   };
   for (int from = 0; from < v1::PodState_ARRAYSIZE; ++from) {
     for (int to = 0; to < v1::PodState_ARRAYSIZE; ++to) {

@@ -235,16 +235,14 @@ TEST_P(MockOperationTest, ForcedDeleteEndsAHang) {
   ApiError error;
   std::thread caller([&] { error = Call(); });
   WaitUntilHanging("web", GetParam().name);
-  const absl::Time before = absl::Now();
-  // A creation that is undone by it may leave nothing to delete.
   const ApiError deleted = api_->DeletePod("web", /*force=*/true);
   caller.join();
-  EXPECT_THAT(deleted.code, AnyOf(StatusCode::OK, StatusCode::NOT_FOUND)) << deleted;
-  EXPECT_THAT(error, IsError(StatusCode::ABORTED, "PREEMPTED"));
+  EXPECT_THAT(deleted, IsError(StatusCode::OK, ""));
+  // A signal takes no lock; it is cut off with the session that it went through.
+  EXPECT_THAT(error,
+              AnyOf(IsError(StatusCode::ABORTED, "PREEMPTED"), IsError(StatusCode::UNAVAILABLE, "AGENT_UNAVAILABLE")));
   EXPECT_THAT(api_->GetPod("web"), IsError(StatusCode::NOT_FOUND, "POD_NOT_FOUND"));
   EXPECT_TRUE(GetBehavior(*api_, "web").waiting().empty());
-  // At once, if no sanitizer slows a busy machine.
-  EXPECT_LT(absl::Now() - before, absl::Seconds(4));
 }
 
 TEST_P(MockOperationTest, StuckIsDeafToAForcedDeleteForThatLong) {
@@ -255,9 +253,9 @@ TEST_P(MockOperationTest, StuckIsDeafToAForcedDeleteForThatLong) {
   WaitUntilHanging("web", GetParam().name);
   const ApiError deleted = api_->DeletePod("web", /*force=*/true);
   caller.join();
-  EXPECT_THAT(deleted.code, AnyOf(StatusCode::OK, StatusCode::NOT_FOUND)) << deleted;
+  EXPECT_THAT(deleted, IsError(StatusCode::OK, ""));
   // What was over before the delete came has gone well.
-  EXPECT_THAT(error.code, AnyOf(StatusCode::OK, StatusCode::ABORTED)) << error;
+  EXPECT_THAT(error.code, AnyOf(StatusCode::OK, StatusCode::ABORTED, StatusCode::UNAVAILABLE)) << error;
   EXPECT_THAT(api_->GetPod("web"), IsError(StatusCode::NOT_FOUND, "POD_NOT_FOUND"));
 }
 
