@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,12 @@ state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
     known.set_reason(kHostRebooted);
   }
   return record;
+}
+
+// A full disk must not cost a machine that is well; the record is written with the next change.
+absl::Status IgnoreStorage(const absl::Status& status) {
+  const std::optional<ErrorDetail> detail = DetailOf(status);
+  return detail.has_value() && detail->reason == v1::ERROR_REASON_STORAGE ? absl::OkStatus() : status;
 }
 
 // Whether its creation or deletion was cut off: then the configuration may rightly be missing.
@@ -267,11 +274,11 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   switch (under_way.intent()) {
     case state::v1::INTENT_PAUSE:
       LogInfo(pod.id(), "its pause was interrupted: undone");
-      VCD_RETURN_IF_ERROR(ResumeGuest(pod, {}, context));
+      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, {}, context)));
       break;
     case state::v1::INTENT_RESUME:
       LogInfo(pod.id(), "its resumption was interrupted: finished");
-      VCD_RETURN_IF_ERROR(ResumeGuest(pod, under_way.request(), context));
+      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, under_way.request(), context)));
       break;
     default:
       // A paused guest cannot answer: it is spoken to when it is resumed.

@@ -100,6 +100,8 @@ TEST_F(PodRecoveryTest, AStateWordThatWasDamagedIsToldAndNotGuessed) {
   const size_t at = json.find("POD_STATE_RUNNING");
   ASSERT_NE(at, std::string::npos);
   json[at + 12] = 'r';
+  // As if it had been edited by hand: without its checksum.
+  json.replace(json.rfind(",\n \"checksum\""), std::string::npos, "\n}\n");
   ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
   Restart();
   EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
@@ -142,6 +144,7 @@ TEST_F(PodRecoveryTest, ABackendThatIsGoneMakesThePodFailedUntilItIsBack) {
   const std::string json = *filesystem_.ReadFile(path);
   std::string other = json;
   other.replace(other.find("\"fake\""), 6, "\"xen\"");
+  other.replace(other.rfind(",\n \"checksum\""), std::string::npos, "\n}\n");
   ASSERT_TRUE(filesystem_.WriteFile(path, other).ok());
   Restart();
   EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/state/seal.h"
 #include "core/state/state_migration.h"
 #include "core/state/unknown_members.h"
 #include "core/status/status_macros.h"
@@ -24,10 +25,10 @@ absl::StatusOr<std::string> Encode(const google::protobuf::Message& message, con
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) return absl::InternalError(absl::StrCat("encode: ", std::string(status.message())));
-  if (unknown.empty()) return json;
+  if (unknown.empty()) return Seal(json);
   Json document = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   RestoreUnknownMembers(Json::parse(unknown, nullptr, /*allow_exceptions=*/false), *message.GetDescriptor(), document);
-  return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return Seal(document.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 
 bool TooDeep(const std::string& json) {
@@ -57,9 +58,10 @@ absl::StatusOr<Json> ParseDocument(const std::string& json) {
 }
 
 // The common case, a document of this very release, is parsed once.
-absl::Status Decode(const std::string& json, absl::Status (*migrate)(Json&), google::protobuf::Message* message,
+absl::Status Decode(std::string json, absl::Status (*migrate)(Json&), google::protobuf::Message* message,
                     std::string* unknown) {
   if (unknown != nullptr) unknown->clear();
+  VCD_RETURN_IF_ERROR(Unseal(&json));
   // It takes text that only blanks are in for a message that has no fields.
   if (json.find('{') == std::string::npos) return absl::DataLossError("is empty or no JSON object");
   if (migrate == nullptr && Parse(json, /*ignore_unknown=*/false, message).ok()) return absl::OkStatus();

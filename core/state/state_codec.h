@@ -10,7 +10,8 @@
 
 namespace vcd {
 
-// What is on disk: protobuf JSON with the names of the .proto files, indented. Decoding takes bytes that anybody may
+// What is on disk: protobuf JSON with the names of the .proto files, indented, and a checksum (core/state/seal.h).
+// Decoding takes bytes that anybody may
 // have written and returns kDataLoss for what it cannot read, saying where. Pure functions.
 //
 // `unknown` holds what a newer release wrote and this one does not know, in a form of its own: decoding sets it, empty
