@@ -229,6 +229,26 @@ TEST_P(MockOperationTest, HangsUntilItIsTakenBack) {
   EXPECT_THAT(error, IsError(StatusCode::OK, ""));
 }
 
+TEST_P(MockOperationTest, OtherPodsGoOnWhileOneHangs) {
+  Prepare();
+  Set("hang");
+  ApiError error;
+  std::thread caller([&] { error = Call(); });
+  WaitUntilHanging("web", GetParam().name);
+  // A whole life beside it, and reads of both.
+  ASSERT_THAT(api_->RunPod(Config("other")), IsError(StatusCode::OK, ""));
+  v1::ExecResponse exec;
+  EXPECT_THAT(Exec("other", {"true"}, &exec), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->PausePod("other"), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->ResumePod("other"), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->GetPod("web"), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->StopPod("other"), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->StartPod("other"), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->DeletePod("other", /*force=*/true), IsError(StatusCode::OK, ""));
+  EXPECT_THAT(api_->DeletePod("web", /*force=*/true), IsError(StatusCode::OK, ""));
+  caller.join();
+}
+
 TEST_P(MockOperationTest, ForcedDeleteEndsAHang) {
   Prepare();
   Set("hang");
