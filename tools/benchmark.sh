@@ -1,21 +1,31 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures a pod's start beside a bare QEMU boot of the same kernel and initramfs, in turn. See --help.
+# Measures vcd beside its goals, and a pod's start beside a bare QEMU boot. See --help.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: tools/benchmark.sh [--rounds N] [--no-docs] [--help]
+Usage: tools/benchmark.sh [SECTION...] [--rounds N] [--json] [--disk DIR] [--no-docs] [--help]
 
-Sets up (tools/setup.sh), builds vcd, vc and the guest image with optimisation, starts a vcd of its own in a temporary
-directory, and measures in turn, N rounds (default 7, at least 5):
+Sets up (tools/setup.sh), builds with optimisation, starts daemons of its own in temporary directories, and measures,
+with medians of N rounds (default 7, at least 5), what is compared in turn:
 
-  - bare QEMU, the same kernel, initramfs, kernel parameters and CPU, until the agent opens its port
-  - RunPod, until it is answered
-  - vc run, until the first byte of the command's output, from an image and from a directory of the host
+  memory      the idle daemon; each of 10,000 mock pods
+  reads       GetPod beside an empty gRPC call; ListPods of 10,000 pods
+  create      durable CreatePod, by one client and by 64
+  cycle       create, start, stop and delete, by 64 clients
+  restart     kill -9 with 1,000 pods, until the next daemon serves, and until all pods are reconciled
+  isolation   the p99 of the others while one pod of 1,000 hangs
+  counts      system calls, fsyncs and instructions of each call
+  pod-start   RunPod and `vc run` beside a bare QEMU boot of the same guest
 
-Prints a table with medians and ratios, and puts it into docs/performance.md (not with --no-docs). Takes about two
-minutes on a machine without KVM. Close other programs first. Needs root, for virtiofsd.
+Prints tables with the goal beside each figure, and puts them into docs/performance.md (not with --no-docs, nor when
+only some of a table's sections are run); with --json one JSON object instead. The state of the daemons is on the disk
+of --disk (default /var/tmp), the run directory in /dev/shm, as /run is on a host.
+
+Some rows need more than tools/setup.sh installs, and say so when it is not there: containerd (to stand beside), strace
+(system calls), perf with hardware counters or valgrind (instructions). Takes about fifteen minutes. Close other programs
+first. Needs root, for virtiofsd and to trace.
 USAGE
 }
 
@@ -24,10 +34,11 @@ for argument in "$@"; do
 done
 
 cd "$(dirname "$0")/.."
-tools/setup.sh
+# Standard output is for the result.
+tools/setup.sh >&2
 FLAGS=(--config=ci -c opt)
-bazel build "${FLAGS[@]}" //daemon:vcd //client:vc //guest/image
+bazel build "${FLAGS[@]}" //daemon:vcd //client:vc //guest/image //test/benchmark:daemon_load
 BIN="$(bazel info "${FLAGS[@]}" bazel-bin 2>/dev/null)"
 AS_ROOT=()
 [[ $EUID -eq 0 ]] || AS_ROOT=(sudo)
-exec "${AS_ROOT[@]}" /usr/bin/python3 test/benchmark/pod_start.py --bin "$BIN" --docs docs/performance.md "$@"
+exec "${AS_ROOT[@]}" /usr/bin/python3 test/benchmark/benchmark.py --bin "$BIN" --docs docs/performance.md "$@"

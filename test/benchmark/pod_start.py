@@ -1,10 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Measures the start of a pod beside a bare QEMU boot of the same kernel and initramfs, in turn.
 
-Run by tools/benchmark.sh. What is measured, and how to read it: docs/performance.md.
+What is measured, and how to read it: docs/performance.md.
 """
-import argparse
 import contextlib
 import datetime
 import json
@@ -12,17 +10,15 @@ import os
 import platform
 import re
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
+from rows import Row
+
 TIMEOUT_SECONDS = 120
-TABLE_BEGIN = "<!-- begin: written by tools/benchmark.sh -->"
-TABLE_END = "<!-- end: written by tools/benchmark.sh -->"
 EMPTY_CALL = "`vc version`, for comparison: an empty call"
 APPLETS = ("cat", "echo", "sh", "true")
 
@@ -229,27 +225,8 @@ def conditions(vm, rounds, load):
                             load, qemu.splitlines()[0], vm["accelerator"], vm["guest_kernel"]))
 
 
-def update_docs(path, text):
-    with open(path, encoding="utf-8") as stream:
-        page = stream.read()
-    before, rest = page.split(TABLE_BEGIN, 1)
-    _, after = rest.split(TABLE_END, 1)
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(before + TABLE_BEGIN + "\n" + text + "\n" + TABLE_END + after)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bin", required=True, help="bazel-bin, with vcd, vc and the guest image")
-    parser.add_argument("--docs", help="page to put the table in")
-    parser.add_argument("--no-docs", action="store_true", help="leave the page as it is")
-    parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
-    if arguments.rounds < 5:
-        parser.error("--rounds: at least 5, for a median that means something")
-    # Ends through the clean-up, as an interrupt does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
+def run(binaries, rounds):
+    """Measures, and returns the text for the page and the rows with a goal."""
     load = os.getloadavg()[0]
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bench-", dir="/tmp"))
@@ -257,16 +234,13 @@ def main():
         image = rootfs + ".erofs"
         make_rootfs(rootfs)
         subprocess.run(["mkfs.erofs", "--quiet", image, rootfs], check=True, stdout=subprocess.DEVNULL)
-        daemon = Daemon(arguments.bin, directory)
+        daemon = Daemon(binaries, directory)
         stack.callback(daemon.close)
         daemon.wait_until_it_serves()
-        samples, vm = measure(daemon, rootfs, image, arguments.rounds)
-    text = conditions(vm, arguments.rounds, load) + "\n\n" + table(samples)
-    print("\n" + text)
-    if arguments.docs and not arguments.no_docs:
-        update_docs(arguments.docs, text)
-        print("\nwritten to " + arguments.docs)
-
-
-if __name__ == "__main__":
-    main()
+        samples, vm = measure(daemon, rootfs, image, rounds)
+    medians = {name: statistics.median(times) for name, times in samples.items()}
+    rows = [Row("pod-start", name.replace("`", ""), seconds * 1e3, "ms") for name, seconds in medians.items()]
+    bare, _, ready = list(medians.values())[:3]
+    rows.append(Row("pod-start", "pod ready ÷ a bare QEMU boot", ready / bare, "×", 1.05,
+                    beside="%.0f ms beside %.0f ms, accelerator %s; or + 30 ms" % (ready * 1e3, bare * 1e3, vm["accelerator"])))
+    return conditions(vm, rounds, load) + "\n\n" + table(samples), rows
