@@ -13,7 +13,9 @@ absl::Status SharedSyncFilesystem::SyncDirectory(const std::string& path) {
     if (rounds.next == nullptr) rounds.next = std::make_shared<Round>();
     mine = rounds.next;
     // Until this round is done, or may begin and nobody of it has begun it.
+    ++waiting_;
     while (!mine->done && (mine->started || rounds_[path].now != nullptr)) changed_.Wait(&mu_);
+    --waiting_;
     if (mine->done) return mine->status;
     mine->started = true;
     rounds_[path].now = mine;

@@ -22,6 +22,12 @@ class SharedSyncFilesystem : public Filesystem {
 
   absl::Status SyncDirectory(const std::string& path) override ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Callers that wait for a sync which another one makes, or for their turn, for tests.
+  int waiting() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return waiting_;
+  }
+
   absl::StatusOr<std::string> ReadFile(const std::string& path) override { return inner_.ReadFile(path); }
   absl::StatusOr<bool> Exists(const std::string& path) override { return inner_.Exists(path); }
   absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override {
@@ -45,7 +51,7 @@ class SharedSyncFilesystem : public Filesystem {
   };
 
   Filesystem& inner_;
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar changed_;
   // Of directories that somebody syncs or waits for: the round under way, and the one after it. Either may be null.
   struct Rounds {
@@ -53,6 +59,7 @@ class SharedSyncFilesystem : public Filesystem {
     std::shared_ptr<Round> next;
   };
   std::map<std::string, Rounds> rounds_ ABSL_GUARDED_BY(mu_);
+  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace vcd
