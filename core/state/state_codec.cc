@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/state/json_printer.h"
 #include "core/state/seal.h"
 #include "core/state/state_migration.h"
 #include "core/state/unknown_members.h"
@@ -19,14 +20,10 @@ using Json = nlohmann::ordered_json;
 constexpr int kMaxDepth = 64;
 
 absl::StatusOr<std::string> Encode(const google::protobuf::Message& message, const std::string& unknown) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  if (!status.ok()) return absl::InternalError(absl::StrCat("encode: ", std::string(status.message())));
-  if (unknown.empty()) return Seal(json);
-  Json document = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  absl::StatusOr<std::string> json = PrintJson(message);
+  if (!json.ok()) return absl::InternalError(absl::StrCat("encode: ", json.status().message()));
+  if (unknown.empty()) return Seal(*json);
+  Json document = Json::parse(*json, nullptr, /*allow_exceptions=*/false);
   RestoreUnknownMembers(Json::parse(unknown, nullptr, /*allow_exceptions=*/false), *message.GetDescriptor(), document);
   return Seal(document.dump(1, ' ', false, Json::error_handler_t::replace));
 }

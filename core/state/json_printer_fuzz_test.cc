@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// libFuzzer: bazel build --config=fuzz //core/state:json_printer_fuzz_test
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/state/json_printer.h"
+#include "core/state/testing/library_json.h"
+#include "proto/vcd/state/v1/pod_state.pb.h"
+
+// Whatever a record holds, it is printed as the library prints it.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  vcd::state::v1::PodRecord record;
+  if (!record.ParseFromArray(data, static_cast<int>(size))) return 0;
+  const absl::StatusOr<std::string> printed = vcd::PrintJson(record);
+  const absl::StatusOr<std::string> expected = vcd::LibraryJson(record);
+  if (printed.ok() != expected.ok() || (printed.ok() && *printed != *expected)) std::abort();
+  return 0;
+}
