@@ -78,11 +78,22 @@ absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& chang
     LogError(id_, absl::StrCat("state not written: ", saved.message()));
     if (!fact) return saved;
   }
+  TakeLocked(std::move(record));
+  return saved;
+}
+
+void Pod::ChangeUnwritten(const std::function<void(state::v1::PodRecord&)>& change) {
+  MutexLock changing(&change_mu_);
+  state::v1::PodRecord record = this->record();
+  change(record);
+  TakeLocked(std::move(record));
+}
+
+void Pod::TakeLocked(state::v1::PodRecord record) {
   // First, so that whoever finds the change in the record has nothing older in the snapshot.
   PublishLocked(config(), record);
   MutexLock lock(&mu_);
   record_ = std::move(record);
-  return saved;
 }
 
 absl::Status Pod::RememberDone(const state::v1::Request& request) {
@@ -265,6 +276,12 @@ void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitS
     }
     Tell(v1::EVENT_TYPE_PROCESS_EXITED, process.container_id, process.process_id, status);
     return;
+  }
+  {
+    // Recorded by whoever was first: an operation that ends the container records its end, too.
+    MutexLock lock(&mu_);
+    const state::v1::ContainerRecord* container = FindContainer(record_, process.container_id);
+    if (container == nullptr || container->has_exit_status()) return;
   }
   bool changed = false;
   (void)Change(

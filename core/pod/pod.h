@@ -49,6 +49,9 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
       ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
+  // As Change, but not on disk: for a pod that disappears, whose record says so and says nothing else of worth.
+  void ChangeUnwritten(const std::function<void(state::v1::PodRecord&)>& change) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
   // Notes a request as done, for operations whose repetition would do no harm in between. Nothing for one without an
   // id.
   absl::Status RememberDone(const state::v1::Request& request) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
@@ -116,6 +119,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   void RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Publishes a changed record and puts it in place.
+  void TakeLocked(state::v1::PodRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) ABSL_LOCKS_EXCLUDED(mu_);
 
   const PodEnvironment& environment_;
   const std::string id_;

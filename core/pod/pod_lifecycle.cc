@@ -291,33 +291,37 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
              pod.network().Detach(pod.id(), config.network_config(), {absl::Now() + absl::Seconds(30), options.hurry}));
   released.push_back(absl::StrCat("network ", config.network()));
 
-  const absl::Status written = pod.Change(
-      [&](state::v1::PodRecord& record) {
-        for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-          container.clear_disk_id();
-          container.clear_share_tag();
-          container.set_guest_pid(0);
-          const bool ran = container.state() == v1::CONTAINER_STATE_RUNNING ||
-                           container.state() == v1::CONTAINER_STATE_PAUSED ||
-                           container.state() == v1::CONTAINER_STATE_STOPPING;
-          if (container.state() == v1::CONTAINER_STATE_STOPPED) continue;
-          container.set_state(v1::CONTAINER_STATE_STOPPED);
-          if (ran && options.end.ok()) *container.mutable_exit_status() = *options.end;
-          if (ran && !options.end.ok()) container.set_reason(std::string(options.end.status().message()));
-          StampNow(container.mutable_finished_at());
-        }
-        if (ended.ok()) record.clear_vm();
-        record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
-        record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
-        if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
-        StampNow(record.mutable_finished_at());
-      },
-      /*fact=*/true);
+  const auto note = [&](state::v1::PodRecord& record) {
+    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+      container.clear_disk_id();
+      container.clear_share_tag();
+      container.set_guest_pid(0);
+      const bool ran = container.state() == v1::CONTAINER_STATE_RUNNING ||
+                       container.state() == v1::CONTAINER_STATE_PAUSED ||
+                       container.state() == v1::CONTAINER_STATE_STOPPING;
+      if (container.state() == v1::CONTAINER_STATE_STOPPED) continue;
+      container.set_state(v1::CONTAINER_STATE_STOPPED);
+      if (ran && options.end.ok()) *container.mutable_exit_status() = *options.end;
+      if (ran && !options.end.ok()) container.set_reason(std::string(options.end.status().message()));
+      StampNow(container.mutable_finished_at());
+    }
+    if (ended.ok()) record.clear_vm();
+    record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
+    record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
+    if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
+    StampNow(record.mutable_finished_at());
+  };
+  absl::Status written;
+  if (Disappears(pod.record())) {
+    // Its record goes next. Until then the intent in it says all: what a crash leaves of the pod is removed.
+    pod.ChangeUnwritten(note);
+  } else {
+    written = pod.Change(note, /*fact=*/true);
+  }
   // Last, so that whoever waited and then looks finds the pod as it is now.
   pod.FinishProcesses(options.end);
   if (!ended.ok()) return WithMetadata(Annotate(ended, "end the VM"), "pod_id", pod.id());
-  // What is to disappear needs no record any more, and a full disk must not keep it.
-  if (!Disappears(pod.record())) VCD_RETURN_IF_ERROR(written);
+  VCD_RETURN_IF_ERROR(written);
   return released;
 }
 
