@@ -116,6 +116,10 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
       case v1::AttachRequest::kCloseStdin:
         if (request.close_stdin()) return WriteInput("", true);
         return OnInputTaken(absl::OkStatus());
+      case v1::AttachRequest::kResize: {
+        MutexLock lock(&mu_);
+        return EndLocked(MethodNotImplemented("ProcessService.Attach with `resize`"));
+      }
       case v1::AttachRequest::kStart: {
         MutexLock lock(&mu_);
         return EndLocked(InvalidField("start", "came again: it belongs into the first message only"));
