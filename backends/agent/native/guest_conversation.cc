@@ -187,6 +187,8 @@ absl::Status GuestConversation::OnMessage(const agent::v1::GuestMessage& message
       return OnExit({message.exit().container_id(), message.exit().process_id()}, message.exit().exit());
     case agent::v1::GuestMessage::kInputAck:
       return OnInputAck(message.input_ack());
+    case agent::v1::GuestMessage::kEvent:
+      return absl::OkStatus();  // Nobody asks for these yet.
     case agent::v1::GuestMessage::kHelloAck:
       return absl::InvalidArgumentError("an answer to no HELLO");
     case agent::v1::GuestMessage::BODY_NOT_SET:
