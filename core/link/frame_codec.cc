@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/link/frame_codec.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -35,25 +36,46 @@ constexpr CrcTables kCrcTables = MakeCrcTables();
 
 size_t EncodedSize(size_t bytes) { return bytes + bytes / kMaxBlock + 1; }
 
-// Appends COBS(`bytes`). Each block is a code byte n, then n - 1 bytes; a zero follows them unless n is 255.
-void AppendCobs(std::string_view bytes, std::string* out) {
-  size_t at = 0;
-  while (true) {
-    const std::string_view window = bytes.substr(at, kMaxBlock);
-    const size_t zero = window.find('\0');
-    const size_t length = zero == std::string_view::npos ? window.size() : zero;
-    out->push_back(static_cast<char>(length + 1));
-    out->append(window.substr(0, length));
-    at += length;
-    if (zero != std::string_view::npos) {
-      ++at;  // The zero is told by the code; one at the very end still needs the empty block after it.
-    } else if (at == bytes.size()) {
-      return;
+// Appends COBS of the bytes that are added: blocks of a code byte n, then n - 1 bytes; a zero follows them unless n is
+// 255. A zero at the very end still needs the empty block after it.
+class CobsWriter {
+ public:
+  explicit CobsWriter(std::string* out) : out_(out) { Begin(); }
+
+  void Add(std::string_view bytes) {
+    while (!bytes.empty()) {
+      // A full block ends when more comes, so that no empty one follows the last.
+      if (length_ == kMaxBlock) Begin();
+      const std::string_view window = bytes.substr(0, kMaxBlock - length_);
+      const size_t zero = window.find('\0');
+      const std::string_view piece = window.substr(0, zero);
+      out_->append(piece);
+      length_ += piece.size();
+      bytes.remove_prefix(piece.size());
+      if (zero == std::string_view::npos) continue;
+      bytes.remove_prefix(1);  // The code tells it.
+      Begin();
     }
   }
-}
 
-// Undoes AppendCobs. False when `encoded` is no such thing.
+  void Finish() { (*out_)[code_at_] = static_cast<char>(length_ + 1); }
+
+ private:
+  void Begin() {
+    if (begun_) Finish();
+    begun_ = true;
+    code_at_ = out_->size();
+    length_ = 0;
+    out_->push_back('\0');
+  }
+
+  std::string* const out_;
+  bool begun_ = false;
+  size_t code_at_ = 0;
+  size_t length_ = 0;
+};
+
+// Undoes CobsWriter. False when `encoded` is no such thing.
 bool DecodeCobs(std::string_view encoded, std::string* out) {
   out->reserve(encoded.size());
   size_t at = 0;
@@ -89,17 +111,23 @@ uint32_t Crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-std::string EncodeFrame(std::string_view body) {
+void AppendFrame(std::string_view body, std::string* out) {
   const uint32_t crc = Crc32c(body);
-  std::string payload;
-  payload.reserve(body.size() + kCrcBytes);
-  payload.append(body);
-  for (int shift = 0; shift < 32; shift += 8) payload.push_back(static_cast<char>((crc >> shift) & 0xff));
+  char tail[kCrcBytes];
+  for (size_t i = 0; i < kCrcBytes; ++i) tail[i] = static_cast<char>((crc >> (8 * i)) & 0xff);
+  const size_t needed = out->size() + EncodedSize(body.size() + kCrcBytes) + 1;
+  // Not less than twice as much as before: a queue of many small frames is not copied for each of them.
+  if (out->capacity() < needed) out->reserve(std::max(needed, 2 * out->capacity()));
+  CobsWriter writer(out);
+  writer.Add(body);
+  writer.Add(std::string_view(tail, sizeof(tail)));
+  writer.Finish();
+  out->push_back(kFrameDelimiter);
+}
 
+std::string EncodeFrame(std::string_view body) {
   std::string frame;
-  frame.reserve(EncodedSize(payload.size()) + 1);
-  AppendCobs(payload, &frame);
-  frame.push_back(kFrameDelimiter);
+  AppendFrame(body, &frame);
   return frame;
 }
 
@@ -113,21 +141,29 @@ void FrameDecoder::Feed(std::string_view bytes) {
       oversize_ = true;
       std::string().swap(partial_);
     }
-    if (!oversize_) partial_.append(piece);
-    if (end == std::string_view::npos) return;
-    EndFrame();
+    if (end == std::string_view::npos) {
+      if (!oversize_) partial_.append(piece);
+      return;
+    }
     bytes.remove_prefix(end + 1);
+    if (std::exchange(oversize_, false)) {
+      ++dropped_so_far_;
+    } else if (partial_.empty()) {
+      EndFrame(piece);
+    } else {
+      // An idle link holds no buffer.
+      std::string encoded = std::exchange(partial_, std::string());
+      encoded.append(piece);
+      EndFrame(encoded);
+    }
   }
 }
 
-void FrameDecoder::EndFrame() {
-  const std::string encoded = std::move(partial_);
-  partial_.clear();
-  const bool oversize = std::exchange(oversize_, false);
-
+void FrameDecoder::EndFrame(std::string_view encoded) {
+  if (encoded.empty()) return;
   std::string body;
-  if (oversize || !DecodeCobs(encoded, &body) || body.size() <= kCrcBytes || body.size() - kCrcBytes > max_body_) {
-    ++dropped_frames_;
+  if (!DecodeCobs(encoded, &body) || body.size() <= kCrcBytes || body.size() - kCrcBytes > max_body_) {
+    ++dropped_so_far_;
     return;
   }
   uint32_t crc = 0;
@@ -136,15 +172,19 @@ void FrameDecoder::EndFrame() {
   }
   body.resize(body.size() - kCrcBytes);
   if (Crc32c(body) != crc) {
-    ++dropped_frames_;
+    ++dropped_so_far_;
     return;
   }
-  bodies_.push_back(std::move(body));
+  bodies_.push_back({std::move(body), dropped_so_far_});
 }
 
 std::optional<std::string> FrameDecoder::Next() {
-  if (bodies_.empty()) return std::nullopt;
-  std::string body = std::move(bodies_.front());
+  if (bodies_.empty()) {
+    dropped_frames_ = dropped_so_far_;
+    return std::nullopt;
+  }
+  std::string body = std::move(bodies_.front().bytes);
+  dropped_frames_ = bodies_.front().dropped_before;
   bodies_.pop_front();
   return body;
 }

@@ -24,15 +24,17 @@ inline constexpr size_t kMaxFrameBytes = size_t{2} << 20;
 // The byte that ends a frame. Writing one first ends whatever a previous writer left half done.
 inline constexpr char kFrameDelimiter = '\0';
 
-// The bytes on the wire for `body`, delimiter included. An empty body makes a frame that readers drop.
+// Appends the bytes on the wire for `body`, delimiter included. An empty body makes a frame that readers drop.
+void AppendFrame(std::string_view body, std::string* out);
 std::string EncodeFrame(std::string_view body);
 
 // CRC-32C (Castagnoli) of `bytes`.
 uint32_t Crc32c(std::string_view bytes);
 
-// Takes bytes as they come and gives whole bodies. Frames that are damaged, empty, or longer than `max_body` are
-// dropped and counted; the stream goes on after them. Holds at most one unfinished frame of bounded size, and the
-// bodies that were fed and not taken yet. Not thread-safe.
+// Takes bytes as they come and gives whole bodies. Frames that are damaged or longer than `max_body` are dropped and
+// counted; the stream goes on after them. Delimiters with nothing between them are how peers get in step, and no
+// damage. Holds at most one unfinished frame of bounded size, and the bodies that were fed and not taken yet. Not
+// thread-safe.
 class FrameDecoder {
  public:
   explicit FrameDecoder(size_t max_body = kMaxFrameBytes);
@@ -43,17 +45,26 @@ class FrameDecoder {
   // The next whole body, in order, or nothing when more bytes are needed. A body is never empty.
   std::optional<std::string> Next();
 
-  // Frames thrown away since construction. A delimiter right after another counts as an empty frame.
+  // Frames thrown away before the body that Next gave last; before where the stream is, when it gave none.
   uint64_t dropped_frames() const { return dropped_frames_; }
 
+  // Bytes of the frame that is not complete yet.
+  size_t unfinished() const { return partial_.size(); }
+
  private:
-  void EndFrame();
+  struct Body {
+    std::string bytes;
+    uint64_t dropped_before = 0;
+  };
+
+  void EndFrame(std::string_view encoded);
 
   size_t max_body_;
   size_t max_encoded_;
   std::string partial_;    // Encoded bytes of the frame that is being read.
   bool oversize_ = false;  // That frame is too long: what follows is skipped up to its delimiter.
-  std::deque<std::string> bodies_;
+  std::deque<Body> bodies_;
+  uint64_t dropped_so_far_ = 0;
   uint64_t dropped_frames_ = 0;
 };
 

@@ -95,12 +95,32 @@ TEST(FrameDecoderTest, AnyFlippedBitIsNoticed) {
   }
 }
 
-TEST(FrameDecoderTest, EmptyFramesAreDroppedAndCounted) {
+TEST(FrameDecoderTest, DelimitersAloneAreNoDamage) {
   FrameDecoder decoder;
   decoder.Feed(std::string(3, kFrameDelimiter));
+  EXPECT_THAT(Drain(&decoder), IsEmpty());
+  EXPECT_EQ(decoder.dropped_frames(), 0u);
   decoder.Feed(EncodeFrame(""));
   EXPECT_THAT(Drain(&decoder), IsEmpty());
-  EXPECT_EQ(decoder.dropped_frames(), 4u);
+  EXPECT_EQ(decoder.dropped_frames(), 1u);
+}
+
+TEST(FrameDecoderTest, TellsBetweenWhichBodiesFramesWereDropped) {
+  FrameDecoder decoder;
+  decoder.Feed("junk" + std::string(1, kFrameDelimiter) + EncodeFrame("one") + EncodeFrame("two") + "junk" +
+               std::string(1, kFrameDelimiter));
+  EXPECT_EQ(decoder.Next(), "one");
+  EXPECT_EQ(decoder.dropped_frames(), 1u);
+  EXPECT_EQ(decoder.Next(), "two");
+  EXPECT_EQ(decoder.dropped_frames(), 1u);
+  EXPECT_EQ(decoder.Next(), std::nullopt);
+  EXPECT_EQ(decoder.dropped_frames(), 2u);
+}
+
+TEST(EncodeFrameTest, AppendsWhatItGivesAlone) {
+  std::string wire;
+  for (const char* body : {"one", "", "three"}) AppendFrame(body, &wire);
+  EXPECT_EQ(wire, EncodeFrame("one") + EncodeFrame("") + EncodeFrame("three"));
 }
 
 TEST(FrameDecoderTest, TakesTheLongestBodyAndDropsOneByteMore) {

@@ -20,6 +20,16 @@ inline constexpr size_t kInputWindow = size_t{256} << 10;
 // Bytes of output that the guest may send beyond what the host acknowledged, per stream.
 inline constexpr size_t kOutputWindow = size_t{256} << 10;
 
+// Bytes of output, over all streams, that the host lets be under way at once (Hello.output_window). It bounds how long
+// an answer waits behind output in the buffers between the two; see docs/decisions/0005.
+inline constexpr size_t kOutputInFlight = size_t{128} << 10;
+
+// The longest message that the host takes from a guest: the process table of a guest that is full.
+inline constexpr size_t kMaxGuestMessageBytes = size_t{1} << 20;
+
+// Processes that a guest may tell of, by HELLO_ACK. So many with the longest ids fit in a message.
+inline constexpr int kMaxGuestProcesses = 4096;
+
 // The most bytes that one Output or Input message carries, so that control messages never wait long behind data.
 inline constexpr size_t kOutputChunk = size_t{32} << 10;
 

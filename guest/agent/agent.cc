@@ -3,7 +3,9 @@
 
 #include <signal.h>
 #include <sys/utsname.h>
+#include <time.h>
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <utility>
@@ -32,6 +34,12 @@ Outcome NotFound(const std::string& what) {
   return Outcome(ErrorCode::ERROR_CODE_NOT_FOUND, "the guest has no " + what);
 }
 
+uint64_t BootTimeNs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
 // Ids become file names, so they are letters, digits, '.', '_' and '-', beginning with a letter or digit.
 Outcome CheckId(const std::string& what, const std::string& id) {
   bool good = !id.empty() && id.size() <= 128 && std::isalnum(static_cast<unsigned char>(id[0])) != 0;
@@ -43,7 +51,8 @@ Outcome CheckId(const std::string& what, const std::string& id) {
 
 }  // namespace
 
-Agent::Agent(EventLoop* loop, Options options) : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs) {}
+Agent::Agent(EventLoop* loop, Options options)
+    : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs), started_boot_ns_(BootTimeNs()) {}
 
 Agent::~Agent() = default;
 
@@ -57,6 +66,8 @@ void Agent::OnMessage(const HostMessage& message) {
     TakeInput(message.input());
   } else if (message.has_output_ack()) {
     TakeOutputAck(message.output_ack());
+  } else if (message.has_output_received()) {
+    TakeOutputReceived(message.output_received());
   } else {
     OnRequest({connection_, message.request_id()}, message);
   }
@@ -65,6 +76,9 @@ void Agent::OnMessage(const HostMessage& message) {
 void Agent::OnHello(const HostMessage& message) {
   ++connection_;
   greeted_ = true;
+  output_window_ = message.hello().output_window();
+  output_sent_ = 0;
+  output_received_ = 0;
   link_->Restart();
   AbandonUnannounced();
   options_.greet_machine(message.hello());
@@ -82,6 +96,8 @@ void Agent::OnHello(const HostMessage& message) {
     process->Rewind();
     *ack->add_processes() = process->Describe();
   }
+  ack->set_started_boot_ns(started_boot_ns_);
+  ack->set_answered_boot_ns(BootTimeNs());
   Send(reply);
   PumpOutput();
 }
@@ -296,6 +312,12 @@ void Agent::TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack) {
   if (process == nullptr) return;
   if (ack.stream() == ::vcd::agent::v1::STREAM_STDOUT) process->stdout_pipe().Acknowledge(ack.offset());
   if (ack.stream() == ::vcd::agent::v1::STREAM_STDERR) process->stderr_pipe().Acknowledge(ack.offset());
+}
+
+void Agent::TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received) {
+  // What was not sent cannot have come.
+  output_received_ = std::min(std::max(output_received_, received.bytes()), output_sent_);
+  PumpOutput();
 }
 
 Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {

@@ -97,6 +97,7 @@ class Agent {
   Outcome RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request);
   void TakeInput(const ::vcd::agent::v1::Input& input);
   void TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack);
+  void TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received);
   void Shutdown(const Ticket& ticket);
 
   bool IsTaken(const std::string& container_id) const;
@@ -121,6 +122,7 @@ class Agent {
   void Settle();
   void FinishShutdown();
 
+  bool LinkTakesOutput() const;
   void PumpOutput();
   bool PumpStream(Process* process, ::vcd::agent::v1::Stream stream);
   void PumpExit(Process* process);
@@ -135,6 +137,12 @@ class Agent {
   LinkServer* link_ = nullptr;
   bool greeted_ = false;     // The host said HELLO on this connection.
   uint64_t connection_ = 0;  // Counts HELLOs.
+  // Of this connection: how much output may be under way, how much was sent, how much has come. See
+  // Hello.output_window.
+  uint64_t output_window_ = 0;
+  uint64_t output_sent_ = 0;
+  uint64_t output_received_ = 0;
+  const uint64_t started_boot_ns_;
   std::map<std::string, RunningContainer> containers_;
   std::list<RunningContainer> dying_;
   std::list<WaitingCreate> waiting_;

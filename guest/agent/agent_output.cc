@@ -12,12 +12,15 @@ namespace {
 using ::vcd::agent::v1::GuestMessage;
 using ::vcd::agent::v1::Stream;
 
-// Output goes to the link only while less than this waits there: an answer never stands behind more.
-constexpr size_t kLinkBacklog = size_t{128} << 10;
-
 }  // namespace
 
 void Agent::Send(const GuestMessage& message) { link_->Send(message); }
+
+// Control never waits behind data: output goes to the link only when nothing waits there, so an answer stands behind
+// one chunk of it at most, and only so much is under way as the host said.
+bool Agent::LinkTakesOutput() const {
+  return link_->queued() == 0 && (output_window_ == 0 || output_sent_ - output_received_ < output_window_);
+}
 
 void Agent::Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid) {
   if (!greeted_ || ticket.request_id == 0 || ticket.connection != connection_) return;
@@ -49,17 +52,19 @@ std::vector<Process*> Agent::AnnouncedProcesses() {
   return processes;
 }
 
-// Sends what there is, a chunk of each stream in turn, so that no stream waits for the end of another.
+// Tells the ends that can be told, and sends what output there is, a chunk of each stream in turn, so that no stream
+// waits for the end of another.
 void Agent::PumpOutput() {
   if (!greeted_ || pumping_) return;
   pumping_ = true;  // Sending makes the link say that it is writable, which leads back here.
   const std::vector<Process*> processes = AnnouncedProcesses();
-  for (size_t idle = 0; idle < processes.size() && link_->queued() < kLinkBacklog;) {
-    Process* const process = processes[next_to_pump_++ % processes.size()];
-    const bool out = PumpStream(process, Stream::STREAM_STDOUT);
-    const bool err = PumpStream(process, Stream::STREAM_STDERR);
-    PumpExit(process);
-    idle = out || err ? 0 : idle + 1;
+  for (Process* process : processes) PumpExit(process);
+  const size_t streams = 2 * processes.size();
+  for (size_t idle = 0; idle < streams && LinkTakesOutput();) {
+    const size_t turn = next_to_pump_++ % streams;
+    const bool sent = PumpStream(processes[turn / 2], turn % 2 == 0 ? Stream::STREAM_STDOUT : Stream::STREAM_STDERR);
+    if (sent) PumpExit(processes[turn / 2]);
+    idle = sent ? 0 : idle + 1;
   }
   pumping_ = false;
 }
@@ -76,6 +81,7 @@ bool Agent::PumpStream(Process* process, Stream stream) {
   output->set_stream(stream);
   output->set_offset(buffer.sent());
   output->set_data(data.data(), data.size());
+  output_sent_ += data.size();
   buffer.MarkSent(data.size());
   Send(message);
   return true;

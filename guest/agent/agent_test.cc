@@ -27,6 +27,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using ::vcd::agent::v1::Command;
 using ::vcd::agent::v1::ExitInfo;
+using ::vcd::agent::v1::Hello;
 using ::vcd::agent::v1::HostMessage;
 using ::vcd::agent::v1::Reply;
 
@@ -287,6 +288,47 @@ TEST_F(AgentTest, BadRequestsAreAnsweredAndHarmNobody) {
   EXPECT_EQ(Create("c1", Shell("true")).code(), ErrorCode::ERROR_CODE_EXISTS);
   EXPECT_EQ(Signal("c1", 0).code(), ErrorCode::ERROR_CODE_INVALID);
   EXPECT_EQ(Signal("c1", 4000).code(), ErrorCode::ERROR_CODE_INVALID);
+}
+
+TEST_F(AgentTest, AnAnswerIsNeverBehindMoreOutputThanTheHostLetsBeUnderWay) {
+  constexpr size_t kWindow = size_t{64} << 10;
+  Hello hello;
+  hello.set_output_window(kWindow);
+  peer_->Hello(hello);
+  const char* const flooders[] = {"c1", "c2", "c3"};
+  for (const char* id : flooders) {
+    ASSERT_EQ(Create(id, Shell("yes & yes >&2")).code(), ErrorCode::ERROR_CODE_OK);
+    ASSERT_EQ(Start(id).code(), ErrorCode::ERROR_CODE_OK);
+  }
+  const auto received = [&] {
+    size_t bytes = 0;
+    for (const char* id : flooders) bytes += peer_->Stdout(id).size() + peer_->Stderr(id).size();
+    return bytes;
+  };
+  HostMessage ping;
+  ping.mutable_ping();
+  size_t confirmed = 0;
+  for (int round = 0; round < 20; ++round) {
+    // Acknowledged, and so without end, but not confirmed: the agent waits, whatever the streams have to say.
+    while (received() < confirmed + kWindow) ASSERT_TRUE(peer_->ReadOne(30'000));
+    ASSERT_EQ(peer_->Call(ping).code(), ErrorCode::ERROR_CODE_OK);
+    ASSERT_LT(received(), confirmed + kWindow + kOutputChunk);
+    confirmed = received();
+    HostMessage confirmation;
+    confirmation.mutable_output_received()->set_bytes(confirmed);
+    peer_->Post(confirmation);
+  }
+  for (const char* id : flooders) {
+    EXPECT_NE(peer_->Stdout(id), "") << "every stream has its turn";
+    EXPECT_NE(peer_->Stderr(id), "");
+  }
+  // Lies open no window.
+  HostMessage lie;
+  lie.mutable_output_received()->set_bytes(uint64_t{1} << 60);
+  peer_->Post(lie);
+  while (received() < confirmed + kWindow) ASSERT_TRUE(peer_->ReadOne(30'000));
+  ASSERT_EQ(peer_->Call(ping).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_LT(received(), confirmed + 2 * kWindow + 2 * kOutputChunk);
 }
 
 TEST_F(AgentTest, ExecJoinsTheContainer) {

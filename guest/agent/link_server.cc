@@ -24,7 +24,10 @@ LinkServer::LinkServer(EventLoop* loop, UniqueFd fd, Handler handler)
       loop_->Watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLET, [this](uint32_t events) { OnEvents(events); });
 }
 
-LinkServer::~LinkServer() { loop_->Unwatch(watch_); }
+LinkServer::~LinkServer() {
+  loop_->Cancel(resume_);
+  loop_->Unwatch(watch_);
+}
 
 void LinkServer::OnEvents(uint32_t events) {
   if ((events & EPOLLOUT) != 0) Flush();
@@ -61,7 +64,7 @@ void LinkServer::Dispatch() {
 }
 
 void LinkServer::Send(const ::vcd::agent::v1::GuestMessage& message) {
-  out_ += EncodeFrame(message.SerializeAsString());
+  AppendFrame(message.SerializeAsString(), &out_);
   Flush();
 }
 
@@ -92,7 +95,7 @@ void LinkServer::Flush() {
   if (queued() < before) handler_.writable();
   if (reading_paused_ && queued() <= kMaxQueued) {
     reading_paused_ = false;
-    loop_->After(std::chrono::milliseconds(0), [this] { Read(); });
+    resume_ = loop_->After(std::chrono::milliseconds(0), [this] { Read(); });
   }
 }
 

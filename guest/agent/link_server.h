@@ -23,7 +23,7 @@ class LinkServer {
  public:
   struct Handler {
     std::function<void(const ::vcd::agent::v1::HostMessage&)> message;
-    std::function<void()> writable;      // queued() has become less.
+    std::function<void()> writable;  // queued() has become less.
     // The stream is at its end. Means nothing on a port: the guest's kernel hears of a new host's first bytes before it
     // hears that there is a new host, so a HELLO can be read just before the end that belongs to the host before it.
     std::function<void()> disconnected;
@@ -57,6 +57,7 @@ class LinkServer {
   std::string out_;
   size_t out_head_ = 0;
   bool reading_paused_ = false;
+  EventLoop::TimerId resume_ = 0;
 };
 
 }  // namespace vcd::guest

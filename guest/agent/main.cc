@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // vcd-agent: process 1 of the guest. With --fd it serves the same protocol to a test, on the machine of the test.
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,11 +81,13 @@ LinkServer::Handler ServeOn(Agent* agent, std::function<void()> disconnected) {
 
 struct HostOptions {
   int fd = -1;
+  int listen_fd = -1;
   std::string state_dir;
   bool isolate = ::geteuid() == 0;
 };
 
-// On the machine of a test. Ends with Shutdown, or when the peer hangs up; no container outlives it.
+// On the machine of a test. Ends with Shutdown, or when the peer of --fd hangs up; no container outlives it. On
+// --listen-fd peers come and go; the last to come is served.
 int RunOnHost(HostOptions options) {
   char temporary[] = "/tmp/vcd-agent-XXXXXX";
   const bool own_directory = options.state_dir.empty();
@@ -107,11 +111,23 @@ int RunOnHost(HostOptions options) {
                         .greet_machine = [](const ::vcd::agent::v1::Hello&) {},
                         .power_off = [&loop] { loop.Stop(0); }});
     Reaper reaper(&loop, [&](pid_t pid, int status) { agent.OnReaped(pid, status); });
-    LinkServer link(&loop, UniqueFd(options.fd), ServeOn(&agent, [&] {
+    std::unique_ptr<LinkServer> link;
+    const auto serve = [&](UniqueFd peer) {
       agent.OnDisconnected();
-      loop.Stop(0);
-    }));
-    agent.SetLink(&link);
+      link = std::make_unique<LinkServer>(&loop, std::move(peer), ServeOn(&agent, [&] {
+        agent.OnDisconnected();
+        if (options.listen_fd < 0) loop.Stop(0);
+      }));
+      agent.SetLink(link.get());
+    };
+    if (options.listen_fd < 0) {
+      serve(UniqueFd(options.fd));
+    } else {
+      loop.Watch(options.listen_fd, EPOLLIN, [&](uint32_t) {
+        UniqueFd peer(::accept4(options.listen_fd, nullptr, nullptr, SOCK_CLOEXEC));
+        if (peer.valid()) serve(std::move(peer));
+      });
+    }
     loop.Run();
     agent.KillAll();
     while (::waitpid(-1, nullptr, 0) > 0) {
@@ -136,6 +152,8 @@ int Main(int argc, char** argv) {
     }
     if (argument == "--fd" && i + 1 < argc) {
       options.fd = std::atoi(argv[++i]);
+    } else if (argument == "--listen-fd" && i + 1 < argc) {
+      options.listen_fd = std::atoi(argv[++i]);
     } else if (argument == "--state-dir" && i + 1 < argc) {
       options.state_dir = argv[++i];
     } else if (argument == "--no-isolation") {
@@ -145,11 +163,13 @@ int Main(int argc, char** argv) {
       return 2;
     }
   }
-  if (options.fd < 0) {
-    std::fprintf(stderr,
-                 "vcd-agent is process 1 of vcd's guests. On another machine, for tests:\n"
-                 "  vcd-agent --fd N [--state-dir DIR] [--no-isolation]\n"
-                 "serves the agent's protocol on the inherited socket N until its peer hangs up.\n");
+  if (options.fd < 0 && options.listen_fd < 0) {
+    std::fprintf(
+        stderr,
+        "vcd-agent is process 1 of vcd's guests. On another machine, for tests:\n"
+        "  vcd-agent --fd N [--state-dir DIR] [--no-isolation]\n"
+        "serves the agent's protocol on the inherited socket N until its peer hangs up; with --listen-fd N, to\n"
+        "one after the other who connects to it, until it is told to shut down.\n");
     return 2;
   }
   return RunOnHost(options);

@@ -15,15 +15,13 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{64} << 10;
 
-// Delimiters right after another. Peers send them to be in step again; they are not damage.
-uint64_t CountEmptyFrames(std::string_view bytes, char before) {
-  uint64_t count = 0;
-  for (const char byte : bytes) {
-    if (byte == kFrameDelimiter && before == kFrameDelimiter) ++count;
-    before = byte;
-  }
-  return count;
-}
+// Frames that are told in one turn. Of output, that is more than a read brings; of frames as small as they get, a read
+// brings thousands.
+constexpr int kFramesPerTurn = 64;
+
+// What of ours may wait in the socket: a request that goes next in our queue is not to stand behind more in the
+// kernel's. The kernel doubles it, for its own bookkeeping.
+constexpr int kSendBufferBytes = 32 << 10;
 
 }  // namespace
 
@@ -38,6 +36,7 @@ absl::StatusOr<std::shared_ptr<AgentLink>> AgentLink::Open(IoThread& io, UniqueF
   socket.assign(asio::generic::stream_protocol(domain, 0), stream.get(), error);
   if (error) return absl::InternalError(absl::StrCat("agent link: watch the stream: ", error.message()));
   (void)stream.Release();
+  socket.set_option(asio::socket_base::send_buffer_size(kSendBufferBytes), error);  // Some streams have none.
   socket.non_blocking(true, error);
   if (error) return absl::InternalError(absl::StrCat("agent link: make the stream non-blocking: ", error.message()));
   return std::make_shared<AgentLink>(std::move(socket));
@@ -45,13 +44,14 @@ absl::StatusOr<std::shared_ptr<AgentLink>> AgentLink::Open(IoThread& io, UniqueF
 
 void AgentLink::Start(Client& client) {
   client_ = &client;
-  WaitReadable();
+  Continue();
 }
 
 bool AgentLink::Send(std::string_view body, bool resynchronize) {
   if (client_ == nullptr || queued_bytes_ > kMaxQueuedBytes) return false;
-  std::string bytes = EncodeFrame(body);
-  if (resynchronize) bytes.insert(0, 1, kFrameDelimiter);
+  std::string bytes;
+  if (resynchronize) bytes.push_back(kFrameDelimiter);
+  AppendFrame(body, &bytes);
   queued_bytes_ += bytes.size();
   queue_.push_back(std::move(bytes));
   if (queue_.size() == 1) WriteNext();
@@ -60,7 +60,7 @@ bool AgentLink::Send(std::string_view body, bool resynchronize) {
 
 void AgentLink::SetReading(bool reading) {
   reading_ = reading;
-  if (client_ != nullptr) WaitReadable();
+  if (client_ != nullptr) Continue();
 }
 
 void AgentLink::Close() {
@@ -69,42 +69,52 @@ void AgentLink::Close() {
   socket_.close(ignored);
 }
 
-void AgentLink::WaitReadable() {
-  if (!reading_ || waiting_) return;
-  waiting_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-    self->waiting_ = false;
+void AgentLink::Continue() {
+  if (!reading_ || continuing_) return;
+  continuing_ = true;
+  const auto next = [self = shared_from_this()](const asio::error_code& error) {
+    self->continuing_ = false;
     if (self->client_ == nullptr) return;
     if (error) return self->Fail(absl::UnavailableError(error.message()));
-    if (self->reading_) self->Read();
-  });
+    if (!self->reading_) return;
+    if (self->undelivered_) return self->Deliver();
+    self->Read();
+  };
+  if (undelivered_) {
+    // Behind what other links have to do.
+    asio::post(socket_.get_executor(), [next] { next({}); });
+  } else {
+    socket_.async_wait(asio::socket_base::wait_read, next);
+  }
 }
 
 void AgentLink::Read() {
-  // One read each time, so that a guest that talks a lot does not keep the thread from the others.
   char buffer[kReadBytes];
   asio::error_code error;
   const size_t size = socket_.read_some(asio::buffer(buffer), error);
   if (error && error != asio::error::would_block && error != asio::error::interrupted) {
     return Fail(absl::UnavailableError(error == asio::error::eof ? "it closed the link" : error.message()));
   }
-  if (Deliver(std::string_view(buffer, size)) && client_ != nullptr) WaitReadable();
+  decoder_.Feed(std::string_view(buffer, size));
+  Deliver();
 }
 
-// False when the client closed the link meanwhile.
-bool AgentLink::Deliver(std::string_view bytes) {
-  drops_seen_ += CountEmptyFrames(bytes, last_byte_);
-  if (!bytes.empty()) last_byte_ = bytes.back();
-  decoder_.Feed(bytes);
-  while (std::optional<std::string> body = decoder_.Next()) {
+// Ends early when the client closes or pauses the link.
+void AgentLink::Deliver() {
+  undelivered_ = true;
+  for (int frame = 0; frame < kFramesPerTurn && reading_ && undelivered_; ++frame) {
+    const std::optional<std::string> body = decoder_.Next();
+    if (decoder_.dropped_frames() > drops_seen_) {
+      drops_seen_ = decoder_.dropped_frames();
+      client_->OnDamage();
+      if (client_ == nullptr) return;
+    }
+    undelivered_ = body.has_value();
+    if (!body.has_value()) break;
     client_->OnFrame(*body);
-    if (client_ == nullptr) return false;
+    if (client_ == nullptr) return;
   }
-  if (decoder_.dropped_frames() > drops_seen_) {
-    drops_seen_ = decoder_.dropped_frames();
-    client_->OnDamage();
-  }
-  return client_ != nullptr;
+  Continue();
 }
 
 void AgentLink::WriteNext() {

@@ -12,13 +12,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/link/frame_codec.h"
+#include "core/link/link_limits.h"
 #include "core/os/io_thread.h"
 #include "core/os/unique_fd.h"
 
 namespace vcd {
 
-// Frames over a connected stream socket. Everything but Open happens on the I/O thread. An idle link holds no buffer.
-// The object lives as long as someone shares it or an operation of its own is under way.
+// Frames over a connected stream socket. Everything but Open happens on the I/O thread, which all links share: each
+// turn of a link is bounded in bytes and in frames, whatever its peer sends. An idle link holds no buffer. The object
+// lives as long as someone shares it or an operation of its own is under way.
 class AgentLink : public std::enable_shared_from_this<AgentLink> {
  public:
   class Client {
@@ -26,7 +28,7 @@ class AgentLink : public std::enable_shared_from_this<AgentLink> {
     virtual ~Client() = default;
     // A whole frame came.
     virtual void OnFrame(const std::string& body) = 0;
-    // A frame came damaged, or too long, and was dropped.
+    // A frame came damaged, or too long, and was dropped. Told before the frames that came after it.
     virtual void OnDamage() = 0;
     // All that was sent has left, and more may be sent.
     virtual void OnDrained() = 0;
@@ -52,26 +54,26 @@ class AgentLink : public std::enable_shared_from_this<AgentLink> {
   // Whether something waits to be sent.
   bool busy() const { return !queue_.empty(); }
 
-  // While paused nothing is read: the peer is held up, and its end is not seen.
+  // While paused nothing is read nor told: the peer is held up, and its end is not seen.
   void SetReading(bool reading);
 
   // Ends the stream; the client hears nothing more.
   void Close();
 
  private:
-  void WaitReadable();
+  void Continue();
   void Read();
-  bool Deliver(std::string_view bytes);
+  void Deliver();
   void WriteNext();
   void Fail(const absl::Status& why);
 
   asio::generic::stream_protocol::socket socket_;
   Client* client_ = nullptr;
-  FrameDecoder decoder_;
+  FrameDecoder decoder_{kMaxGuestMessageBytes};
   uint64_t drops_seen_ = 0;
-  char last_byte_ = kFrameDelimiter;
   bool reading_ = true;
-  bool waiting_ = false;
+  bool undelivered_ = false;       // The decoder may have more frames.
+  bool continuing_ = false;        // A wait for bytes, or for the next turn, is under way.
   std::deque<std::string> queue_;  // The first is being written.
   size_t queued_bytes_ = 0;
 };

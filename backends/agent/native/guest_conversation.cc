@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "backends/agent/native/agent_messages.h"
+#include "backends/agent/native/guest_message_size.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
 #include "core/status/error_detail.h"
@@ -21,14 +22,14 @@ namespace {
 constexpr size_t kNonceBytes = 16;
 constexpr size_t kEntropyBytes = 64;
 constexpr int kMaxHellos = 2;
-// Processes that a guest may tell of; each costs some hundred bytes here.
-constexpr int kMaxProcesses = 4096;
 // Requests without an answer, those included that nobody waits for any longer.
 constexpr size_t kMaxRequests = 1024;
 // What may wait for Observe, before the guest is held up.
-constexpr size_t kMaxHeldBytes = size_t{4} << 20;
+constexpr size_t kMaxHeldBytes = size_t{1} << 20;
 constexpr size_t kHeldOverhead = 256;
 constexpr size_t kMaxNameBytes = 256;
+// Output is confirmed in steps of this, well before the guest has to wait.
+constexpr uint64_t kReceivedStep = kOutputInFlight / 4;
 
 absl::StatusOr<std::string> RandomBytes(size_t size) {
   std::string bytes(size, '\0');
@@ -113,10 +114,13 @@ void GuestConversation::SayHello() {
   hello.set_unix_time_ns(static_cast<uint64_t>(absl::ToUnixNanos(hello_time_)));
   hello.set_hostname(spec_.hostname);
   hello.set_entropy(*std::move(entropy));
+  hello.set_output_window(kOutputInFlight);
   link_->Send(message.SerializeAsString(), /*resynchronize=*/true);
 }
 
 void GuestConversation::OnFrame(const std::string& body) {
+  // Not meant for a connection before this one either.
+  if (const absl::Status modest = CheckGuestMessageSize(body); !modest.ok()) return Break(modest.message());
   agent::v1::GuestMessage message;
   const bool parsed = message.ParseFromString(body);
   if (ready_.has_value()) {
@@ -124,16 +128,17 @@ void GuestConversation::OnFrame(const std::string& body) {
     if (parsed && message.has_hello_ack() && message.hello_ack().nonce() == nonce_) OnHelloAnswer(message.hello_ack());
     return;
   }
-  absl::Status status = parsed ? OnMessage(message) : absl::InvalidArgumentError("a message that is none");
-  if (!status.ok()) {
-    Lose(GuestGoneStatus(spec_.pod_id, absl::StrCat("it broke the agent protocol with ", status.message())));
-  } else {
-    Pump();
-  }
+  const absl::Status status = parsed ? OnMessage(message) : absl::InvalidArgumentError("a message that is none");
+  if (!status.ok()) return Break(status.message());
+  Pump();
 }
 
 void GuestConversation::OnDamage() {
-  if (!ready_.has_value()) Lose(GuestGoneStatus(spec_.pod_id, "it broke the agent protocol with a damaged frame"));
+  if (!ready_.has_value()) Break("a damaged frame");
+}
+
+void GuestConversation::Break(absl::string_view with) {
+  Lose(GuestGoneStatus(spec_.pod_id, absl::StrCat("it broke the agent protocol with ", with)));
 }
 
 void GuestConversation::OnDrained() { Pump(); }
@@ -155,7 +160,7 @@ absl::StatusOr<GuestInfo> GuestConversation::Meet(const agent::v1::HelloAck& ack
                                                       ", vcd speaks ", kProtocolVersion,
                                                       ": use the guest image that belongs to this vcd"));
   }
-  if (ack.processes_size() > kMaxProcesses) {
+  if (ack.processes_size() > kMaxGuestProcesses) {
     return absl::InvalidArgumentError(absl::StrCat("its agent tells of ", ack.processes_size(), " processes"));
   }
   GuestInfo info;
@@ -177,12 +182,12 @@ absl::StatusOr<GuestInfo> GuestConversation::Meet(const agent::v1::HelloAck& ack
   return info;
 }
 
-absl::Status GuestConversation::OnMessage(const agent::v1::GuestMessage& message) {
+absl::Status GuestConversation::OnMessage(agent::v1::GuestMessage& message) {
   switch (message.body_case()) {
     case agent::v1::GuestMessage::kReply:
       return OnReply(message.request_id(), message.reply());
     case agent::v1::GuestMessage::kOutput:
-      return OnOutput(message.output());
+      return OnOutput(*message.mutable_output());
     case agent::v1::GuestMessage::kExit:
       return OnExit({message.exit().container_id(), message.exit().process_id()}, message.exit().exit());
     case agent::v1::GuestMessage::kInputAck:
@@ -229,7 +234,8 @@ absl::Status GuestConversation::OnReply(uint64_t request_id, const agent::v1::Re
   return absl::OkStatus();
 }
 
-absl::Status GuestConversation::OnOutput(const agent::v1::Output& output) {
+absl::Status GuestConversation::OnOutput(agent::v1::Output& output) {
+  output_received_ += output.data().size();
   const ProcessKey key{output.container_id(), output.process_id()};
   if (output.stream() != agent::v1::STREAM_STDOUT && output.stream() != agent::v1::STREAM_STDERR) {
     return absl::InvalidArgumentError("output of an unknown stream");
@@ -240,7 +246,8 @@ absl::Status GuestConversation::OnOutput(const agent::v1::Output& output) {
   const StdStream stream = output.stream() == agent::v1::STREAM_STDOUT ? StdStream::kStdout : StdStream::kStderr;
   VCD_ASSIGN_OR_RETURN(const size_t skip, found->second.output(stream).Receive(output.offset(), output.data().size()));
   if (skip < output.data().size()) {
-    Tell({key, std::nullopt, stream, output.offset() + skip, output.data().substr(skip)});
+    output.mutable_data()->erase(0, skip);
+    Tell({key, std::nullopt, stream, output.offset() + skip, std::move(*output.mutable_data())});
   }
   TellExitWhenComplete(key, found->second);
   return absl::OkStatus();
@@ -296,8 +303,17 @@ void GuestConversation::SendNow(Request request) {
 // Sends what is due once the link has nothing else to send, so that requests never wait behind more than one chunk.
 void GuestConversation::Pump() {
   if (!lost_.ok() || link_->busy()) return;
+  SendReceived();
   SendAcks();
   if (!link_->busy()) SendInput();
+}
+
+void GuestConversation::SendReceived() {
+  if (output_received_ - received_told_ < kReceivedStep) return;
+  received_told_ = output_received_;
+  agent::v1::HostMessage message;
+  message.mutable_output_received()->set_bytes(output_received_);
+  link_->Send(message.SerializeAsString());
 }
 
 void GuestConversation::SendAcks() {

@@ -94,14 +94,15 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   void SayHello();
   void OnHelloAnswer(const agent::v1::HelloAck& ack);
   absl::StatusOr<GuestInfo> Meet(const agent::v1::HelloAck& ack);
-  absl::Status OnMessage(const agent::v1::GuestMessage& message);
+  absl::Status OnMessage(agent::v1::GuestMessage& message);
   absl::Status OnReply(uint64_t request_id, const agent::v1::Reply& reply);
-  absl::Status OnOutput(const agent::v1::Output& output);
+  absl::Status OnOutput(agent::v1::Output& output);
   absl::Status OnExit(const ProcessKey& key, const agent::v1::ExitInfo& exit);
   absl::Status OnInputAck(const agent::v1::InputAck& ack);
 
   void SendNow(Request request);
   void Pump();
+  void SendReceived();
   void SendAcks();
   void SendInput();
   void FinishWrites(Process& process);
@@ -109,6 +110,7 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   void Remove(const ProcessKey& key);
   void Tell(Held held);
   void TellExitWhenComplete(const ProcessKey& key, Process& process);
+  void Break(absl::string_view with);
   void Lose(const absl::Status& why);
 
   IoThread& io_;
@@ -129,6 +131,8 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   uint64_t next_request_id_ = 1;
   std::map<uint64_t, PendingRequest> requests_;
   std::map<ProcessKey, Process> processes_;
+  uint64_t output_received_ = 0;  // Bytes, of all streams,
+  uint64_t received_told_ = 0;    // and how many of them the guest was told of.
   std::set<std::pair<ProcessKey, StdStream>> acks_due_;
   std::set<ProcessKey> inputs_due_;
   ProcessKey last_input_;

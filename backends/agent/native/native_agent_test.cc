@@ -159,6 +159,78 @@ TEST_F(NativeAgentTest, ThrowsAwayWhatAConnectionBeforeLeft) {
   EXPECT_EQ(observer_.Output(kFirst, StdStream::kStdout), "fresh");
 }
 
+TEST_F(NativeAgentTest, OnlyDamageAfterTheAnswerIsItsOwn) {
+  std::thread guest([&] {
+    const std::optional<agent::v1::HostMessage> message = peer_->Receive();
+    ASSERT_TRUE(message.has_value() && message->has_hello());
+    // In one piece, so that all of it can come by one read.
+    peer_->SendBytes("half of a frame" + std::string(1, kFrameDelimiter) +
+                     EncodeFrame(HelloAnswer(message->hello(), {RunningProcess("c1")}).SerializeAsString()) +
+                     EncodeFrame(OutputOf("c1", 0, "fresh").SerializeAsString()));
+  });
+  auto session = TryConnect(context_);
+  guest.join();
+  ASSERT_TRUE(session.ok()) << session.status();
+  (*session)->Observe();
+  ASSERT_TRUE(observer_.WaitForOutput(kFirst, StdStream::kStdout, 5));
+  peer_->SendBytes("half of a frame" + std::string(1, kFrameDelimiter));
+  EXPECT_THAT(std::string(observer_.WaitForLoss()->message()), HasSubstr("damaged frame"));
+}
+
+TEST_F(NativeAgentTest, RefusesATableThatIsABomb) {
+  std::thread guest([&] { peer_->AnswerHello(std::vector<agent::v1::Process>(200'000)); });
+  const absl::Status status = TryConnect(context_).status();
+  guest.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a message of 200000 processes"));
+}
+
+TEST_F(NativeAgentTest, ConfirmsOutputBeforeAnybodyHasTakenIt) {
+  std::optional<agent::v1::Hello> hello;
+  std::thread guest([&] { hello = peer_->AnswerHello({RunningProcess("c1")}); });
+  session_ = *TryConnect(context_);
+  guest.join();
+  EXPECT_EQ(hello->output_window(), kOutputInFlight);
+  uint64_t sent = 0;
+  for (int chunk = 0; chunk < 4; ++chunk) {
+    peer_->Send(OutputOf("c1", sent, std::string(kOutputChunk, 'x')));
+    sent += kOutputChunk;
+  }
+  uint64_t confirmed = 0;
+  while (confirmed < sent) {
+    const std::optional<agent::v1::HostMessage> message = peer_->Receive();
+    ASSERT_TRUE(message.has_value() && message->has_output_received());
+    EXPECT_GT(message->output_received().bytes(), confirmed);
+    confirmed = message->output_received().bytes();
+  }
+  EXPECT_EQ(confirmed, sent);
+}
+
+TEST_F(NativeAgentTest, ARequestGoesBeforeInputThatWaits) {
+  std::vector<agent::v1::Process> processes;
+  for (int i = 0; i < 8; ++i) processes.push_back(RunningProcess("c" + std::to_string(i)));
+  Connect(processes);
+  // More than the stream takes: nobody reads it yet.
+  for (const agent::v1::Process& process : processes) {
+    session_->WriteInput({process.container_id(), ""}, std::string(kInputWindow, 'x'), false, [](absl::Status) {});
+  }
+  std::thread caller([&] { EXPECT_EQ(session_->Signal(kFirst, SIGTERM, false, context_), absl::OkStatus()); });
+  size_t before = 0;
+  while (const std::optional<agent::v1::HostMessage> message = peer_->Receive()) {
+    if (message->has_signal()) {
+      agent::v1::GuestMessage reply;
+      reply.set_request_id(message->request_id());
+      reply.mutable_reply();
+      peer_->Send(reply);
+      break;
+    }
+    before += message->input().data().size();
+  }
+  caller.join();
+  // What the socket holds, and the chunk that was half in it.
+  EXPECT_LE(before, 5 * kOutputChunk) << "of " << 8 * kInputWindow;
+}
+
 TEST_F(NativeAgentTest, ASilentGuestFailsWithWhatItsConsoleSaid) {
   const absl::Status status = TryConnect({absl::Now() + absl::Milliseconds(50)}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
@@ -469,6 +541,12 @@ const Crime kCrimes[] = {
     {"AnswersNoHello", [] { return Frame(HelloAnswer(agent::v1::Hello(), {})); }},
     {"SaysNothing", [] { return EncodeFrame("\x08\x01"); }},
     {"TalksGibberish", [] { return EncodeFrame("\xff\xff\xff"); }},
+    {"AnswersWithABomb",
+     [] {
+       agent::v1::GuestMessage message;
+       for (int i = 0; i < 100'000; ++i) message.mutable_reply()->mutable_process_list()->add_processes();
+       return Frame(message);
+     }},
     {"SendsADamagedFrame",
      [] {
        std::string frame = Frame(OutputOf("c1", 3, "abc"));
