@@ -146,6 +146,10 @@ class LivePodRuntime : public PodRuntime {
 
   // pod_recovery.cc
   void Load(const std::string& pod_id);
+  // Once, when nothing else goes on.
+  void LoadAll(const std::vector<std::string>& pod_ids);
+  // Begins to reconcile every pod that is there.
+  void ReconcileAll();
   // kFailedPrecondition when the configuration names a backend that is not in the catalogue.
   absl::Status CheckBackends(const v1::PodConfig& config) const;
   // Puts the records of a pod into quarantine and says, for people, what is wrong and what to do.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,9 +95,51 @@ absl::Status LivePodRuntime::Recover() {
   daemon_lock_ = *std::move(lock);
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
-  for (const std::string& pod_id : stored.pod_ids) Load(pod_id);
-  if (stored.pod_ids.empty()) metrics_.Reconciled(absl::Now() - opened_);
+  LoadAll(stored.pod_ids);
+  ReconcileAll();
   return absl::OkStatus();
+}
+
+void LivePodRuntime::LoadAll(const std::vector<std::string>& pod_ids) {
+  // Nobody is served before this ends, and most of it is parsing: where there are many pods every processor helps.
+  constexpr size_t kPodsForAThread = 32;
+  std::atomic<size_t> next{0};
+  const auto load = [&] {
+    for (size_t i = next++; i < pod_ids.size(); i = next++) Load(pod_ids[i]);
+  };
+  const size_t threads = std::min<size_t>(std::thread::hardware_concurrency(), pod_ids.size() / kPodsForAThread);
+  for (size_t helper = 1; helper < threads; ++helper) work_.Post(load);
+  load();
+  work_.WaitIdle();
+}
+
+void LivePodRuntime::ReconcileAll() {
+  const std::vector<std::shared_ptr<Pod>> pods = registry_.Pods();
+  if (pods.empty()) return metrics_.Reconciled(absl::Now() - opened_);
+  {
+    MutexLock lock(&mu_);
+    reconciling_ = pods.size();
+  }
+  for (const std::shared_ptr<Pod>& pod : pods) {
+    // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
+    Operation operation;
+    operation.name = "reconciliation after a restart";
+    operation.metric = "Reconcile";
+    operation.options.deadline = absl::InfiniteFuture();
+    operation.ceiling = options_.boot_timeout;
+    Submit(
+        pod->id(), operation,
+        [this](Pod& pod, Grant& grant) {
+          metrics_.PodRecovered(Reconcile(pod, grant));
+          return absl::OkStatus();
+        },
+        [this](const absl::Status&) {
+          MutexLock lock(&mu_);
+          if (--reconciling_ > 0) return;
+          metrics_.Reconciled(absl::Now() - opened_);
+          reconciled_.NotifyAll();
+        });
+  }
 }
 
 absl::Status LivePodRuntime::CheckBackends(const v1::PodConfig& config) const {
@@ -162,29 +206,8 @@ void LivePodRuntime::Load(const std::string& pod_id) {
 
   std::shared_ptr<Pod> pod = MakePod(*std::move(config), *std::move(record));
   if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
-  if (!registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View())).ok()) return;
-  {
-    MutexLock lock(&mu_);
-    ++reconciling_;
-  }
-  // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
-  Operation operation;
-  operation.name = "reconciliation after a restart";
-  operation.metric = "Reconcile";
-  operation.options.deadline = absl::InfiniteFuture();
-  operation.ceiling = options_.boot_timeout;
-  Submit(
-      pod_id, operation,
-      [this](Pod& pod, Grant& grant) {
-        metrics_.PodRecovered(Reconcile(pod, grant));
-        return absl::OkStatus();
-      },
-      [this](const absl::Status&) {
-        MutexLock lock(&mu_);
-        if (--reconciling_ > 0) return;
-        metrics_.Reconciled(absl::Now() - opened_);
-        reconciled_.NotifyAll();
-      });
+  // Its id is in the list once.
+  (void)registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
 }
 
 void LivePodRuntime::Vanish(Pod& pod) {

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/pod/testing/pod_runtime_fixture.h"
 
 namespace vcd {
@@ -23,6 +24,23 @@ TEST_F(PodRecoveryTest, NextDaemonAdoptsARunningPod) {
   EXPECT_EQ(after.vm().pid(), before.vm().pid());
   EXPECT_TRUE(Exec("web", {"print", "a", "b"}).ok());
   EXPECT_TRUE(Stop("web").ok());
+}
+
+// So many that their records are read by several threads.
+TEST_F(PodRecoveryTest, ManyPodsComeBackAsTheyWere) {
+  constexpr int kPods = 200;
+  const auto id = [](int i) { return absl::StrCat("pod-", i); };
+  for (int i = 0; i < kPods; ++i) {
+    ASSERT_TRUE(Run(Config(id(i))).ok());
+    if (i % 10 == 0) {
+      ASSERT_TRUE(Stop(id(i)).ok());
+    }
+  }
+  Restart();
+  ASSERT_EQ(runtime_->ListPods().size(), size_t{kPods});
+  for (int i = 0; i < kPods; ++i) {
+    EXPECT_EQ(Get(id(i)).state(), i % 10 == 0 ? v1::POD_STATE_STOPPED : v1::POD_STATE_RUNNING) << i;
+  }
 }
 
 TEST_F(PodRecoveryTest, ExitWhileTheDaemonIsAwayIsLearntAfterwards) {
