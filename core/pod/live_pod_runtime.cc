@@ -69,11 +69,11 @@ void LivePodRuntime::WaitReconciled() {
   while (reconciling_ > 0) reconciled_.Wait(&mu_);
 }
 
-absl::StatusOr<std::shared_ptr<const v1::Pod>> LivePodRuntime::GetPod(const std::string& pod_id) const {
+absl::StatusOr<std::shared_ptr<const PodSnapshot>> LivePodRuntime::GetPod(const std::string& pod_id) const {
   return registry_.Snapshot(pod_id);
 }
 
-std::vector<std::shared_ptr<const v1::Pod>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
+std::vector<std::shared_ptr<const PodSnapshot>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
 
 RuntimeLoad LivePodRuntime::load() const {
   RuntimeLoad load;
@@ -173,7 +173,7 @@ void LivePodRuntime::SubmitForPod(const std::string& pod_id, const Operation& op
                                   PodCallback done) {
   // The view is taken with the lock held, so that it shows what this operation did and nothing later; a request that is
   // repeated takes what is now.
-  auto view = std::make_shared<std::shared_ptr<const v1::Pod>>();
+  auto view = std::make_shared<std::shared_ptr<const PodSnapshot>>();
   Submit(
       pod_id, operation,
       [this, view, body](Pod& pod, Grant& grant) {
@@ -183,9 +183,9 @@ void LivePodRuntime::SubmitForPod(const std::string& pod_id, const Operation& op
       },
       [this, pod_id, view, done](const absl::Status& status) {
         if (!status.ok()) return done(status);
-        absl::StatusOr<std::shared_ptr<const v1::Pod>> shown = *view;
+        absl::StatusOr<std::shared_ptr<const PodSnapshot>> shown = *view;
         if (*view == nullptr) shown = registry_.Snapshot(pod_id);
-        shown.ok() ? done(**shown) : done(shown.status());
+        shown.ok() ? done((*shown)->Unpack()) : done(shown.status());
       });
 }
 

@@ -36,8 +36,8 @@ class LivePodRuntime : public PodRuntime {
   void WaitReconciled() override;
   void BeginShutdown() override;
 
-  absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
-  std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  absl::StatusOr<std::shared_ptr<const PodSnapshot>> GetPod(const std::string& pod_id) const override;
+  std::vector<std::shared_ptr<const PodSnapshot>> ListPods() const override;
   RuntimeLoad load() const override;
 
   void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
@@ -127,7 +127,7 @@ class LivePodRuntime : public PodRuntime {
   absl::Status PauseBody(Pod& pod, const Grant& grant);
   absl::Status ResumeBody(Pod& pod, const Grant& grant);
   absl::Status DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released);
-  std::shared_ptr<Pod> MakePod(v1::PodConfig config, state::v1::PodRecord record);
+  std::shared_ptr<Pod> MakePod(const v1::PodConfig& config, state::v1::PodRecord record);
   static absl::Status Preempted(const std::string& pod_id, const std::string& operation);
   // The machine has ended, or the guest is silent: the pod becomes `failed` and gives all up. On the I/O thread.
   void HandleLost(const std::string& pod_id, const absl::Status& why);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/model/utf8.h"
 #include "core/pod/pod_view.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -25,8 +26,14 @@ absl::Status VmExited(const std::string& pod_id, const std::string& reason) {
                     {v1::ERROR_REASON_VM_EXITED, {{"pod_id", pod_id}}});
 }
 
-Pod::Pod(const PodEnvironment& environment, v1::PodConfig config, state::v1::PodRecord record)
-    : environment_(environment), id_(record.pod_id()), config_(std::move(config)), record_(std::move(record)) {}
+Pod::Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::v1::PodRecord record)
+    : environment_(environment),
+      id_(record.pod_id()),
+      hypervisor_(*environment.backends.hypervisors.at(config.hypervisor())),
+      agent_(*environment.backends.agents.at(config.agent())),
+      network_(*environment.backends.networks.at(config.network())),
+      config_(config),
+      record_(std::move(record)) {}
 
 std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
 
@@ -36,7 +43,7 @@ std::string Pod::LogPath(const std::string& container_id) const {
 
 v1::PodConfig Pod::config() const {
   MutexLock lock(&mu_);
-  return config_;
+  return config_.Unpack();
 }
 
 state::v1::PodRecord Pod::record() const {
@@ -51,12 +58,13 @@ v1::PodState Pod::state() const {
 
 v1::Pod Pod::View() const {
   MutexLock lock(&mu_);
-  return MakePodView(config_, record_);
+  return MakePodView(config_.Unpack(), record_);
 }
 
 absl::StatusOr<v1::Container> Pod::ViewContainer(const std::string& container_id) const {
   MutexLock lock(&mu_);
-  for (const v1::ContainerConfig& container : config_.containers()) {
+  const v1::PodConfig config = config_.Unpack();
+  for (const v1::ContainerConfig& container : config.containers()) {
     if (container.id() == container_id) {
       return MakeContainerView(id_, container, FindContainer(record_, container_id));
     }
@@ -109,7 +117,7 @@ absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change
   VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config), "pod_id", id_));
   PublishLocked(config, record());
   MutexLock lock(&mu_);
-  config_ = std::move(config);
+  config_ = Packed(config);
   return absl::OkStatus();
 }
 
@@ -121,14 +129,10 @@ void Pod::Tell(v1::EventType type, const std::string& container_id, const std::s
   event.set_container_id(container_id);
   event.set_process_id(process_id);
   if (exit_status.has_value()) *event.mutable_exit_status() = *exit_status;
-  event.set_reason(reason);
+  event.set_reason(ToUtf8(reason));
   StampNow(event.mutable_time());
   environment_.events.Publish(std::move(event));
 }
-
-Hypervisor& Pod::hypervisor() const { return *environment_.backends.hypervisors.at(config().hypervisor()); }
-Agent& Pod::agent() const { return *environment_.backends.agents.at(config().agent()); }
-Network& Pod::network() const { return *environment_.backends.networks.at(config().network()); }
 
 void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
   machine_ = std::move(machine);

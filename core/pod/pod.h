@@ -13,6 +13,7 @@
 #include "core/os/completion.h"
 #include "core/os/mutex.h"
 #include "core/pod/guest_link.h"
+#include "core/pod/packed.h"
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_record.h"
 #include "core/pod/process_entry.h"
@@ -30,7 +31,8 @@ namespace vcd {
 // snapshot.
 class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
  public:
-  Pod(const PodEnvironment& environment, v1::PodConfig config, state::v1::PodRecord record);
+  // The configuration names backends that are there.
+  Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::v1::PodRecord record);
 
   const std::string& id() const { return id_; }
   std::string run_dir() const;
@@ -64,9 +66,9 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
             const std::optional<v1::ExitStatus>& exit_status = std::nullopt, const std::string& reason = "");
 
   // ---- For operations that hold the lock exclusively ----
-  Hypervisor& hypervisor() const;
-  Agent& agent() const;
-  Network& network() const;
+  Hypervisor& hypervisor() const { return hypervisor_; }
+  Agent& agent() const { return agent_; }
+  Network& network() const { return network_; }
   VirtualMachine* machine() const { return machine_.get(); }
   // Takes a machine over and watches for its end.
   void SetMachine(std::unique_ptr<VirtualMachine> machine);
@@ -124,6 +126,10 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
 
   const PodEnvironment& environment_;
   const std::string id_;
+  // Those of the configuration, which never changes there.
+  Hypervisor& hypervisor_;
+  Agent& agent_;
+  Network& network_;
   const std::shared_ptr<GuestLink> guest_ = std::make_shared<GuestLink>();
   std::unique_ptr<VirtualMachine> machine_;
   Completion<std::string> machine_end_;
@@ -135,7 +141,7 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   Mutex change_mu_;
 
   mutable Mutex mu_;
-  v1::PodConfig config_ ABSL_GUARDED_BY(mu_);
+  Packed<v1::PodConfig> config_ ABSL_GUARDED_BY(mu_);
   state::v1::PodRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes_ ABSL_GUARDED_BY(mu_);
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);

@@ -131,15 +131,15 @@ TEST_F(PodMetricsTest, TimelineIsThatOfTheLastBootAndSurvivesARestart) {
   EXPECT_GT(run->boot_timeline().total_seconds(), run->boot_timeline().persist_seconds());
   const std::string first = run->boot_timeline().SerializeAsString();
   Restart();
-  EXPECT_EQ((*runtime_->GetPod("web"))->boot_timeline().SerializeAsString(), first);
+  EXPECT_EQ((*runtime_->GetPod("web"))->Unpack().boot_timeline().SerializeAsString(), first);
   ASSERT_TRUE(Stop("web").ok());
-  EXPECT_EQ((*runtime_->GetPod("web"))->boot_timeline().SerializeAsString(), first);
+  EXPECT_EQ((*runtime_->GetPod("web"))->Unpack().boot_timeline().SerializeAsString(), first);
   // A boot that fails is no boot.
   hypervisor().FailNth("Boot", 1, absl::ResourceExhaustedError("no memory"));
   ASSERT_FALSE(Start("web").ok());
-  EXPECT_EQ((*runtime_->GetPod("web"))->boot_timeline().SerializeAsString(), first);
+  EXPECT_EQ((*runtime_->GetPod("web"))->Unpack().boot_timeline().SerializeAsString(), first);
   ASSERT_TRUE(Start("web").ok());
-  EXPECT_NE((*runtime_->GetPod("web"))->boot_timeline().SerializeAsString(), first);
+  EXPECT_NE((*runtime_->GetPod("web"))->Unpack().boot_timeline().SerializeAsString(), first);
 }
 
 TEST_F(PodMetricsTest, StartOfAHeldPodKeepsTheTimelineOfItsBoot) {

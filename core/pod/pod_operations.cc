@@ -74,8 +74,8 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
   return config;
 }
 
-std::shared_ptr<Pod> LivePodRuntime::MakePod(v1::PodConfig config, state::v1::PodRecord record) {
-  auto pod = std::make_shared<Pod>(environment_, std::move(config), std::move(record));
+std::shared_ptr<Pod> LivePodRuntime::MakePod(const v1::PodConfig& config, state::v1::PodRecord record) {
+  auto pod = std::make_shared<Pod>(environment_, config, std::move(record));
   const std::string id = pod->id();
   pod->OnLost([this, id](const absl::Status& why) { HandleLost(id, why); });
   return pod;
@@ -101,8 +101,8 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptio
   const std::string id = asked.id();
   DoneCallback entered = Enter(operation, [this, id, done = std::move(done)](const absl::Status& status) {
     if (!status.ok()) return done(status);
-    absl::StatusOr<std::shared_ptr<const v1::Pod>> snapshot = registry_.Snapshot(id);
-    snapshot.ok() ? done(**snapshot) : done(snapshot.status());
+    absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(id);
+    snapshot.ok() ? done((*snapshot)->Unpack()) : done(snapshot.status());
   });
   if (entered == nullptr) return;
   work_.Post([this, asked = std::move(asked), start, operation, entered = std::move(entered)] {
@@ -119,8 +119,8 @@ void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operatio
   record.set_pod_id(id);
   record.set_state(v1::POD_STATE_CREATING);
   StampNow(record.mutable_created_at());
-  std::shared_ptr<Pod> pod = MakePod(*std::move(config), std::move(record));
-  const absl::Status added = registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
+  std::shared_ptr<Pod> pod = MakePod(*config, std::move(record));
+  const absl::Status added = registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
   if (!added.ok()) return RepeatMake(asked, start, operation, added, done);
   Dispatch(
       id, operation,
@@ -208,7 +208,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1);
   // One that is ready has booted, and need not wait for those that boot.
-  const absl::StatusOr<std::shared_ptr<const v1::Pod>> snapshot = registry_.Snapshot(pod_id);
+  const absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(pod_id);
   operation.boots = !snapshot.ok() || (*snapshot)->state() != v1::POD_STATE_READY;
   SubmitForPod(
       pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));

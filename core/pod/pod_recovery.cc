@@ -204,10 +204,10 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   if (backends_.agents.count(config->agent()) == 0) config->set_agent(backends_.default_agent);
   if (backends_.networks.count(config->network()) == 0) config->set_network(backends_.default_network);
 
-  std::shared_ptr<Pod> pod = MakePod(*std::move(config), *std::move(record));
+  std::shared_ptr<Pod> pod = MakePod(*config, *std::move(record));
   if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
   // Its id is in the list once.
-  (void)registry_.Add(pod, std::make_shared<const v1::Pod>(pod->View()));
+  (void)registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
 }
 
 void LivePodRuntime::Vanish(Pod& pod) {

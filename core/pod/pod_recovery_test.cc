@@ -28,7 +28,7 @@ TEST_F(PodRecoveryTest, NextDaemonAdoptsARunningPod) {
 
 // So many that their records are read by several threads.
 TEST_F(PodRecoveryTest, ManyPodsComeBackAsTheyWere) {
-  constexpr int kPods = 200;
+  constexpr int kPods = 100;
   const auto id = [](int i) { return absl::StrCat("pod-", i); };
   for (int i = 0; i < kPods; ++i) {
     ASSERT_TRUE(Run(Config(id(i))).ok());

@@ -14,7 +14,7 @@ absl::Status PodNotFound(const std::string& pod_id) {
       {v1::ERROR_REASON_POD_NOT_FOUND, {{"pod_id", pod_id}}});
 }
 
-absl::Status PodRegistry::Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const v1::Pod> snapshot) {
+absl::Status PodRegistry::Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const PodSnapshot> snapshot) {
   const std::string& id = snapshot->id();
   MutexLock lock(&mu_);
   if (pods_.emplace(id, Entry{pod, snapshot}).second) return absl::OkStatus();
@@ -29,12 +29,17 @@ void PodRegistry::Remove(const std::string& pod_id) {
   ++revision_;
 }
 
-void PodRegistry::Publish(v1::Pod snapshot) {
+void PodRegistry::Publish(v1::Pod pod) {
+  {
+    MutexLock lock(&mu_);
+    if (pods_.count(pod.id()) == 0) return;
+    pod.set_revision(++revision_);
+  }
+  // Readers need not wait for this.
+  auto snapshot = std::make_shared<const PodSnapshot>(pod);
   MutexLock lock(&mu_);
-  auto found = pods_.find(snapshot.id());
-  if (found == pods_.end()) return;
-  snapshot.set_revision(++revision_);
-  found->second.snapshot = std::make_shared<const v1::Pod>(std::move(snapshot));
+  auto found = pods_.find(pod.id());
+  if (found != pods_.end()) found->second.snapshot = std::move(snapshot);
 }
 
 absl::StatusOr<std::shared_ptr<Pod>> PodRegistry::Find(const std::string& pod_id) const {
@@ -44,16 +49,16 @@ absl::StatusOr<std::shared_ptr<Pod>> PodRegistry::Find(const std::string& pod_id
   return found->second.pod;
 }
 
-absl::StatusOr<std::shared_ptr<const v1::Pod>> PodRegistry::Snapshot(const std::string& pod_id) const {
+absl::StatusOr<std::shared_ptr<const PodSnapshot>> PodRegistry::Snapshot(const std::string& pod_id) const {
   MutexLock lock(&mu_);
   auto found = pods_.find(pod_id);
   if (found == pods_.end()) return PodNotFound(pod_id);
   return found->second.snapshot;
 }
 
-std::vector<std::shared_ptr<const v1::Pod>> PodRegistry::Snapshots() const {
+std::vector<std::shared_ptr<const PodSnapshot>> PodRegistry::Snapshots() const {
   MutexLock lock(&mu_);
-  std::vector<std::shared_ptr<const v1::Pod>> snapshots;
+  std::vector<std::shared_ptr<const PodSnapshot>> snapshots;
   snapshots.reserve(pods_.size());
   for (const auto& [id, entry] : pods_) snapshots.push_back(entry.snapshot);
   return snapshots;

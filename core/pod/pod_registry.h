@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/os/mutex.h"
+#include "core/pod/pod_snapshot.h"
 #include "proto/vcd/v1/pod.pb.h"
 
 namespace vcd {
@@ -27,24 +28,26 @@ class PodRegistry {
   explicit PodRegistry(uint64_t revision = 0) : revision_(revision) {}
 
   // kAlreadyExists (POD_EXISTS) when the id is taken.
-  absl::Status Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const v1::Pod> snapshot) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const PodSnapshot> snapshot)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Remove(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Puts `snapshot` in place of the pod's last one and gives it the next revision. Nothing for a pod that is not here.
-  void Publish(v1::Pod snapshot) ABSL_LOCKS_EXCLUDED(mu_);
+  // Gives what is to be seen of a pod the next revision and puts it in place of its last snapshot. Nothing for a pod
+  // that is not here. For one pod by one thread at a time.
+  void Publish(v1::Pod pod) ABSL_LOCKS_EXCLUDED(mu_);
 
   // kNotFound (POD_NOT_FOUND).
   absl::StatusOr<std::shared_ptr<Pod>> Find(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
-  absl::StatusOr<std::shared_ptr<const v1::Pod>> Snapshot(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::shared_ptr<const PodSnapshot>> Snapshot(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // In order of id.
-  std::vector<std::shared_ptr<const v1::Pod>> Snapshots() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::shared_ptr<const PodSnapshot>> Snapshots() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<Pod>> Pods() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
     std::shared_ptr<Pod> pod;
-    std::shared_ptr<const v1::Pod> snapshot;
+    std::shared_ptr<const PodSnapshot> snapshot;
   };
   mutable Mutex mu_;
   std::map<std::string, Entry> pods_ ABSL_GUARDED_BY(mu_);

@@ -20,6 +20,7 @@
 #include "core/os/filesystem.h"
 #include "core/os/io_thread.h"
 #include "core/os/worker_pool.h"
+#include "core/pod/pod_snapshot.h"
 #include "core/pod/process_output.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -112,9 +113,9 @@ class PodRuntime {
   virtual void BeginShutdown() = 0;
 
   // ---- Reads ----
-  virtual absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const = 0;
+  virtual absl::StatusOr<std::shared_ptr<const PodSnapshot>> GetPod(const std::string& pod_id) const = 0;
   // In order of id.
-  virtual std::vector<std::shared_ptr<const v1::Pod>> ListPods() const = 0;
+  virtual std::vector<std::shared_ptr<const PodSnapshot>> ListPods() const = 0;
   virtual RuntimeLoad load() const = 0;
 
   // ---- Pods ----

@@ -202,6 +202,18 @@ TEST_F(PodRuntimeTest, SilentAgentDoesNotKeepAPodFromBeingStopped) {
   EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
 }
 
+// Consoles and kernels say what they like, and clients can read nothing but UTF-8.
+TEST_F(PodRuntimeTest, AReasonIsShownWhateverBytesItQuotes) {
+  auto events = Events();
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(hypervisor().Crash("web", "the console said \xff\xfe"));
+  AwaitEvent(*events, v1::EVENT_TYPE_POD_FAILED);
+  const v1::Pod pod = Get("web");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(pod.reason(), HasSubstr("the console said \xEF\xBF\xBD\xEF\xBF\xBD"));
+  EXPECT_EQ(pod.config().id(), "web");
+}
+
 TEST_F(PodRuntimeTest, DeathOfTheMachineFailsThePodAndTellsWhy) {
   auto events = Events();
   ASSERT_TRUE(Run(Config("web")).ok());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_view.h"
 
+#include "core/model/utf8.h"
+
 namespace vcd {
 
 v1::Container MakeContainerView(const std::string& pod_id, const v1::ContainerConfig& config,
@@ -14,7 +16,8 @@ v1::Container MakeContainerView(const std::string& pod_id, const v1::ContainerCo
     return view;
   }
   view.set_state(record->state());
-  view.set_reason(record->reason());
+  // Reasons quote what QEMU, the guest and the kernel say.
+  view.set_reason(ToUtf8(record->reason()));
   view.set_guest_pid(record->guest_pid());
   if (record->has_exit_status()) *view.mutable_exit_status() = record->exit_status();
   if (record->has_created_at()) *view.mutable_created_at() = record->created_at();
@@ -27,7 +30,7 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
   v1::Pod view;
   view.set_id(record.pod_id());
   view.set_state(record.state());
-  view.set_reason(record.reason());
+  view.set_reason(ToUtf8(record.reason()));
   if (record.has_vm()) {
     view.mutable_vm()->set_pid(record.vm().process().pid());
     view.mutable_vm()->set_accelerator(record.vm().accelerator());

@@ -9,10 +9,6 @@
 
 namespace vcd {
 
-// The text with every byte that is no part of valid UTF-8 (and every NUL) replaced by U+FFFD: QEMU, guests and the
-// kernel write what they like, and a protobuf string must be UTF-8.
-std::string ToUtf8(absl::string_view text);
-
 // Bytes that the text takes in a `grpc-message` trailer, which is percent-encoded.
 size_t PercentEncodedSize(absl::string_view text);
 

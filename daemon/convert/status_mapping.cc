@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "core/model/utf8.h"
 #include "core/status/error_detail.h"
 #include "daemon/convert/safe_text.h"
 #include "third_party/google/rpc/error.pb.h"

@@ -64,13 +64,13 @@ std::string StateLabel(v1::PodState state) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, "POD_STATE_"));
 }
 
-void AddPods(const std::vector<std::shared_ptr<const v1::Pod>>& pods, std::vector<MetricFamily>& families) {
+void AddPods(const std::vector<std::shared_ptr<const PodSnapshot>>& pods, std::vector<MetricFamily>& families) {
   std::map<v1::PodState, int> counts;
   // Also those that there are none of: a series that comes and goes is hard to alert on.
   for (int state = v1::POD_STATE_CREATING; state <= v1::PodState_MAX; ++state) {
     if (v1::PodState_IsValid(state)) counts[static_cast<v1::PodState>(state)] = 0;
   }
-  for (const std::shared_ptr<const v1::Pod>& pod : pods) ++counts[pod->state()];
+  for (const std::shared_ptr<const PodSnapshot>& pod : pods) ++counts[pod->state()];
   Reading reading("vcd_pods", "Pods, by state.");
   for (const auto& [state, count] : counts) reading.Add(count, {{"state", StateLabel(state)}});
   reading.MoveTo(families);

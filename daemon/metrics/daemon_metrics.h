@@ -32,7 +32,7 @@ class DaemonMetrics final : public RuntimeMetrics {
 
   // What is not counted but looked at when somebody asks.
   struct Now {
-    std::vector<std::shared_ptr<const v1::Pod>> pods;
+    std::vector<std::shared_ptr<const PodSnapshot>> pods;
     RuntimeLoad load;
     uint32_t boot_places = 0;
   };

@@ -17,11 +17,11 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::shared_ptr<const v1::Pod> PodIn(v1::PodState state) {
-  auto pod = std::make_shared<v1::Pod>();
-  pod->set_id("secret-name");
-  pod->set_state(state);
-  return pod;
+std::shared_ptr<const PodSnapshot> PodIn(v1::PodState state) {
+  v1::Pod pod;
+  pod.set_id("secret-name");
+  pod.set_state(state);
+  return std::make_shared<const PodSnapshot>(pod);
 }
 
 TEST(DaemonMetricsTest, ShowsTheMoment) {

@@ -27,8 +27,9 @@ PodRuntime::ContainerCallback AnswerWithContainer(const UnaryCall& call, Respons
 absl::StatusOr<v1::Container> FindContainer(const PodRuntime& runtime, const std::string& pod_id,
                                             const std::string& container_id) {
   VCD_RETURN_IF_ERROR(CheckContainerIds(pod_id, container_id));
-  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::Pod> pod, runtime.GetPod(pod_id));
-  for (const v1::Container& container : pod->containers()) {
+  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<const PodSnapshot> snapshot, runtime.GetPod(pod_id));
+  const v1::Pod pod = snapshot->Unpack();
+  for (const v1::Container& container : pod.containers()) {
     if (container.id() == container_id) return container;
   }
   return WithDetail(absl::NotFoundError(absl::StrCat("pod `", pod_id, "` has no container `", container_id,
@@ -119,7 +120,7 @@ grpc::ServerUnaryReactor* ContainerService::ListContainers(grpc::CallbackServerC
   const UnaryCall call(context, "ListContainers", CallKind::kRead, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
   const auto pod = runtime_.GetPod(request->pod_id());
-  if (pod.ok()) *response->mutable_containers() = (*pod)->containers();
+  if (pod.ok()) *response->mutable_containers() = (*pod)->Unpack().containers();
   return call.FinishNow(pod.status());
 }
 

@@ -12,6 +12,9 @@
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 #include "daemon/service/request_check.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
 
 namespace vcd {
 namespace {
@@ -48,6 +51,23 @@ absl::StatusOr<v1::PodState> StateOf(absl::string_view name) {
       "filter", absl::StrCat("`", name, "` is no state: creating, ready, running, paused, stopping, stopped, failed"));
 }
 
+// A response is the concatenation of its fields, and a pod in it is its bytes behind their number.
+std::string Join(const std::vector<const PodSnapshot*>& pods, size_t pod_bytes, const v1::ListPodsResponse& rest) {
+  constexpr size_t kMostBytesOfAHeader = 6;
+  std::string joined;
+  joined.reserve(pod_bytes + pods.size() * kMostBytesOfAHeader + rest.ByteSizeLong());
+  {
+    google::protobuf::io::StringOutputStream stream(&joined);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    for (const PodSnapshot* pod : pods) {
+      google::protobuf::internal::WireFormatLite::WriteBytes(v1::ListPodsResponse::kPodsFieldNumber, pod->bytes(),
+                                                             &coded);
+    }
+    rest.SerializeToCodedStream(&coded);
+  }
+  return joined;
+}
+
 }  // namespace
 
 absl::StatusOr<PodFilter> PodFilter::Parse(const std::string& text) {
@@ -73,21 +93,26 @@ absl::StatusOr<PodFilter> PodFilter::Parse(const std::string& text) {
   return filter;
 }
 
-bool PodFilter::Matches(const v1::Pod& pod) const {
+bool PodFilter::Matches(const PodSnapshot& pod) const {
   const auto is_state = [&pod](v1::PodState state) { return pod.state() == state; };
   const auto is_id = [&pod](const std::string& id) { return pod.id() == id; };
   const auto has_prefix = [&pod](const std::string& prefix) { return absl::StartsWith(pod.id(), prefix); };
-  const auto has_annotation = [&pod](const std::pair<std::string, std::string>& wanted) {
-    const auto found = pod.config().annotations().find(wanted.first);
-    return found != pod.config().annotations().end() && found->second == wanted.second;
+  if (!std::all_of(states_.begin(), states_.end(), is_state) || !std::all_of(ids_.begin(), ids_.end(), is_id) ||
+      !std::all_of(id_prefixes_.begin(), id_prefixes_.end(), has_prefix)) {
+    return false;
+  }
+  // The dearest last.
+  if (annotations_.empty()) return true;
+  const v1::PodConfig config = pod.Unpack().config();
+  const auto has_annotation = [&config](const std::pair<std::string, std::string>& wanted) {
+    const auto found = config.annotations().find(wanted.first);
+    return found != config.annotations().end() && found->second == wanted.second;
   };
-  return std::all_of(states_.begin(), states_.end(), is_state) && std::all_of(ids_.begin(), ids_.end(), is_id) &&
-         std::all_of(id_prefixes_.begin(), id_prefixes_.end(), has_prefix) &&
-         std::all_of(annotations_.begin(), annotations_.end(), has_annotation);
+  return std::all_of(annotations_.begin(), annotations_.end(), has_annotation);
 }
 
-absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, const v1::ListPodsRequest& request,
-                      v1::ListPodsResponse& response) {
+absl::StatusOr<std::string> ListPage(const std::vector<std::shared_ptr<const PodSnapshot>>& pods,
+                                     const v1::ListPodsRequest& request) {
   VCD_ASSIGN_OR_RETURN(const PodFilter filter, PodFilter::Parse(request.filter()));
   VCD_ASSIGN_OR_RETURN(const std::string last_id, LastIdOf(request.page_token()));
   const size_t page_size =
@@ -95,20 +120,22 @@ absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, c
 
   auto next = std::upper_bound(pods.begin(), pods.end(), last_id,
                                [](const std::string& id, const auto& pod) { return id < pod->id(); });
+  std::vector<const PodSnapshot*> page;
+  // All of the response but the pods.
+  v1::ListPodsResponse rest;
   size_t bytes = 0;
   for (; next != pods.end(); ++next) {
     if (!filter.Matches(**next)) continue;
-    const size_t count = static_cast<size_t>(response.pods_size());
-    const size_t size = (*next)->ByteSizeLong();
+    const size_t size = (*next)->bytes().size();
     // Only once there is a further pod for it, so that the last page's token is empty.
-    if (count == page_size || (count > 0 && bytes + size > kMaxPageBytes)) {
-      response.set_next_page_token(MakeToken(response.pods(response.pods_size() - 1).id()));
-      return absl::OkStatus();
+    if (page.size() == page_size || (!page.empty() && bytes + size > kMaxPageBytes)) {
+      rest.set_next_page_token(MakeToken(page.back()->id()));
+      break;
     }
     bytes += size;
-    *response.add_pods() = **next;
+    page.push_back(next->get());
   }
-  return absl::OkStatus();
+  return Join(page, bytes, rest);
 }
 
 }  // namespace vcd

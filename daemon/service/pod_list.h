@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/pod/pod_snapshot.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/pod_service.pb.h"
 
@@ -23,7 +23,7 @@ class PodFilter {
   // kInvalidArgument (`filter`) naming the term that is none.
   static absl::StatusOr<PodFilter> Parse(const std::string& text);
 
-  bool Matches(const v1::Pod& pod) const;
+  bool Matches(const PodSnapshot& pod) const;
 
  private:
   std::vector<v1::PodState> states_;
@@ -32,11 +32,12 @@ class PodFilter {
   std::vector<std::pair<std::string, std::string>> annotations_;
 };
 
-// Picks the page of `pods` (in order of id) that the request asks for. A page ends early before it outgrows what a
+// Picks the page of `pods` (in order of id) that the request asks for: the bytes of a vcd.v1.ListPodsResponse, put
+// together out of those that the pods are kept as. A page ends early before it outgrows what a
 // client of gRPC takes by default (4 MiB). Pods that come or go between two pages never make others appear twice or be
 // missed. kInvalidArgument (`filter`, `page_token`).
-absl::Status ListPage(const std::vector<std::shared_ptr<const v1::Pod>>& pods, const v1::ListPodsRequest& request,
-                      v1::ListPodsResponse& response);
+absl::StatusOr<std::string> ListPage(const std::vector<std::shared_ptr<const PodSnapshot>>& pods,
+                                     const v1::ListPodsRequest& request);
 
 }  // namespace vcd
 

@@ -15,16 +15,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-using Pods = std::vector<std::shared_ptr<const v1::Pod>>;
+using Pods = std::vector<std::shared_ptr<const PodSnapshot>>;
 
-std::shared_ptr<const v1::Pod> MakePod(const std::string& id, v1::PodState state = v1::POD_STATE_RUNNING,
-                                       const std::string& annotation = "") {
-  auto pod = std::make_shared<v1::Pod>();
-  pod->set_id(id);
-  pod->set_state(state);
-  if (!annotation.empty()) (*pod->mutable_config()->mutable_annotations())["org.example/tier=x"] = annotation;
-  if (!annotation.empty()) (*pod->mutable_config()->mutable_annotations())["org.example.tier"] = annotation;
-  return pod;
+std::shared_ptr<const PodSnapshot> MakePod(const std::string& id, v1::PodState state = v1::POD_STATE_RUNNING,
+                                           const std::string& annotation = "") {
+  v1::Pod pod;
+  pod.set_id(id);
+  pod.set_state(state);
+  if (!annotation.empty()) (*pod.mutable_config()->mutable_annotations())["org.example/tier=x"] = annotation;
+  if (!annotation.empty()) (*pod.mutable_config()->mutable_annotations())["org.example.tier"] = annotation;
+  return std::make_shared<const PodSnapshot>(pod);
+}
+
+// As a client reads it.
+absl::Status ListPage(const Pods& pods, const v1::ListPodsRequest& request, v1::ListPodsResponse& response) {
+  const absl::StatusOr<std::string> page = ListPage(pods, request);
+  if (!page.ok()) return page.status();
+  EXPECT_TRUE(response.ParseFromString(*page));
+  return absl::OkStatus();
 }
 
 std::vector<std::string> IdsOf(const v1::ListPodsResponse& response) {

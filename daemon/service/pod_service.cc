@@ -106,14 +106,24 @@ grpc::ServerUnaryReactor* PodService::GetPod(grpc::CallbackServerContext* contex
   const UnaryCall call(context, "GetPod", CallKind::kRead, request->pod_id());
   if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
   const auto pod = runtime_.GetPod(request->pod_id());
-  if (pod.ok()) *response->mutable_pod() = **pod;
+  if (pod.ok()) *response->mutable_pod() = (*pod)->Unpack();
   return call.FinishNow(pod.status());
 }
 
-grpc::ServerUnaryReactor* PodService::ListPods(grpc::CallbackServerContext* context, const v1::ListPodsRequest* request,
-                                               v1::ListPodsResponse* response) {
+grpc::ServerUnaryReactor* PodService::ListPods(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) {
   const UnaryCall call(context, "ListPods", CallKind::kRead, "");
-  return call.FinishNow(ListPage(runtime_.ListPods(), *request, *response));
+  v1::ListPodsRequest asked;
+  grpc::ByteBuffer bytes = *request;
+  if (!grpc::SerializationTraits<v1::ListPodsRequest>::Deserialize(&bytes, &asked).ok()) {
+    return call.FinishNow(absl::InvalidArgumentError("the request is no vcd.v1.ListPodsRequest"));
+  }
+  const absl::StatusOr<std::string> page = ListPage(runtime_.ListPods(), asked);
+  if (page.ok()) {
+    const grpc::Slice slice(*page);
+    *response = grpc::ByteBuffer(&slice, 1);
+  }
+  return call.FinishNow(page.status());
 }
 
 grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerContext* context,

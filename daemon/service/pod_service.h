@@ -8,7 +8,8 @@
 namespace vcd {
 
 // vcd.v1.PodService over a PodRuntime, which outlives it. Holds no thread while a call waits.
-class PodService final : public v1::PodService::CallbackService {
+// Lists are sent as the bytes that the snapshots are.
+class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v1::PodService::CallbackService> {
  public:
   explicit PodService(PodRuntime& runtime) : runtime_(runtime) {}
 
@@ -28,8 +29,8 @@ class PodService final : public v1::PodService::CallbackService {
                                       v1::DeletePodResponse* response) override;
   grpc::ServerUnaryReactor* GetPod(grpc::CallbackServerContext* context, const v1::GetPodRequest* request,
                                    v1::GetPodResponse* response) override;
-  grpc::ServerUnaryReactor* ListPods(grpc::CallbackServerContext* context, const v1::ListPodsRequest* request,
-                                     v1::ListPodsResponse* response) override;
+  grpc::ServerUnaryReactor* ListPods(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                  const v1::UpdatePodAnnotationsRequest* request,
                                                  v1::UpdatePodAnnotationsResponse* response) override;

@@ -101,14 +101,15 @@ v1::PodConfig RecoveryWorld::PodConfig(const std::string& id) const {
 
 Observed RecoveryWorld::Observe() {
   Observed observed;
-  for (const auto& pod : runtime().ListPods()) {
-    std::string& line = observed[pod->id()];
-    line = StateWord(pod->state());
-    for (const v1::Container& container : pod->containers()) {
+  for (const auto& snapshot : runtime().ListPods()) {
+    const v1::Pod pod = snapshot->Unpack();
+    std::string& line = observed[pod.id()];
+    line = StateWord(pod.state());
+    for (const v1::Container& container : pod.containers()) {
       absl::StrAppend(&line, " ", container.id(), "=", StateWord(container.state()));
     }
-    const std::map<std::string, std::string> annotations(pod->config().annotations().begin(),
-                                                         pod->config().annotations().end());
+    const std::map<std::string, std::string> annotations(pod.config().annotations().begin(),
+                                                         pod.config().annotations().end());
     for (const auto& [key, value] : annotations) absl::StrAppend(&line, " ", key, "=", value);
   }
   return observed;
@@ -129,12 +130,13 @@ std::vector<std::string> RecoveryWorld::LeaksNow() {
   std::vector<std::string> leaks;
   std::vector<std::string> ids, with_machine;
   int talking = 0;
-  for (const auto& pod : runtime().ListPods()) {
-    ids.push_back(pod->id());
-    if (!HasMachine(*pod)) continue;
-    with_machine.push_back(pod->id());
-    if (pod->state() != v1::POD_STATE_PAUSED) ++talking;
-    CheckGuest(*pod, &leaks);
+  for (const auto& snapshot : runtime().ListPods()) {
+    const v1::Pod pod = snapshot->Unpack();
+    ids.push_back(pod.id());
+    if (!HasMachine(pod)) continue;
+    with_machine.push_back(pod.id());
+    if (pod.state() != v1::POD_STATE_PAUSED) ++talking;
+    CheckGuest(pod, &leaks);
   }
   Compare("machines", hypervisor().live_machines(), with_machine, &leaks);
   Compare("networks", network().attached(), with_machine, &leaks);
@@ -185,8 +187,8 @@ void RecoveryWorld::CheckFiles(const std::vector<std::string>& pod_ids, std::vec
       }
     }
     std::set<std::string> logs;
-    const auto pod = runtime().GetPod(id);
-    for (const v1::Container& container : (*pod)->containers()) logs.insert(container.id() + ".log");
+    const v1::Pod pod = (*runtime().GetPod(id))->Unpack();
+    for (const v1::Container& container : pod.containers()) logs.insert(container.id() + ".log");
     for (const std::string& name : Names(absl::StrCat(state_dir(), "/pods/", id, "/logs"))) {
       if (logs.count(name) == 0) leaks->push_back(absl::StrCat("log ", name, " of ", id));
     }

@@ -97,7 +97,7 @@ class PodClient {
   }
   v1::Pod Get(const std::string& id) {
     auto pod = runtime().GetPod(id);
-    return pod.ok() ? **pod : v1::Pod();
+    return pod.ok() ? (*pod)->Unpack() : v1::Pod();
   }
 };
 

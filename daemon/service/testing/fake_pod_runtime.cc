@@ -72,7 +72,7 @@ FakePodRuntime::~FakePodRuntime() = default;
 void FakePodRuntime::SetPods(std::vector<v1::Pod> pods) {
   MutexLock lock(&mu_);
   pods_.clear();
-  for (v1::Pod& pod : pods) pods_.push_back(std::make_shared<const v1::Pod>(std::move(pod)));
+  for (const v1::Pod& pod : pods) pods_.push_back(std::make_shared<const PodSnapshot>(pod));
 }
 
 void FakePodRuntime::SetAnswer(absl::Status answer) {
@@ -227,7 +227,7 @@ void FakePodRuntime::AnswerContainer(const std::string& call, const std::string&
   done(std::move(container));
 }
 
-absl::StatusOr<std::shared_ptr<const v1::Pod>> FakePodRuntime::GetPod(const std::string& pod_id) const {
+absl::StatusOr<std::shared_ptr<const PodSnapshot>> FakePodRuntime::GetPod(const std::string& pod_id) const {
   MutexLock lock(&mu_);
   for (const auto& pod : pods_) {
     if (pod->id() == pod_id) return pod;
@@ -236,7 +236,7 @@ absl::StatusOr<std::shared_ptr<const v1::Pod>> FakePodRuntime::GetPod(const std:
                     {v1::ERROR_REASON_POD_NOT_FOUND, {{"pod_id", pod_id}}});
 }
 
-std::vector<std::shared_ptr<const v1::Pod>> FakePodRuntime::ListPods() const {
+std::vector<std::shared_ptr<const PodSnapshot>> FakePodRuntime::ListPods() const {
   MutexLock lock(&mu_);
   return pods_;
 }

@@ -52,8 +52,8 @@ class FakePodRuntime : public PodRuntime {
   // ---- PodRuntime ----
   void WaitReconciled() override {}
   void BeginShutdown() override {}
-  absl::StatusOr<std::shared_ptr<const v1::Pod>> GetPod(const std::string& pod_id) const override;
-  std::vector<std::shared_ptr<const v1::Pod>> ListPods() const override;
+  absl::StatusOr<std::shared_ptr<const PodSnapshot>> GetPod(const std::string& pod_id) const override;
+  std::vector<std::shared_ptr<const PodSnapshot>> ListPods() const override;
   RuntimeLoad load() const override { return {}; }
   void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
   void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
@@ -103,7 +103,7 @@ class FakePodRuntime : public PodRuntime {
 
   mutable Mutex mu_;
   mutable CondVar changed_;
-  std::vector<std::shared_ptr<const v1::Pod>> pods_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<const PodSnapshot>> pods_ ABSL_GUARDED_BY(mu_);
   absl::Status answer_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   absl::Time last_deadline_ ABSL_GUARDED_BY(mu_);
