@@ -14,7 +14,7 @@ absl::Status SharedSyncFilesystem::SyncDirectory(const std::string& path) {
     mine = rounds.next;
     // Until this round is done, or may begin and nobody of it has begun it.
     ++waiting_;
-    while (!mine->done && (mine->started || rounds_[path].now != nullptr)) changed_.Wait(&mu_);
+    while (!mine->done && (mine->started || rounds_[path].now != nullptr)) mine->changed.Wait(&mu_);
     --waiting_;
     if (mine->done) return mine->status;
     mine->started = true;
@@ -27,8 +27,13 @@ absl::Status SharedSyncFilesystem::SyncDirectory(const std::string& path) {
   mine->status = status;
   Rounds& rounds = rounds_[path];
   rounds.now = nullptr;
-  if (rounds.next == nullptr) rounds_.erase(path);
-  changed_.NotifyAll();
+  mine->changed.NotifyAll();
+  if (rounds.next == nullptr) {
+    rounds_.erase(path);
+  } else {
+    // One of those who wait makes the next, unless somebody who comes meanwhile does.
+    rounds.next->changed.NotifyOne();
+  }
   return status;
 }
 

@@ -48,11 +48,13 @@ class SharedSyncFilesystem : public Filesystem {
     bool started = false;
     bool done = false;
     absl::Status status;
+    // Wakes those of this round and nobody else: with many pods under way, most syncs are of directories that no other
+    // thread waits for.
+    CondVar changed;
   };
 
   Filesystem& inner_;
   mutable Mutex mu_;
-  CondVar changed_;
   // Of directories that somebody syncs or waits for: the round under way, and the one after it. Either may be null.
   struct Rounds {
     std::shared_ptr<Round> now;
