@@ -77,9 +77,18 @@ void Pod::PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord&
 }
 
 absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact) {
+  return ChangeIf(
+      [&change](state::v1::PodRecord& record) {
+        change(record);
+        return true;
+      },
+      fact);
+}
+
+absl::Status Pod::ChangeIf(const std::function<bool(state::v1::PodRecord&)>& change, bool fact) {
   MutexLock changing(&change_mu_);
   state::v1::PodRecord record = this->record();
-  change(record);
+  if (!change(record)) return absl::OkStatus();
   absl::Status saved = environment_.store.SaveRecord(record);
   if (!saved.ok()) {
     saved = WithMetadata(saved, "pod_id", id_);
@@ -281,22 +290,18 @@ void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitS
     Tell(v1::EVENT_TYPE_PROCESS_EXITED, process.container_id, process.process_id, status);
     return;
   }
-  {
-    // Recorded by whoever was first: an operation that ends the container records its end, too.
-    MutexLock lock(&mu_);
-    const state::v1::ContainerRecord* container = FindContainer(record_, process.container_id);
-    if (container == nullptr || container->has_exit_status()) return;
-  }
   bool changed = false;
-  (void)Change(
+  // An operation that ends the container, and waits for that, may be quicker to record it.
+  (void)ChangeIf(
       [&](state::v1::PodRecord& record) {
         state::v1::ContainerRecord* container = FindContainer(record, process.container_id);
-        if (container == nullptr || container->has_exit_status() || FindProcess(process) != entry) return;
+        changed = container != nullptr && !container->has_exit_status() && FindProcess(process) == entry;
+        if (!changed) return false;
         container->set_state(v1::CONTAINER_STATE_STOPPED);
         *container->mutable_exit_status() = status;
         container->set_guest_pid(0);
         StampNow(container->mutable_finished_at());
-        changed = true;
+        return true;
       },
       /*fact=*/true);
   if (!changed) return;

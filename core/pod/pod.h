@@ -51,6 +51,10 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
       ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
+  // As Change, unless `change` says that it changed nothing: then nothing is written.
+  absl::Status ChangeIf(const std::function<bool(state::v1::PodRecord&)>& change, bool fact = false)
+      ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
   // As Change, but not on disk: for a pod that disappears, whose record says so and says nothing else of worth.
   void ChangeUnwritten(const std::function<void(state::v1::PodRecord&)>& change) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
