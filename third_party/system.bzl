@@ -22,6 +22,7 @@ _LIBRARIES = {
     "prometheus": struct(modules = ["prometheus-cpp-core"], linkopts = [], deps = []),
     "protobuf": struct(modules = ["protobuf"], linkopts = [], deps = []),
     "protobuf_lite": struct(modules = ["protobuf-lite"], linkopts = [], deps = []),
+    "seccomp": struct(modules = ["libseccomp"], linkopts = [], deps = []),
     "spdlog": struct(modules = ["spdlog", "fmt"], linkopts = [], deps = []),
     "tomlplusplus": struct(modules = [], linkopts = [], deps = []),
     "yaml_cpp": struct(modules = ["yaml-cpp"], linkopts = [], deps = []),

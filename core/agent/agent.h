@@ -96,6 +96,10 @@ struct GuestContainerSpec {
   v1::ContainerConfig config;
   GuestRootfs rootfs;
   std::string hostname;
+  std::string resolv_conf;  // Content of /etc/resolv.conf and /etc/hosts; empty leaves those of the root file system.
+  std::string hosts;
+  // One pid namespace for all containers of the guest that say so.
+  bool share_process_namespace = false;
 };
 
 // A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be

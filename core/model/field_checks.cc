@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/field_checks.h"
 
+#include <string>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -40,6 +42,21 @@ absl::Status CheckWord(const std::string& field, const std::string& word, size_t
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::string>& annotations,
+                                 const std::string& field) {
+  for (const auto& [key, value] : annotations) {
+    VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, " key"), key, kMaxKeyBytes));
+    VCD_RETURN_IF_ERROR(CheckText(absl::StrCat(field, "[", key, "]"), value, kMaxConfigBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NotImplementedField(absl::string_view field, absl::string_view what) {
+  return WithDetail(absl::UnimplementedError(
+                        absl::StrCat("`", field, "`: ", what, " are not implemented in this release; leave it out")),
+                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", std::string(field)}}});
 }
 
 std::string Element(absl::string_view field, int index) { return absl::StrCat(field, "[", index, "]"); }

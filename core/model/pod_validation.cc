@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/pod_validation.h"
 
+#include <arpa/inet.h>
+
 #include <set>
 #include <utility>
 #include <vector>
@@ -9,22 +11,21 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/model/container_validation.h"
 #include "core/model/field_checks.h"
 #include "core/model/ids.h"
+#include "core/model/process_validation.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
 namespace {
 
-constexpr size_t kMaxHostnameBytes = 253;  // Of a DNS name; the guest cuts it to 64.
-constexpr size_t kMaxMountTagBytes = 36;   // virtio-fs.
-constexpr size_t kMaxKeyBytes = 1024;
-constexpr size_t kMaxNameBytes = 256;        // Users, groups, backends.
+constexpr size_t kMaxHostnameBytes = 253;    // Of a DNS name; the guest cuts it to 64.
+constexpr size_t kMaxMountTagBytes = 36;     // virtio-fs.
+constexpr int kMaxDnsServers = 3;            // MAXNS of <resolv.h>.
 constexpr uint32_t kMaxMemoryMib = 1 << 24;  // 16 TiB.
 constexpr uint32_t kMaxVcpus = 288;          // What q35 takes at most.
-
-using Strings = google::protobuf::RepeatedPtrField<std::string>;
 
 absl::Status CheckSize(const google::protobuf::Message& message, const std::string& field) {
   const size_t bytes = message.ByteSizeLong();
@@ -42,113 +43,41 @@ absl::Status CheckHostname(const std::string& field, const std::string& hostname
   return absl::OkStatus();
 }
 
-absl::Status CheckEnvs(const google::protobuf::RepeatedPtrField<v1::EnvVar>& envs, const std::string& field) {
-  for (int i = 0; i < envs.size(); ++i) {
-    const std::string& name = envs[i].name();
-    const std::string name_field = absl::StrCat(Element(field, i), ".name");
-    if (name.empty()) return InvalidField(name_field, "is empty");
-    VCD_RETURN_IF_ERROR(CheckText(name_field, name, kMaxArgumentBytes));
-    if (absl::StrContains(name, '=')) {
-      return InvalidField(name_field, absl::StrCat("\"", absl::CHexEscape(name), "\" holds '='"));
-    }
-    const std::string value_field = absl::StrCat(Element(field, i), ".value");
-    VCD_RETURN_IF_ERROR(CheckText(value_field, envs[i].value(), kMaxArgumentBytes));
-    if (name.size() + 1 + envs[i].value().size() > kMaxArgumentBytes) {
-      return InvalidField(value_field, absl::StrCat("is too long: name and value have more than ", kMaxArgumentBytes,
-                                                    " bytes together"));
-    }
+absl::Status CheckAddress(const std::string& field, const std::string& address) {
+  in6_addr parsed;
+  if (::inet_pton(AF_INET, address.c_str(), &parsed) == 1 || ::inet_pton(AF_INET6, address.c_str(), &parsed) == 1) {
+    return CheckText(field, address, INET6_ADDRSTRLEN);
   }
-  return absl::OkStatus();
+  return InvalidField(field, absl::StrCat("\"", absl::CHexEscape(address), "\" is no IPv4 or IPv6 address"));
 }
 
-absl::Status CheckCapabilities(const v1::LinuxCapabilities& capabilities, const std::string& field) {
-  const std::pair<const char*, const Strings*> sets[] = {{"bounding", &capabilities.bounding()},
-                                                         {"effective", &capabilities.effective()},
-                                                         {"inheritable", &capabilities.inheritable()},
-                                                         {"permitted", &capabilities.permitted()},
-                                                         {"ambient", &capabilities.ambient()}};
-  for (const auto& [name, set] : sets) {
-    for (int i = 0; i < set->size(); ++i) {
-      const std::string& capability = set->Get(i);
-      const std::string element = Element(absl::StrCat(field, ".", name), i);
-      VCD_RETURN_IF_ERROR(CheckWord(element, capability, kMaxNameBytes));
-      if (!absl::StartsWith(capability, "CAP_")) {
-        return InvalidField(element, absl::StrCat("\"", capability, "\" is no capability; they begin with CAP_"));
-      }
-    }
+absl::Status CheckNames(const v1::PodConfig& config, const std::string& field) {
+  const v1::DnsConfig& dns = config.dns();
+  const std::string servers = absl::StrCat(field, ".dns.servers");
+  if (dns.servers_size() > kMaxDnsServers) {
+    return InvalidField(servers,
+                        absl::StrCat("has ", dns.servers_size(), " addresses; programs look at ", kMaxDnsServers));
   }
-  return absl::OkStatus();
-}
-
-absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field) {
-  const std::string args = absl::StrCat(field, ".args");
-  if (cmd.args().empty()) return InvalidField(args, "is empty; it needs the program to run");
-  if (cmd.args(0).empty()) return InvalidField(Element(args, 0), "is empty; it names the program to run");
-  for (int i = 0; i < cmd.args_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CheckText(Element(args, i), cmd.args(i), kMaxArgumentBytes));
+  for (int i = 0; i < dns.servers_size(); ++i) {
+    VCD_RETURN_IF_ERROR(CheckAddress(Element(servers, i), dns.servers(i)));
   }
-  VCD_RETURN_IF_ERROR(CheckEnvs(cmd.envs(), absl::StrCat(field, ".envs")));
-  VCD_RETURN_IF_ERROR(CheckOptionalPath(absl::StrCat(field, ".work_dir"), cmd.work_dir()));
-  if (!cmd.user().empty()) VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, ".user"), cmd.user(), kMaxNameBytes));
-  if (!cmd.primary_group().empty()) {
-    VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, ".primary_group"), cmd.primary_group(), kMaxNameBytes));
+  for (int i = 0; i < dns.searches_size(); ++i) {
+    const std::string element = Element(absl::StrCat(field, ".dns.searches"), i);
+    VCD_RETURN_IF_ERROR(CheckWord(element, dns.searches(i), kMaxHostnameBytes));
+    VCD_RETURN_IF_ERROR(CheckHostname(element, dns.searches(i)));
   }
-  for (int i = 0; i < cmd.supplementary_groups_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CheckWord(Element(absl::StrCat(field, ".supplementary_groups"), i), cmd.supplementary_groups(i),
-                                  kMaxNameBytes));
+  for (int i = 0; i < dns.options_size(); ++i) {
+    VCD_RETURN_IF_ERROR(CheckWord(Element(absl::StrCat(field, ".dns.options"), i), dns.options(i), kMaxNameBytes));
   }
-  return CheckCapabilities(cmd.capabilities(), absl::StrCat(field, ".capabilities"));
-}
-
-absl::Status CheckCmdIsImplemented(const v1::Cmd& cmd, const std::string& field) {
-  if (cmd.terminal()) return NotImplementedField(absl::StrCat(field, ".terminal"), "terminals");
-  return absl::OkStatus();
-}
-
-absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
-  const v1::Rootfs& rootfs = config.rootfs();
-  switch (rootfs.source_case()) {
-    case v1::Rootfs::kImage: {
-      VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(field, ".image.path"), rootfs.image().path()));
-      const std::string& type = rootfs.image().fs_type();
-      if (type.empty() || type == "erofs" || type == "squashfs" || type == "ext4") return absl::OkStatus();
-      return InvalidField(absl::StrCat(field, ".image.fs_type"),
-                          absl::StrCat("\"", absl::CHexEscape(type),
-                                       "\" is unknown; known are erofs, squashfs, ext4, "
-                                       "or empty to look into the image"));
-    }
-    case v1::Rootfs::kDirectory:
-      return CheckAbsolutePath(absl::StrCat(field, ".directory.path"), rootfs.directory().path());
-    case v1::Rootfs::SOURCE_NOT_SET:
-      if (!runs_processes) return absl::OkStatus();
-      return InvalidField(field, "is missing; set rootfs.image.path or rootfs.directory.path");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMounts(const v1::ContainerConfig& config, const std::string& field) {
-  for (int i = 0; i < config.mounts_size(); ++i) {
-    const v1::Mount& mount = config.mounts(i);
-    const std::string element = Element(field, i);
-    VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(element, ".destination"), mount.destination()));
-    VCD_RETURN_IF_ERROR(CheckText(absl::StrCat(element, ".source"), mount.source(), kMaxPathBytes));
-    VCD_RETURN_IF_ERROR(CheckText(absl::StrCat(element, ".type"), mount.type(), kMaxNameBytes));
-    for (int o = 0; o < mount.options_size(); ++o) {
-      VCD_RETURN_IF_ERROR(CheckText(Element(absl::StrCat(element, ".options"), o), mount.options(o), kMaxPathBytes));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckDevices(const v1::ContainerConfig& config, const std::string& field) {
-  for (int i = 0; i < config.devices_size(); ++i) {
-    const v1::Device& device = config.devices(i);
-    const std::string element = Element(field, i);
-    VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(element, ".container_path"), device.container_path()));
-    const std::string& type = device.type();
-    if (type.size() != 1 || !absl::StrContains("cubp", type)) {
-      return InvalidField(absl::StrCat(element, ".type"),
-                          absl::StrCat("\"", absl::CHexEscape(type), "\" is unknown; known are c, u, b, p"));
+  for (int i = 0; i < config.host_aliases_size(); ++i) {
+    const v1::HostAlias& alias = config.host_aliases(i);
+    const std::string element = Element(absl::StrCat(field, ".host_aliases"), i);
+    VCD_RETURN_IF_ERROR(CheckAddress(absl::StrCat(element, ".ip"), alias.ip()));
+    const std::string hostnames = absl::StrCat(element, ".hostnames");
+    if (alias.hostnames().empty()) return InvalidField(hostnames, "is empty; an address needs a name");
+    for (int n = 0; n < alias.hostnames_size(); ++n) {
+      VCD_RETURN_IF_ERROR(CheckWord(Element(hostnames, n), alias.hostnames(n), kMaxHostnameBytes));
+      VCD_RETURN_IF_ERROR(CheckHostname(Element(hostnames, n), alias.hostnames(n)));
     }
   }
   return absl::OkStatus();
@@ -239,42 +168,7 @@ absl::Status CheckMachineSize(const v1::PodConfig& config, const std::string& fi
   return CheckAtMost(absl::StrCat(machine_field, ".default_vcpus"), machine.default_vcpus(), kMaxVcpus);
 }
 
-// All that does not depend on other containers, except what is not implemented.
-absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
-  if (!config.id().empty()) VCD_RETURN_IF_ERROR(ValidateId(absl::StrCat(field, ".id"), config.id()));
-  VCD_RETURN_IF_ERROR(CheckRootfs(config, runs_processes, absl::StrCat(field, ".rootfs")));
-  VCD_RETURN_IF_ERROR(ValidateAnnotations(config.annotations(), absl::StrCat(field, ".annotations")));
-  VCD_RETURN_IF_ERROR(CheckMounts(config, absl::StrCat(field, ".mounts")));
-  VCD_RETURN_IF_ERROR(CheckDevices(config, absl::StrCat(field, ".devices")));
-  // A pretend guest runs nothing, so it may be given nothing to run.
-  if (!runs_processes && config.cmd().args().empty()) return absl::OkStatus();
-  return CheckCmd(config.cmd(), absl::StrCat(field, ".cmd"));
-}
-
-absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, const std::string& field) {
-  if (!config.mounts().empty()) return NotImplementedField(absl::StrCat(field, ".mounts"), "mounts");
-  if (!config.devices().empty()) return NotImplementedField(absl::StrCat(field, ".devices"), "devices");
-  const v1::ContainerResources& limits = config.resources();
-  if (limits.ByteSizeLong() != 0) return NotImplementedField(absl::StrCat(field, ".resources"), "container limits");
-  return CheckCmdIsImplemented(config.cmd(), absl::StrCat(field, ".cmd"));
-}
-
 }  // namespace
-
-absl::Status NotImplementedField(absl::string_view field, absl::string_view what) {
-  return WithDetail(absl::UnimplementedError(
-                        absl::StrCat("`", field, "`: ", what, " are not implemented in this release; leave it out")),
-                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", std::string(field)}}});
-}
-
-absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::string>& annotations,
-                                 const std::string& field) {
-  for (const auto& [key, value] : annotations) {
-    VCD_RETURN_IF_ERROR(CheckWord(absl::StrCat(field, " key"), key, kMaxKeyBytes));
-    VCD_RETURN_IF_ERROR(CheckText(absl::StrCat(field, "[", key, "]"), value, kMaxConfigBytes));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status CheckConfigSize(const v1::PodConfig& config) { return CheckSize(config, "config"); }
 
@@ -295,6 +189,7 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
   VCD_RETURN_IF_ERROR(CheckSize(config, field));
   if (!config.id().empty()) VCD_RETURN_IF_ERROR(ValidateId(path("id"), config.id()));
   VCD_RETURN_IF_ERROR(CheckHostname(path("hostname"), config.hostname()));
+  VCD_RETURN_IF_ERROR(CheckNames(config, field));
   VCD_RETURN_IF_ERROR(CheckHooks(config.hooks(), path("hooks")));
   VCD_RETURN_IF_ERROR(CheckMachine(config.hypervisor_config(), path("hypervisor_config")));
   VCD_RETURN_IF_ERROR(CheckMachineSize(config, field));

@@ -5,15 +5,12 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
+#include "core/model/field_checks.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
 
 namespace vcd {
-
-// What a request may hold at most, in bytes of its encoded form.
-inline constexpr int kMaxConfigBytes = 1 << 20;
 
 // Checks of what clients ask for, before anything is touched. kInvalidArgument (INVALID_FIELD) names the field by its
 // path in the request, such as `config.containers[1].cmd.args[0]`; what this release cannot do is kUnimplemented
@@ -28,13 +25,6 @@ absl::Status ValidateContainerConfig(const v1::ContainerConfig& config, bool run
 // That a configuration which has grown is still one that can be stored, read and sent; kInvalidArgument otherwise.
 absl::Status CheckConfigSize(const v1::PodConfig& config);
 absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field = "cmd");
-
-// Keys of annotations that are there or are to be added.
-absl::Status ValidateAnnotations(const google::protobuf::Map<std::string, std::string>& annotations,
-                                 const std::string& field = "annotations");
-
-// kUnimplemented (NOT_IMPLEMENTED): "`field`: what is not implemented in this release".
-absl::Status NotImplementedField(absl::string_view field, absl::string_view what);
 
 }  // namespace vcd
 

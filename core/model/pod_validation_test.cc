@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/pod_validation.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
+#include "core/model/process_validation.h"
 #include "core/status/error_detail.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
@@ -126,8 +128,78 @@ INSTANTIATE_TEST_SUITE_P(
              "config.containers[1].cmd.capabilities.ambient[0]"},
         Case{"MountDestination", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("x"); },
              "config.containers[1].mounts[0].destination"},
+        Case{"MountType",
+             [](v1::PodConfig& c) {
+               Second(c).add_mounts()->set_destination("/x");
+               Second(c).mutable_mounts(0)->set_type("nfs");
+             },
+             "config.containers[1].mounts[0].type"},
+        Case{"MountOnRoot", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/./"); },
+             "config.containers[1].mounts[0].destination"},
         Case{"DeviceType", [](v1::PodConfig& c) { Second(c).add_devices()->set_container_path("/dev/x"); },
-             "config.containers[1].devices[0].type"}),
+             "config.containers[1].devices[0].type"},
+        Case{"DevicePath", [](v1::PodConfig& c) { Second(c).add_devices()->set_container_path("/dev/../etc/x"); },
+             "config.containers[1].devices[0].container_path"},
+        Case{"DeviceMajor",
+             [](v1::PodConfig& c) {
+               Second(c).add_devices()->set_container_path("/dev/x");
+               Second(c).mutable_devices(0)->set_type("c");
+               Second(c).mutable_devices(0)->set_major(-1);
+             },
+             "config.containers[1].devices[0].major"},
+        Case{"UnknownCapability",
+             [](v1::PodConfig& c) { SecondCmd(c).mutable_capabilities()->add_bounding("CAP_FLY"); },
+             "config.containers[1].cmd.capabilities.bounding[0]"},
+        Case{"EffectiveBeyondPermitted",
+             [](v1::PodConfig& c) { SecondCmd(c).mutable_capabilities()->add_effective("CAP_CHOWN"); },
+             "config.containers[1].cmd.capabilities.effective[0]"},
+        Case{"AmbientNotInheritable",
+             [](v1::PodConfig& c) {
+               SecondCmd(c).mutable_capabilities()->add_permitted("CAP_CHOWN");
+               SecondCmd(c).mutable_capabilities()->add_ambient("CAP_CHOWN");
+             },
+             "config.containers[1].cmd.capabilities.ambient[0]"},
+        Case{"RlimitType", [](v1::PodConfig& c) { SecondCmd(c).add_rlimits()->set_type("NOFILE"); },
+             "config.containers[1].cmd.rlimits[0].type"},
+        Case{"RlimitTwice",
+             [](v1::PodConfig& c) {
+               SecondCmd(c).add_rlimits()->set_type("RLIMIT_CPU");
+               SecondCmd(c).add_rlimits()->set_type("RLIMIT_CPU");
+             },
+             "config.containers[1].cmd.rlimits[1].type"},
+        Case{"RlimitSoftAboveHard",
+             [](v1::PodConfig& c) {
+               SecondCmd(c).add_rlimits()->set_type("RLIMIT_CPU");
+               SecondCmd(c).mutable_rlimits(0)->set_soft(1);
+             },
+             "config.containers[1].cmd.rlimits[0].soft"},
+        Case{"OomScore", [](v1::PodConfig& c) { SecondCmd(c).set_oom_score_adj(-1001); },
+             "config.containers[1].cmd.oom_score_adj"},
+        Case{"Umask", [](v1::PodConfig& c) { SecondCmd(c).set_umask(01000); }, "config.containers[1].cmd.umask"},
+        Case{"MaskedPath", [](v1::PodConfig& c) { Second(c).mutable_linux()->mutable_masked_paths()->add_paths("/"); },
+             "config.containers[1].linux.masked_paths.paths[0]"},
+        Case{"SysctlOfTheGuest",
+             [](v1::PodConfig& c) { (*Second(c).mutable_linux()->mutable_sysctls())["vm.swappiness"] = "1"; },
+             "config.containers[1].linux.sysctls key"},
+        Case{"SysctlName",
+             [](v1::PodConfig& c) { (*Second(c).mutable_linux()->mutable_sysctls())["net/../vm.x"] = "1"; },
+             "config.containers[1].linux.sysctls key"},
+        Case{"SeccompAction",
+             [](v1::PodConfig& c) { Second(c).mutable_linux()->mutable_seccomp()->set_default_action("NO"); },
+             "config.containers[1].linux.seccomp.default_action"},
+        Case{"DnsServer", [](v1::PodConfig& c) { c.mutable_dns()->add_servers("dns.example"); },
+             "config.dns.servers[0]"},
+        Case{"DnsServers",
+             [](v1::PodConfig& c) {
+               for (int i = 0; i < 4; ++i) c.mutable_dns()->add_servers("10.0.0.1");
+             },
+             "config.dns.servers"},
+        Case{"DnsSearch", [](v1::PodConfig& c) { c.mutable_dns()->add_searches("a\nnameserver b"); },
+             "config.dns.searches[0]"},
+        Case{"HostAliasIp", [](v1::PodConfig& c) { c.add_host_aliases()->add_hostnames("db"); },
+             "config.host_aliases[0].ip"},
+        Case{"HostAliasNames", [](v1::PodConfig& c) { c.add_host_aliases()->set_ip("::1"); },
+             "config.host_aliases[0].hostnames"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -148,14 +220,12 @@ INSTANTIATE_TEST_SUITE_P(
                          "config.sockets", absl::StatusCode::kUnimplemented},
                     Case{"Image", [](v1::PodConfig& c) { c.mutable_hypervisor_config()->set_image_path("/x"); },
                          "config.hypervisor_config.image_path", absl::StatusCode::kUnimplemented},
-                    Case{"Mounts", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/x"); },
-                         "config.containers[1].mounts", absl::StatusCode::kUnimplemented},
-                    Case{"Devices",
+                    Case{"BindMount",
                          [](v1::PodConfig& c) {
-                           Second(c).add_devices()->set_container_path("/dev/x");
-                           Second(c).mutable_devices(0)->set_type("c");
+                           Second(c).add_mounts()->set_destination("/x");
+                           Second(c).mutable_mounts(0)->set_type("bind");
                          },
-                         "config.containers[1].devices", absl::StatusCode::kUnimplemented},
+                         "config.containers[1].mounts[0]", absl::StatusCode::kUnimplemented},
                     Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
                          "config.containers[1].resources", absl::StatusCode::kUnimplemented},
                     Case{"Terminal", [](v1::PodConfig& c) { SecondCmd(c).set_terminal(true); },
@@ -177,10 +247,53 @@ TEST(PodConfigTest, TakesWhatTheGuestDoes) {
   cmd.set_interactive(true);
   cmd.set_work_dir("/tmp");
   cmd.add_envs()->set_name("EMPTY");
+  v1::Rlimit& limit = *cmd.add_rlimits();
+  limit.set_type("RLIMIT_NOFILE");
+  limit.set_soft(5);
+  limit.set_hard(~uint64_t{0});
+  cmd.set_oom_score_adj(-1000);
+  cmd.set_umask(0777);
+  v1::Mount& mount = *config.mutable_containers(0)->add_mounts();
+  mount.set_destination("/cache");
+  mount.set_type("tmpfs");
+  mount.add_options("size=1m");
+  v1::Device& device = *config.mutable_containers(0)->add_devices();
+  device.set_container_path("/dev/net/tun");
+  device.set_type("c");
+  device.set_major(10);
+  device.set_minor(200);
+  v1::LinuxSettings& linux = *config.mutable_containers(0)->mutable_linux();
+  (*linux.mutable_sysctls())["net.ipv4.ip_forward"] = "1";
+  linux.mutable_seccomp()->set_default_action("SCMP_ACT_ALLOW");
+  linux.mutable_masked_paths()->add_paths("/proc/kcore");
+  config.set_share_process_namespace(true);
+  config.mutable_dns()->add_servers("fd00::1");
+  config.mutable_dns()->add_options("ndots:2");
+  config.add_host_aliases()->set_ip("10.0.0.7");
+  config.mutable_host_aliases(0)->add_hostnames("db.example");
   config.mutable_containers(0)->mutable_resources();
   config.mutable_hooks();
   const absl::Status status = ValidatePodConfig(config, true);
   EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(PodConfigTest, TakesAMegabyteOfArgumentsAndEnvironmentAndNotMore) {
+  v1::Cmd cmd;
+  cmd.add_args("echo");
+  size_t left = kMaxCommandBytes - 4;
+  while (left > 0) {
+    const size_t size = std::min<size_t>(left, 100000);
+    cmd.add_args(std::string(size, 'x'));
+    left -= size;
+  }
+  EXPECT_TRUE(ValidateCmd(cmd).ok()) << ValidateCmd(cmd);
+  cmd.add_envs()->set_name("A");
+  const std::string message(ValidateCmd(cmd).message());
+  EXPECT_THAT(message, HasSubstr("1048578 bytes"));
+  EXPECT_THAT(message, HasSubstr("at most 1048576"));
+  v1::Cmd many;
+  for (int i = 0; i <= kMaxCommandStrings; ++i) many.add_args("x");
+  EXPECT_THAT(std::string(ValidateCmd(many).message()), HasSubstr("at most 32768"));
 }
 
 TEST(PodConfigTest, AnAgentThatRunsNothingNeedsNeitherRootfsNorCommand) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/model/name_files.h"
 #include "core/os/completion.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -75,7 +76,11 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
   UndoStack undo;
   GuestContainerSpec spec;
   spec.config = config;
-  spec.hostname = pod.config().hostname();
+  const v1::PodConfig pod_config = pod.config();
+  spec.hostname = pod_config.hostname();
+  spec.resolv_conf = ResolvConf(pod_config);
+  spec.hosts = Hosts(pod_config);
+  spec.share_process_namespace = pod_config.share_process_namespace();
   if (pod.agent().capabilities().runs_processes) {
     absl::StatusOr<GuestRootfs> rootfs = AttachRootfs(pod, config, record, container, context);
     if (!rootfs.ok()) return Annotate(rootfs.status(), absl::StrCat(step, ": attach its rootfs"));

@@ -13,6 +13,7 @@
 #include "core/link/link_limits.h"
 #include "guest/agent/agent_version.h"
 #include "guest/agent/launch.h"
+#include "guest/agent/namespace_members.h"
 
 // This file: what the host asks for. agent_processes.cc: what processes do. agent_output.cc: what the host is told.
 namespace vcd::guest {
@@ -52,7 +53,11 @@ Outcome CheckId(const std::string& what, const std::string& id) {
 }  // namespace
 
 Agent::Agent(EventLoop* loop, Options options)
-    : loop_(loop), options_(std::move(options)), rootfs_(options_.rootfs), started_boot_ns_(BootTimeNs()) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      rootfs_(options_.rootfs),
+      shared_pids_(options_.rootfs.state_dir + "/pause"),
+      started_boot_ns_(BootTimeNs()) {}
 
 Agent::~Agent() = default;
 
@@ -193,6 +198,12 @@ void Agent::GiveUpWaiting(const std::string& container_id) {
 Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request, RootfsLease lease) {
   RunningContainer container;
   container.rootfs = std::move(lease);
+  auto restrictions = ContainerRestrictions(request.command(), request.linux().seccomp_filter());
+  if (!restrictions.ok()) return restrictions.outcome();
+  container.restrictions = *std::move(restrictions);
+  const bool shares_pids = options_.isolate && request.linux().share_process_namespace();
+  OutcomeOr<int> pid_namespace = shares_pids ? shared_pids_.Enter() : OutcomeOr<int>(-1);
+  if (!pid_namespace.ok()) return pid_namespace.outcome();
   if (!options_.cgroup_root.empty()) {
     // The number keeps a new container out of the way of one of its name that is still going away.
     auto cgroup =
@@ -201,11 +212,15 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
     container.cgroup = std::move(*cgroup);
   }
   auto launched = Launch({.command = request.command(),
+                          .restrictions = container.restrictions,
+                          .settings = request.linux(),
                           .root = container.rootfs.plan,
                           .hostname = request.hostname(),
+                          .shared_pid_namespace = *pid_namespace,
                           .cgroup_fd = container.cgroup.fd(),
                           .isolate = options_.isolate});
   if (!launched.ok()) return launched.outcome();
+  if (shares_pids) container.mount_namespace = MountNamespaceOf(launched->pid);
   container.init.create_ticket = ticket;
   container.init.process =
       std::make_unique<Process>(loop_, ProcessName{request.container_id(), ""}, std::move(*launched), MakeListener());
@@ -254,7 +269,11 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
   }
   if (!checked.ok()) return Answer(ticket, checked);
 
+  auto restrictions = ExecRestrictions(container->restrictions, request.command());
+  if (!restrictions.ok()) return Answer(ticket, restrictions.outcome());
   auto launched = Launch({.command = request.command(),
+                          .restrictions = *restrictions,
+                          .settings = ::vcd::agent::v1::LinuxSettings::default_instance(),
                           .join_pidfd = container->init.process->pidfd(),
                           .cgroup_fd = container->cgroup.fd(),
                           .isolate = options_.isolate});
@@ -283,6 +302,8 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
     return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" has ended");
   }
   if (container->cgroup.valid()) return container->cgroup.Signal(request.signal());
+  for (const pid_t pid : ProcessesInMountNamespace(container->mount_namespace)) ::kill(pid, request.signal());
+  if (!container->mount_namespace.empty()) return Outcome();
   // Without control groups only the processes that the host asked for are known.
   for (auto& [id, entry] : container->execs) (void)entry.process->Signal(request.signal());
   return container->init.process->Signal(request.signal());

@@ -15,7 +15,9 @@
 #include "guest/agent/link_server.h"
 #include "guest/agent/outcome.h"
 #include "guest/agent/process.h"
+#include "guest/agent/restrictions.h"
 #include "guest/agent/rootfs_store.h"
+#include "guest/agent/shared_pid_namespace.h"
 #include "proto/vcd/agent/v1/agent.pb.h"
 
 namespace vcd::guest {
@@ -74,6 +76,9 @@ class Agent {
   struct RunningContainer {
     RootfsLease rootfs;  // Goes last: what the processes use.
     Cgroup cgroup;
+    Restrictions restrictions;  // Of its first process, and at least of all others.
+    // Set where the pid namespace is shared: its end does not end what else is in the container.
+    std::string mount_namespace;
     Entry init;
     std::map<std::string, Entry> execs;
     Ticket remove_ticket;    // Once it is dying: who is told when it is gone,
@@ -106,6 +111,7 @@ class Agent {
   void GiveUpWaiting(const std::string& container_id);
   void AbandonUnannounced();
   void Kill(RunningContainer* container);
+  bool IsEmpty(const RunningContainer& container) const;
   void BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome = Outcome());
 
   Process::Listener MakeListener();
@@ -134,6 +140,7 @@ class Agent {
   EventLoop* const loop_;
   const Options options_;
   RootfsStore rootfs_;
+  SharedPidNamespace shared_pids_;
   LinkServer* link_ = nullptr;
   bool greeted_ = false;     // The host said HELLO on this connection.
   uint64_t connection_ = 0;  // Counts HELLOs.

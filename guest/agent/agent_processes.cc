@@ -7,12 +7,16 @@
 #include <utility>
 
 #include "guest/agent/agent.h"
+#include "guest/agent/namespace_members.h"
 
 namespace vcd::guest {
 namespace {
 
 // How long Shutdown waits for processes that SIGKILL does not end at once, such as one that waits for a dead share.
 constexpr std::chrono::seconds kShutdownDeadline{5};
+
+// How often orphans of a container that is being removed are looked for.
+constexpr std::chrono::milliseconds kOrphanInterval{10};
 
 // How long the last reply may take to leave.
 constexpr std::chrono::seconds kFarewellDeadline{1};
@@ -118,9 +122,12 @@ void Agent::AbandonUnannounced() {
 }
 
 void Agent::OnReaped(pid_t pid, int wait_status) {
-  const auto reap = [pid, wait_status](RunningContainer* container) {
+  if (shared_pids_.OnReaped(pid)) return;
+  const auto reap = [this, pid, wait_status](RunningContainer* container) {
     if (container->init.process->pid() == pid && !container->init.process->ended()) {
       container->init.process->OnReaped(wait_status);
+      // In a pid namespace of its own the kernel does this.
+      if (!container->mount_namespace.empty()) Kill(container);
       return true;
     }
     for (auto& [id, entry] : container->execs) {
@@ -145,11 +152,25 @@ void Agent::Kill(RunningContainer* container) {
   };
   kill(container->init.process.get());
   for (auto& [id, entry] : container->execs) kill(entry.process.get());
+  if (container->cgroup.valid()) return;
+  for (const pid_t pid : ProcessesInMountNamespace(container->mount_namespace)) ::kill(pid, SIGKILL);
+}
+
+// Whether nothing is left of it. Where it has a pid namespace of its own, that is so once its first process is gone.
+bool Agent::IsEmpty(const RunningContainer& container) const {
+  if (!container.init.process->ended()) return false;
+  for (const auto& [id, entry] : container.execs) {
+    if (!entry.process->ended()) return false;
+  }
+  if (container.mount_namespace.empty()) return true;
+  return container.cgroup.valid() ? container.cgroup.IsEmpty()
+                                  : ProcessesInMountNamespace(container.mount_namespace).empty();
 }
 
 void Agent::KillAll() {
   for (auto& [id, container] : containers_) Kill(&container);
   for (RunningContainer& container : dying_) Kill(&container);
+  shared_pids_.Kill();
 }
 
 void Agent::BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome) {
@@ -196,9 +217,12 @@ void Agent::Settle() {
     }
   }
   for (auto container = dying_.begin(); container != dying_.end();) {
-    bool gone = container->init.process->ended();
-    for (const auto& [id, entry] : container->execs) gone = gone && entry.process->ended();
-    if (!gone) {
+    if (!IsEmpty(*container)) {
+      // Of a process that was nobody's child here no end is told.
+      if (container->init.process->ended() && !container->mount_namespace.empty()) {
+        Kill(&*container);
+        loop_->After(kOrphanInterval, [this] { PostSettle(); });
+      }
       ++container;
       continue;
     }

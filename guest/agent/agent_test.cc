@@ -83,6 +83,7 @@ class AgentTest : public ::testing::Test {
     create->set_hostname("pod-of-tests");
     create->mutable_rootfs()->set_directory(root_);
     create->mutable_rootfs()->set_readonly(readonly);
+    create->mutable_linux()->add_readonly_paths("/proc/sys");
     *create->mutable_command() = command;
     return peer_->Call(message);
   }

@@ -10,70 +10,23 @@
 #include <iterator>
 #include <string>
 
+#include "proto/vcd/v1/linux_names.h"
+
 namespace vcd::guest {
 namespace {
 
-// By number, as <linux/capability.h> has them.
-constexpr const char* kNames[] = {
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-};
-static_assert(std::size(kNames) == CAP_CHECKPOINT_RESTORE + 1);
+static_assert(std::size(kCapabilityNames) == CAP_CHECKPOINT_RESTORE + 1);
 
 constexpr uint64_t Bit(int capability) { return uint64_t{1} << capability; }
 
-constexpr uint64_t kAll = Bit(std::size(kNames)) - 1;
-
-constexpr uint64_t kDefault = Bit(CAP_CHOWN) | Bit(CAP_DAC_OVERRIDE) | Bit(CAP_FOWNER) | Bit(CAP_FSETID) |
-                              Bit(CAP_KILL) | Bit(CAP_SETGID) | Bit(CAP_SETUID) | Bit(CAP_SETPCAP) |
-                              Bit(CAP_NET_BIND_SERVICE) | Bit(CAP_NET_RAW) | Bit(CAP_SYS_CHROOT) | Bit(CAP_MKNOD) |
-                              Bit(CAP_AUDIT_WRITE) | Bit(CAP_SETFCAP);
+constexpr uint64_t kAll = Bit(std::size(kCapabilityNames)) - 1;
 
 uint64_t ParseName(std::string name) {
   for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   if (name == "ALL") return kAll;
-  if (name.rfind("CAP_", 0) == 0) name.erase(0, 4);
-  for (size_t i = 0; i < std::size(kNames); ++i) {
-    if (name == kNames[i]) return Bit(static_cast<int>(i));
+  if (name.rfind("CAP_", 0) != 0) name.insert(0, "CAP_");
+  for (size_t i = 0; i < std::size(kCapabilityNames); ++i) {
+    if (name == kCapabilityNames[i]) return Bit(static_cast<int>(i));
   }
   return 0;
 }
@@ -90,7 +43,18 @@ Outcome ParseSet(const Names& names, uint64_t* set) {
 
 }  // namespace
 
-CapabilitySets DefaultCapabilities() { return {.bounding = kDefault, .effective = kDefault, .permitted = kDefault}; }
+CapabilitySets DefaultCapabilities() {
+  uint64_t set = 0;
+  for (const char* name : kDefaultCapabilityNames) set |= ParseName(name);
+  return {.bounding = set, .effective = set, .permitted = set};
+}
+
+std::string CapabilityName(uint64_t set) {
+  for (size_t i = 0; i < std::size(kCapabilityNames); ++i) {
+    if ((set & Bit(static_cast<int>(i))) != 0) return kCapabilityNames[i];
+  }
+  return "CAP_?";
+}
 
 OutcomeOr<CapabilitySets> ParseCapabilities(const ::vcd::agent::v1::Command::Capabilities& capabilities) {
   CapabilitySets sets;
@@ -114,7 +78,7 @@ Outcome DropBoundingCapabilities(const CapabilitySets& sets) {
   return Outcome();
 }
 
-Outcome ApplyCapabilities(const CapabilitySets& sets) {
+Outcome ApplyCapabilities(const CapabilitySets& sets, uint64_t kept_until_exec) {
   __user_cap_header_struct header{};
   header.version = _LINUX_CAPABILITY_VERSION_3;
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
@@ -122,8 +86,8 @@ Outcome ApplyCapabilities(const CapabilitySets& sets) {
   for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; ++word) {
     // "ALL" may name capabilities that this kernel, or this agent, does not have.
     const uint32_t held = data[word].permitted;
-    data[word].effective = static_cast<uint32_t>(sets.effective >> (32 * word)) & held;
-    data[word].permitted = static_cast<uint32_t>(sets.permitted >> (32 * word)) & held;
+    data[word].effective = static_cast<uint32_t>((sets.effective | kept_until_exec) >> (32 * word)) & held;
+    data[word].permitted = static_cast<uint32_t>((sets.permitted | kept_until_exec) >> (32 * word)) & held;
     data[word].inheritable = static_cast<uint32_t>(sets.inheritable >> (32 * word)) & held;
   }
   if (::syscall(SYS_capset, &header, data) != 0) return SystemFailure("set the capabilities");

@@ -78,6 +78,10 @@ Outcome Cgroup::Signal(int signal) const {
   return Outcome();
 }
 
+bool Cgroup::IsEmpty() const {
+  return !valid() || ReadFileOrEmpty(path_ + "/cgroup.events").find("populated 0") != std::string::npos;
+}
+
 bool Cgroup::Remove() {
   if (path_.empty()) return true;
   if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return false;

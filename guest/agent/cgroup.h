@@ -35,6 +35,9 @@ class Cgroup {
   // Sends `signal` to every process in it. SIGKILL misses none, even of those being forked right now.
   Outcome Signal(int signal) const;
 
+  // Whether it holds no process.
+  bool IsEmpty() const;
+
   // Removes the directory. True when it is gone; false while it holds processes.
   bool Remove();
 

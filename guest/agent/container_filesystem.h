@@ -5,6 +5,7 @@
 #include <string>
 
 #include "guest/agent/outcome.h"
+#include "proto/vcd/agent/v1/agent.pb.h"
 
 namespace vcd::guest {
 
@@ -17,9 +18,12 @@ struct RootPlan {
 };
 
 // Makes the calling process, which is alone in new mount, pid, ipc and cgroup namespaces, see the container's file
-// system and nothing else: root, /proc, /sys, /dev. Everything mounted here goes away with the namespace. After a
-// failure the process is fit for nothing but _exit.
-Outcome EnterContainerFilesystem(const RootPlan& plan);
+// system and nothing else: root, /proc, /sys, /dev, and what `settings` adds to them. Everything mounted here goes away
+// with the namespace. Leaves the umask at 0. After a failure the process is fit for nothing but _exit.
+Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::LinuxSettings& settings);
+
+// Makes the mount at `root` the root of the calling process's mount namespace and lets go of the one before.
+Outcome PivotRoot(const std::string& root);
 
 }  // namespace vcd::guest
 

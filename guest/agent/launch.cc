@@ -61,7 +61,10 @@ pid_t Clone(const LaunchRequest& request, int* pidfd) {
   arguments.pidfd = reinterpret_cast<uintptr_t>(pidfd);
   arguments.exit_signal = SIGCHLD;
   // The control group namespace comes later, in the child: one made here would begin at the agent's group.
-  if (request.isolate && request.root) arguments.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (request.isolate && request.root) {
+    arguments.flags |= CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (request.shared_pid_namespace < 0) arguments.flags |= CLONE_NEWPID;
+  }
   if (request.cgroup_fd >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<uint64_t>(request.cgroup_fd);
@@ -110,8 +113,9 @@ OutcomeOr<LaunchedProcess> Launch(const LaunchRequest& request) {
   if (!made.ok()) return made;
 
   std::optional<PidNamespaceForChildren> pid_namespace;
-  if (request.isolate && !request.root) {
-    pid_namespace.emplace(request.join_pidfd);
+  const int pid_namespace_to_join = request.root ? request.shared_pid_namespace : request.join_pidfd;
+  if (request.isolate && pid_namespace_to_join >= 0) {
+    pid_namespace.emplace(pid_namespace_to_join);
     if (!pid_namespace->joined()) return SystemFailure("join the container's pid namespace");
   }
   int pidfd = -1;

@@ -10,6 +10,7 @@
 #include "core/os/unique_fd.h"
 #include "guest/agent/container_filesystem.h"
 #include "guest/agent/outcome.h"
+#include "guest/agent/restrictions.h"
 #include "proto/vcd/agent/v1/agent.pb.h"
 
 namespace vcd::guest {
@@ -17,9 +18,15 @@ namespace vcd::guest {
 struct LaunchRequest {
   // What to run. Must have passed CheckCommand.
   const ::vcd::agent::v1::Command& command;
+  // What it may do and use.
+  const Restrictions& restrictions;
+  // What the container's file system has beside its root.
+  const ::vcd::agent::v1::LinuxSettings& settings;
   // Set for a container's first process, which gets namespaces of its own and this root.
-  std::optional<RootPlan> root;
-  std::string hostname;
+  std::optional<RootPlan> root = std::nullopt;
+  std::string hostname = {};
+  // For a first process: process 1 of the pid namespace that it joins; -1 gives it one of its own.
+  int shared_pid_namespace = -1;
   // Otherwise the first process of the container whose namespaces to join.
   int join_pidfd = -1;
   // The container's control group; -1 for none.

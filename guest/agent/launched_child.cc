@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,8 +19,11 @@
 
 #include "guest/agent/capabilities.h"
 #include "guest/agent/command_path.h"
+#include "guest/agent/container_paths.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/launch_wire.h"
+#include "guest/agent/program.h"
+#include "guest/agent/restrictions.h"
 #include "guest/agent/users.h"
 
 namespace vcd::guest {
@@ -87,7 +91,7 @@ Outcome EnterNamespaces(const LaunchRequest& request) {
     if (!request.hostname.empty() && ::sethostname(request.hostname.data(), request.hostname.size()) != 0) {
       return SystemFailure("set the host name \"" + request.hostname + "\"");
     }
-    return EnterContainerFilesystem(*request.root);
+    return EnterContainerFilesystem(*request.root, request.settings);
   }
   if (::setns(kJoinFd, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) != 0) {
     return SystemFailure("join the container's namespaces");
@@ -113,50 +117,23 @@ Outcome OpenStandardStreams(uid_t uid) {
   return Outcome();
 }
 
+// By descriptor: a link in the container's files must not lead out of it.
 Outcome EnterWorkDirectory(const std::string& work_dir) {
-  if (work_dir.empty()) return ::chdir("/") == 0 ? Outcome() : SystemFailure("enter /");
-  if (::chdir(work_dir.c_str()) == 0) return Outcome();
-  if (Outcome made = MakeDirectories(work_dir); !made.ok()) return made;
-  return ::chdir(work_dir.c_str()) == 0 ? Outcome() : SystemFailure("enter the working directory " + work_dir);
+  OutcomeOr<UniqueFd> directory = MakeDirectoryInContainer(work_dir.empty() ? "/" : work_dir);
+  if (!directory.ok()) return directory.outcome();
+  return ::fchdir(directory->get()) == 0 ? Outcome() : SystemFailure("enter the working directory " + work_dir);
 }
 
-Outcome BecomeUser(const Identity& identity, const CapabilitySets& capabilities) {
+Outcome BecomeUser(const Identity& identity, const Restrictions& restrictions) {
+  const CapabilitySets& capabilities = restrictions.capabilities;
   if (Outcome dropped = DropBoundingCapabilities(capabilities); !dropped.ok()) return dropped;
   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return SystemFailure("set the groups");
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) return SystemFailure("set the group");
   if (::setresuid(identity.uid, identity.uid, identity.uid) != 0) return SystemFailure("set the user");
   ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
-  return ApplyCapabilities(capabilities);
-}
-
-struct Environment {
-  std::vector<std::string> entries;
-  std::string path = kDefaultPath;
-};
-
-Environment MakeEnvironment(const Command& command, const std::string& home) {
-  Environment environment;
-  bool has_path = false;
-  bool has_home = false;
-  for (const auto& env : command.envs()) {
-    if (env.name() == "PATH") {
-      has_path = true;
-      environment.path = env.value();
-    }
-    has_home = has_home || env.name() == "HOME";
-    environment.entries.push_back(env.name() + "=" + env.value());
-  }
-  if (!has_path) environment.entries.push_back(std::string("PATH=") + kDefaultPath);
-  if (!has_home) environment.entries.push_back("HOME=" + home);
-  return environment;
-}
-
-std::vector<char*> Pointers(std::vector<std::string>* strings) {
-  std::vector<char*> pointers;
-  for (std::string& string : *strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
+  return ApplyCapabilities(capabilities,
+                           restrictions.filter_needs_privilege() ? uint64_t{1} << CAP_SYS_ADMIN : uint64_t{0});
 }
 
 void WaitUntilToldToGo() {
@@ -166,27 +143,6 @@ void WaitUntilToldToGo() {
     got = ::read(kGoFd, &byte, 1);
   } while (got < 0 && errno == EINTR);
   if (got != 1) ::_exit(127);  // The agent does not want this process any more, or is gone.
-}
-
-[[noreturn]] void Execute(const std::string& file, std::vector<std::string> arguments,
-                          std::vector<std::string> environment) {
-  ::execve(file.c_str(), Pointers(&arguments).data(), Pointers(&environment).data());
-  const int error = errno;
-  const std::string message = "execute \"" + file + "\": " + std::strerror(error);
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      // The file was there when it was looked up, so it is what the file needs that is missing.
-      Fail(Outcome(ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND, message + " (its interpreter or loader is missing)"));
-    case EACCES:
-    case EPERM:
-    case ENOEXEC:
-    case ELIBBAD:
-    case EINVAL:
-      Fail(Outcome(ErrorCode::ERROR_CODE_COMMAND_NOT_EXECUTABLE, message));
-    default:
-      Fail(Outcome(ErrorCode::ERROR_CODE_SYSTEM, message));
-  }
 }
 
 OutcomeOr<Identity> FindIdentity(const Command& command) {
@@ -202,29 +158,30 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   ResetSignals();
   ::setsid();
   const Command& command = request.command;
+  const Restrictions& restrictions = request.restrictions;
+  OrFail(ApplyOomScore(restrictions));
   if (request.isolate) OrFail(EnterNamespaces(request));
 
   OutcomeOr<Identity> identity = FindIdentity(command);
   OrFail(identity.outcome());
-  OutcomeOr<CapabilitySets> capabilities =
-      command.has_capabilities() ? ParseCapabilities(command.capabilities()) : DefaultCapabilities();
-  OrFail(capabilities.outcome());
-
   OrFail(OpenStandardStreams(identity->uid));
+  ::umask(022);
   OrFail(EnterWorkDirectory(command.work_dir()));
-  if (request.isolate) OrFail(BecomeUser(*identity, *capabilities));
-  if (command.no_new_privileges() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    Fail(SystemFailure("set no_new_privs"));
-  }
+  ::umask(restrictions.umask);
+  OrFail(ApplyLimits(restrictions));
+  if (request.isolate) OrFail(BecomeUser(*identity, restrictions));
+  OrFail(ApplyNoNewPrivileges(restrictions));
   // An agent that is not the guest's init may be killed, and its containers with it. A change of user resets this.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
   Environment environment = MakeEnvironment(command, identity->home);
   OutcomeOr<std::string> file = FindCommand(command.args(0), environment.path);
   OrFail(file.outcome());
+  ProgramImage program(*file, command, std::move(environment.entries));
   if (::write(kStatusFd, &kLaunchHeld, 1) != 1) ::_exit(127);
   WaitUntilToldToGo();
-  Execute(*file, {command.args().begin(), command.args().end()}, std::move(environment.entries));
+  OrFail(ApplySeccompFilter(restrictions));
+  Fail(program.Execute());
 }
 
 }  // namespace vcd::guest

@@ -84,6 +84,7 @@ struct HostOptions {
   int listen_fd = -1;
   std::string state_dir;
   bool isolate = ::geteuid() == 0;
+  bool cgroups = true;
 };
 
 // On the machine of a test. Ends with Shutdown, or when the peer of --fd hangs up; no container outlives it. On
@@ -99,8 +100,9 @@ int RunOnHost(HostOptions options) {
     options.state_dir = temporary;
   }
   const std::string cgroup_mount = FindCgroupMount();
-  const std::string cgroup_root =
-      options.isolate && !cgroup_mount.empty() ? cgroup_mount + "/vcd-agent-" + std::to_string(::getpid()) : "";
+  const std::string cgroup_root = options.isolate && options.cgroups && !cgroup_mount.empty()
+                                      ? cgroup_mount + "/vcd-agent-" + std::to_string(::getpid())
+                                      : "";
   EventLoop loop;
   {
     Agent agent(&loop, {.isolate = options.isolate,
@@ -135,6 +137,7 @@ int RunOnHost(HostOptions options) {
   }
   ::rmdir((options.state_dir + "/scratch").c_str());
   ::rmdir((options.state_dir + "/mnt").c_str());
+  ::rmdir((options.state_dir + "/pause").c_str());
   if (own_directory) ::rmdir(options.state_dir.c_str());
   if (!cgroup_root.empty()) ::rmdir(cgroup_root.c_str());
   return 0;
@@ -158,6 +161,8 @@ int Main(int argc, char** argv) {
       options.state_dir = argv[++i];
     } else if (argument == "--no-isolation") {
       options.isolate = false;
+    } else if (argument == "--no-cgroups") {
+      options.cgroups = false;
     } else {
       Log("unknown argument: " + argument);
       return 2;
@@ -167,7 +172,7 @@ int Main(int argc, char** argv) {
     std::fprintf(
         stderr,
         "vcd-agent is process 1 of vcd's guests. On another machine, for tests:\n"
-        "  vcd-agent --fd N [--state-dir DIR] [--no-isolation]\n"
+        "  vcd-agent --fd N [--state-dir DIR] [--no-isolation] [--no-cgroups]\n"
         "serves the agent's protocol on the inherited socket N until its peer hangs up; with --listen-fd N, to\n"
         "one after the other who connects to it, until it is told to shut down.\n");
     return 2;

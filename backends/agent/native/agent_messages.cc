@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/agent/native/agent_messages.h"
 
+#include <map>
+#include <string>
+
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
+#include "core/model/seccomp_program.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -17,6 +22,24 @@ constexpr int kMaxSignal = 64;
 // No stream gets there; sums of offsets below it do not overflow.
 constexpr uint64_t kMaxOffset = uint64_t{1} << 62;
 
+// What containerd and Docker hide of the kernel, and what they let containers only read.
+constexpr const char* kMaskedPaths[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+};
+constexpr const char* kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+constexpr uint64_t kShmBytes = uint64_t{64} << 20;
+constexpr uint32_t kDeviceMode = 0666;
+
 absl::Status Unsupported(absl::string_view container_id, absl::string_view field) {
   return WithDetail(absl::UnimplementedError(absl::StrCat("container ", container_id, ": `", field,
                                                           "` is not supported by the agent native; leave it empty")),
@@ -24,8 +47,6 @@ absl::Status Unsupported(absl::string_view container_id, absl::string_view field
 }
 
 absl::Status CheckSupported(const v1::ContainerConfig& config) {
-  if (!config.mounts().empty()) return Unsupported(config.id(), "mounts");
-  if (!config.devices().empty()) return Unsupported(config.id(), "devices");
   const v1::ContainerResources& resources = config.resources();
   if (resources.cpu_quota_us() > 0 || resources.cpu_shares() != 0 || resources.memory_limit_bytes() > 0 ||
       resources.pids_limit() > 0) {
@@ -50,6 +71,54 @@ agent::v1::RootfsSource ToAgentRootfs(const GuestContainerSpec& spec) {
   return source;
 }
 
+void AddPaths(bool given, const v1::PathList& list, absl::Span<const char* const> otherwise,
+              google::protobuf::RepeatedPtrField<std::string>* paths) {
+  if (given) {
+    *paths = list.paths();
+  } else {
+    for (const char* path : otherwise) paths->Add(path);
+  }
+}
+
+absl::StatusOr<agent::v1::LinuxSettings> ToAgentLinux(const GuestContainerSpec& spec) {
+  const v1::LinuxSettings& linux = spec.config.linux();
+  agent::v1::LinuxSettings settings;
+  AddPaths(linux.has_masked_paths(), linux.masked_paths(), kMaskedPaths, settings.mutable_masked_paths());
+  AddPaths(linux.has_readonly_paths(), linux.readonly_paths(), kReadonlyPaths, settings.mutable_readonly_paths());
+  // A map has no order, and two machines should be told the same.
+  const std::map<std::string, std::string> sysctls(linux.sysctls().begin(), linux.sysctls().end());
+  for (const auto& [name, value] : sysctls) {
+    agent::v1::LinuxSettings::Sysctl& added = *settings.add_sysctls();
+    added.set_name(name);
+    added.set_value(value);
+  }
+  settings.set_shm_size_bytes(linux.shm_size_bytes() == 0 ? kShmBytes : linux.shm_size_bytes());
+  if (linux.has_seccomp()) {
+    VCD_ASSIGN_OR_RETURN(*settings.mutable_seccomp_filter(), CompileSeccompProfile(linux.seccomp(), "linux.seccomp"));
+  }
+  for (const v1::Mount& mount : spec.config.mounts()) {
+    agent::v1::Mount& added = *settings.add_mounts();
+    added.set_source(mount.source());
+    added.set_destination(mount.destination());
+    added.set_type(mount.type());
+    *added.mutable_options() = mount.options();
+  }
+  for (const v1::Device& device : spec.config.devices()) {
+    agent::v1::DeviceNode& added = *settings.add_devices();
+    added.set_path(device.container_path());
+    added.set_type(device.type());
+    added.set_major(device.major());
+    added.set_minor(device.minor());
+    added.set_file_mode(device.file_mode() == 0 ? kDeviceMode : device.file_mode());
+    added.set_uid(device.uid());
+    added.set_gid(device.gid());
+  }
+  settings.set_resolv_conf(spec.resolv_conf);
+  settings.set_hosts(spec.hosts);
+  settings.set_share_process_namespace(spec.share_process_namespace);
+  return settings;
+}
+
 }  // namespace
 
 absl::StatusOr<agent::v1::CreateContainer> ToAgentContainer(const GuestContainerSpec& spec) {
@@ -59,6 +128,7 @@ absl::StatusOr<agent::v1::CreateContainer> ToAgentContainer(const GuestContainer
   container.set_hostname(spec.hostname);
   *container.mutable_rootfs() = ToAgentRootfs(spec);
   *container.mutable_command() = ToAgentCommand(spec.config.cmd());
+  VCD_ASSIGN_OR_RETURN(*container.mutable_linux(), ToAgentLinux(spec));
   return container;
 }
 
@@ -86,6 +156,14 @@ agent::v1::Command ToAgentCommand(const v1::Cmd& cmd) {
     *capabilities.mutable_permitted() = cmd.capabilities().permitted();
     *capabilities.mutable_ambient() = cmd.capabilities().ambient();
   }
+  for (const v1::Rlimit& limit : cmd.rlimits()) {
+    agent::v1::Rlimit& added = *command.add_rlimits();
+    added.set_type(limit.type());
+    added.set_soft(limit.soft());
+    added.set_hard(limit.hard());
+  }
+  if (cmd.has_oom_score_adj()) command.set_oom_score_adj(cmd.oom_score_adj());
+  if (cmd.has_umask()) command.set_umask(cmd.umask());
   return command;
 }
 

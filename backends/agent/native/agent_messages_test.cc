@@ -8,8 +8,10 @@
 namespace vcd {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(AgentMessagesTest, SaysAllOfACommand) {
   v1::Cmd cmd;
@@ -28,6 +30,12 @@ TEST(AgentMessagesTest, SaysAllOfACommand) {
   cmd.set_no_new_privileges(true);
   cmd.mutable_capabilities()->add_bounding("CAP_CHOWN");
   cmd.mutable_capabilities()->add_ambient("CAP_KILL");
+  v1::Rlimit& limit = *cmd.add_rlimits();
+  limit.set_type("RLIMIT_NOFILE");
+  limit.set_soft(10);
+  limit.set_hard(20);
+  cmd.set_oom_score_adj(0);
+  cmd.set_umask(0);
   const agent::v1::Command command = ToAgentCommand(cmd);
   EXPECT_THAT(command.args(), ElementsAre("sh", "-c"));
   ASSERT_EQ(command.envs_size(), 1);
@@ -43,6 +51,14 @@ TEST(AgentMessagesTest, SaysAllOfACommand) {
   EXPECT_TRUE(command.no_new_privileges());
   EXPECT_THAT(command.capabilities().bounding(), ElementsAre("CAP_CHOWN"));
   EXPECT_THAT(command.capabilities().ambient(), ElementsAre("CAP_KILL"));
+  ASSERT_EQ(command.rlimits_size(), 1);
+  EXPECT_EQ(command.rlimits(0).type(), "RLIMIT_NOFILE");
+  EXPECT_EQ(command.rlimits(0).soft(), 10u);
+  EXPECT_EQ(command.rlimits(0).hard(), 20u);
+  EXPECT_TRUE(command.has_oom_score_adj());
+  EXPECT_TRUE(command.has_umask());
+  EXPECT_FALSE(ToAgentCommand(v1::Cmd()).has_umask());
+  EXPECT_FALSE(ToAgentCommand(v1::Cmd()).has_oom_score_adj());
   EXPECT_FALSE(ToAgentCommand(v1::Cmd()).has_capabilities()) << "absent keeps the default sets";
 }
 
@@ -64,12 +80,65 @@ TEST(AgentMessagesTest, SaysWhereTheRootFileSystemIs) {
   EXPECT_EQ(ToAgentContainer(spec)->rootfs().directory(), "/srv/root");
 }
 
+TEST(AgentMessagesTest, FillsInTheDefaultsOfAContainer) {
+  GuestContainerSpec spec;
+  const absl::StatusOr<agent::v1::CreateContainer> container = ToAgentContainer(spec);
+  ASSERT_TRUE(container.ok()) << container.status();
+  EXPECT_THAT(container->linux().masked_paths(), Contains("/proc/kcore"));
+  EXPECT_THAT(container->linux().readonly_paths(), Contains("/proc/sys"));
+  EXPECT_EQ(container->linux().shm_size_bytes(), 64u << 20);
+  EXPECT_EQ(container->linux().seccomp_filter(), "");
+  EXPECT_FALSE(container->linux().share_process_namespace());
+  spec.config.mutable_linux()->mutable_masked_paths();
+  spec.config.mutable_linux()->mutable_readonly_paths()->add_paths("/etc");
+  EXPECT_THAT(ToAgentContainer(spec)->linux().masked_paths(), IsEmpty()) << "an empty list replaces the usual one";
+  EXPECT_THAT(ToAgentContainer(spec)->linux().readonly_paths(), ElementsAre("/etc"));
+}
+
+TEST(AgentMessagesTest, SaysAllOfWhatAContainerSees) {
+  GuestContainerSpec spec;
+  spec.hosts = "127.0.0.1 localhost\n";
+  spec.resolv_conf = "nameserver 10.0.0.1\n";
+  spec.share_process_namespace = true;
+  v1::LinuxSettings& linux = *spec.config.mutable_linux();
+  (*linux.mutable_sysctls())["net.b"] = "2";
+  (*linux.mutable_sysctls())["net.a"] = "1";
+  linux.set_shm_size_bytes(4096);
+  linux.mutable_seccomp()->set_default_action("SCMP_ACT_ALLOW");
+  v1::Mount& mount = *spec.config.add_mounts();
+  mount.set_destination("/cache");
+  mount.set_type("tmpfs");
+  mount.add_options("size=1m");
+  v1::Device& device = *spec.config.add_devices();
+  device.set_container_path("/dev/fuse");
+  device.set_type("c");
+  device.set_major(10);
+  device.set_minor(229);
+  const absl::StatusOr<agent::v1::CreateContainer> container = ToAgentContainer(spec);
+  ASSERT_TRUE(container.ok()) << container.status();
+  const agent::v1::LinuxSettings& said = container->linux();
+  EXPECT_EQ(said.hosts(), spec.hosts);
+  EXPECT_EQ(said.resolv_conf(), spec.resolv_conf);
+  EXPECT_TRUE(said.share_process_namespace());
+  ASSERT_EQ(said.sysctls_size(), 2);
+  EXPECT_EQ(said.sysctls(0).name(), "net.a");
+  EXPECT_EQ(said.sysctls(1).value(), "2");
+  EXPECT_EQ(said.shm_size_bytes(), 4096u);
+  EXPECT_NE(said.seccomp_filter(), "");
+  ASSERT_EQ(said.mounts_size(), 1);
+  EXPECT_EQ(said.mounts(0).destination(), "/cache");
+  EXPECT_EQ(said.mounts(0).type(), "tmpfs");
+  EXPECT_THAT(said.mounts(0).options(), ElementsAre("size=1m"));
+  ASSERT_EQ(said.devices_size(), 1);
+  EXPECT_EQ(said.devices(0).path(), "/dev/fuse");
+  EXPECT_EQ(said.devices(0).major(), 10);
+  EXPECT_EQ(said.devices(0).minor(), 229);
+  EXPECT_EQ(said.devices(0).file_mode(), 0666u) << "the default";
+}
+
 TEST(AgentMessagesTest, RefusesWhatTheProtocolCannotSay) {
   GuestContainerSpec spec;
   spec.config.set_id("c1");
-  spec.config.add_mounts();
-  EXPECT_EQ(ToAgentContainer(spec).status().code(), absl::StatusCode::kUnimplemented);
-  spec.config.clear_mounts();
   spec.config.mutable_resources()->set_pids_limit(0);
   EXPECT_TRUE(ToAgentContainer(spec).ok()) << "no limit asks for nothing";
   spec.config.mutable_resources()->set_memory_limit_bytes(1 << 20);

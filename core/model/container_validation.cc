@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/container_validation.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/model/field_checks.h"
+#include "core/model/ids.h"
+#include "core/model/linux_validation.h"
+#include "core/model/process_validation.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
+  const v1::Rootfs& rootfs = config.rootfs();
+  switch (rootfs.source_case()) {
+    case v1::Rootfs::kImage: {
+      VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(field, ".image.path"), rootfs.image().path()));
+      const std::string& type = rootfs.image().fs_type();
+      if (type.empty() || type == "erofs" || type == "squashfs" || type == "ext4") return absl::OkStatus();
+      return InvalidField(absl::StrCat(field, ".image.fs_type"),
+                          absl::StrCat("\"", absl::CHexEscape(type),
+                                       "\" is unknown; known are erofs, squashfs, ext4, "
+                                       "or empty to look into the image"));
+    }
+    case v1::Rootfs::kDirectory:
+      return CheckAbsolutePath(absl::StrCat(field, ".directory.path"), rootfs.directory().path());
+    case v1::Rootfs::SOURCE_NOT_SET:
+      if (!runs_processes) return absl::OkStatus();
+      return InvalidField(field, "is missing; set rootfs.image.path or rootfs.directory.path");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
+  if (!config.id().empty()) VCD_RETURN_IF_ERROR(ValidateId(absl::StrCat(field, ".id"), config.id()));
+  VCD_RETURN_IF_ERROR(CheckRootfs(config, runs_processes, absl::StrCat(field, ".rootfs")));
+  VCD_RETURN_IF_ERROR(ValidateAnnotations(config.annotations(), absl::StrCat(field, ".annotations")));
+  VCD_RETURN_IF_ERROR(CheckMounts(config, absl::StrCat(field, ".mounts")));
+  VCD_RETURN_IF_ERROR(CheckDevices(config, absl::StrCat(field, ".devices")));
+  VCD_RETURN_IF_ERROR(CheckLinuxSettings(config.linux(), absl::StrCat(field, ".linux")));
+  // A pretend guest runs nothing, so it may be given nothing to run.
+  if (!runs_processes && config.cmd().args().empty()) return absl::OkStatus();
+  return CheckCmd(config.cmd(), absl::StrCat(field, ".cmd"));
+}
+
+absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, const std::string& field) {
+  VCD_RETURN_IF_ERROR(CheckMountsAreImplemented(config, absl::StrCat(field, ".mounts")));
+  const v1::ContainerResources& limits = config.resources();
+  if (limits.ByteSizeLong() != 0) return NotImplementedField(absl::StrCat(field, ".resources"), "container limits");
+  return CheckCmdIsImplemented(config.cmd(), absl::StrCat(field, ".cmd"));
+}
+
+}  // namespace vcd

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_MODEL_PROCESS_VALIDATION_H_
+#define VCD_CORE_MODEL_PROCESS_VALIDATION_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd {
+
+// The most bytes that the strings of a command, arguments and environment, may have together; and how many there may
+// be. The kernel takes twice as much with the usual limit of the stack, and pointers count there too.
+inline constexpr size_t kMaxCommandBytes = size_t{1} << 20;
+inline constexpr int kMaxCommandStrings = 32768;
+
+// Parts of what pod_validation.h promises.
+
+// All but what is not implemented.
+absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field);
+absl::Status CheckCmdIsImplemented(const v1::Cmd& cmd, const std::string& field);
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_MODEL_PROCESS_VALIDATION_H_
