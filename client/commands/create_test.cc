@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 
 #include "client/posix/unique_fd.h"
@@ -14,9 +15,11 @@ namespace vcd::client {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // A directory with one file, `image`.
 class CreateCommandTest : public testing::Test {
@@ -38,6 +41,97 @@ class CreateCommandTest : public testing::Test {
  private:
   char path_[32] = "/tmp/vcd-test-XXXXXX";
 };
+
+TEST_F(CreateCommandTest, TurnsEveryRestrictionIntoItsField) {
+  {
+    std::ofstream profile(image());
+    profile << R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+                   "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+                                 "args": [{"index": 1, "value": 2, "valueTwo": 3, "op": "SCMP_CMP_EQ"}]}]})";
+  }
+  const RunResult result = RunVc(server_, {"create",
+                                           "--rootfs",
+                                           directory(),
+                                           "--read-only",
+                                           "--group-add",
+                                           "audio",
+                                           "--ulimit",
+                                           "nofile=10:20",
+                                           "--umask",
+                                           "077",
+                                           "--oom-score-adj",
+                                           "-5",
+                                           "--cap-drop",
+                                           "ALL",
+                                           "--cap-add",
+                                           "net_admin",
+                                           "--security-opt",
+                                           "no-new-privileges",
+                                           "--security-opt",
+                                           "seccomp=" + image(),
+                                           "--tmpfs",
+                                           "/cache:size=64m,mode=1777",
+                                           "--shm-size",
+                                           "1m",
+                                           "--sysctl",
+                                           "net.ipv4.ip_forward=1",
+                                           "--pid",
+                                           "pod",
+                                           "--dns",
+                                           "10.0.0.1",
+                                           "--dns-search",
+                                           "a.example",
+                                           "--dns-option",
+                                           "ndots:2",
+                                           "--add-host",
+                                           "db:fd00::1",
+                                           "--",
+                                           "sh"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(
+      server_.last_config().ShortDebugString(),
+      "containers { id: \"main\" rootfs { directory { path: \"" + directory() +
+          "\" } readonly: true } cmd { args: \"sh\" supplementary_groups: \"audio\" "
+          "capabilities { bounding: \"CAP_NET_ADMIN\" effective: \"CAP_NET_ADMIN\" permitted: \"CAP_NET_ADMIN\" } "
+          "no_new_privileges: true rlimits { type: \"RLIMIT_NOFILE\" soft: 10 hard: 20 } oom_score_adj: -5 "
+          "umask: 63 } "
+          "mounts { source: \"tmpfs\" destination: \"/cache\" type: \"tmpfs\" options: \"nosuid\" "
+          "options: \"nodev\" options: \"noexec\" options: \"size=64m\" options: \"mode=1777\" } "
+          "linux { sysctls { key: \"net.ipv4.ip_forward\" value: \"1\" } shm_size_bytes: 1048576 "
+          "seccomp { default_action: \"SCMP_ACT_ALLOW\" architectures: \"SCMP_ARCH_X86_64\" "
+          "syscalls { names: \"mkdir\" action: \"SCMP_ACT_ERRNO\" errno_ret: 1 "
+          "args { index: 1 value: 2 value_two: 3 op: \"SCMP_CMP_EQ\" } } } } } "
+          "share_process_namespace: true dns { servers: \"10.0.0.1\" searches: \"a.example\" "
+          "options: \"ndots:2\" } host_aliases { ip: \"fd00::1\" hostnames: \"db\" }");
+}
+
+TEST_F(CreateCommandTest, CapabilitiesAreAddedToTheUsualOnes) {
+  ASSERT_EQ(
+      RunVc(server_, {"create", "--rootfs", directory(), "--cap-add", "NET_ADMIN", "--cap-drop", "MKNOD", "--", "sh"})
+          .exit_status,
+      0);
+  const v1::LinuxCapabilities sets = server_.last_config().containers(0).cmd().capabilities();
+  EXPECT_EQ(sets.bounding_size(), 14);
+  EXPECT_THAT(sets.effective(), AllOf(Contains("CAP_NET_ADMIN"), Contains("CAP_CHOWN"), Not(Contains("CAP_MKNOD"))));
+}
+
+TEST_F(CreateCommandTest, RefusesRestrictionsThatAreNone) {
+  struct Wrong {
+    const char* option;
+    std::string value;
+  };
+  for (const Wrong& wrong : {Wrong{"--cap-add", "FLY"}, Wrong{"--ulimit", "nofile"}, Wrong{"--umask", "9"},
+                             Wrong{"--oom-score-adj", "much"}, Wrong{"--security-opt", "apparmor=x"},
+                             Wrong{"--shm-size", "big"}, Wrong{"--sysctl", "x"}, Wrong{"--add-host", "db"}}) {
+    const RunResult result = RunVc(server_, {"create", "--rootfs", directory(), wrong.option, wrong.value, "--", "sh"});
+    EXPECT_EQ(result.exit_status, 2) << wrong.option;
+    EXPECT_THAT(result.err, HasSubstr(std::string(wrong.option) + " \"" + wrong.value + "\""));
+  }
+  const RunResult missing =
+      RunVc(server_, {"create", "--rootfs", directory(), "--security-opt", "seccomp=/no/such", "--", "sh"});
+  EXPECT_THAT(missing.err, HasSubstr("/no/such: No such file"));
+  EXPECT_THAT(server_.calls(), IsEmpty());
+}
 
 TEST_F(CreateCommandTest, TurnsEveryOptionIntoItsField) {
   RunOptions options;

@@ -26,6 +26,7 @@ class ExecCommand : public Command {
     arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
     arguments->Flag("-d,--detach", &detach_, "Do not wait: print the id of the process; its output goes nowhere");
     options_.Declare(arguments);
+    arguments->Flag("--no-new-privileges", &no_new_privileges_, "It cannot gain privileges, as by setuid programs");
     arguments->CommandWords(&command_);
     arguments->Footer(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"
@@ -40,6 +41,7 @@ class ExecCommand : public Command {
     v1::Cmd* cmd = request.mutable_cmd();
     *cmd->mutable_args() = {command_.begin(), command_.end()};
     cmd->set_detach(detach_);
+    cmd->set_no_new_privileges(no_new_privileges_);
     absl::Status status = options_.Apply(invocation.environment(), cmd);
     if (command_.empty())
       status = absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
@@ -92,6 +94,7 @@ class ExecCommand : public Command {
   std::string pod_id_;
   std::string container_id_;
   bool detach_ = false;
+  bool no_new_privileges_ = false;
   CmdOptions options_;
   std::vector<std::string> command_;
 };

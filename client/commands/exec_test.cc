@@ -46,6 +46,16 @@ TEST_F(ExecCommandTest, RunsInTheOnlyContainerAndEndsWithItsCode) {
                           "Attach pod_id: \"web\" container_id: \"app\" process_id: \"exec-1\" from_start: true"));
 }
 
+TEST_F(ExecCommandTest, NarrowsWhatTheCommandMayDo) {
+  EXPECT_EQ(RunVc(server_, {"exec", "--group-add", "7", "--ulimit", "core=0", "--umask", "0", "--oom-score-adj", "1000",
+                            "--no-new-privileges", "web", "--", "x"})
+                .exit_status,
+            0);
+  EXPECT_EQ(server_.last_exec().cmd().ShortDebugString(),
+            "args: \"x\" supplementary_groups: \"7\" no_new_privileges: true rlimits { type: \"RLIMIT_CORE\" } "
+            "oom_score_adj: 1000 umask: 0");
+}
+
 TEST_F(ExecCommandTest, TakesACommandWithoutTheDashes) {
   EXPECT_EQ(RunVc(server_, {"exec", "-c", "app", "web", "ls", "-c", "y"}).exit_status, 0);
   EXPECT_THAT(server_.last_exec().cmd().args(), ElementsAre("ls", "-c", "y"));

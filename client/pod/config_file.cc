@@ -34,23 +34,15 @@ absl::StatusOr<std::string> ReadAll(const std::string& name, int fd) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<v1::PodConfig> ReadPodConfig(const std::string& path, int stdin_fd) {
-  const std::string name = path == "-" ? "standard input" : path;
-  UniqueFd file;
-  int fd = stdin_fd;
-  if (path != "-") {
-    file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.valid()) return absl::InvalidArgumentError(absl::StrCat(name, ": ", strerror(errno)));
-    fd = file.get();
-  }
-  const auto text = ReadAll(name, fd);
-  if (!text.ok()) return text.status();
-  return ParsePodConfig(name, *text);
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", strerror(errno)));
+  return ReadAll(path, file.get());
 }
 
-absl::StatusOr<v1::PodConfig> ParsePodConfig(const std::string& name, const std::string& text) {
+// Reads JSON or YAML into `message`. `fields` says where its fields are described.
+absl::Status Parse(const std::string& name, const std::string& text, absl::string_view fields,
+                   google::protobuf::Message* message) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos) return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
   std::string json = text;
@@ -64,16 +56,37 @@ absl::StatusOr<v1::PodConfig> ParsePodConfig(const std::string& name, const std:
     }
     json = *std::move(converted);
   }
-  v1::PodConfig config;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = false;
-  const auto status = google::protobuf::util::JsonStringToMessage(json, &config, options);
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": ", std::string(status.message()),
-                                                   "; the fields are those of vcd.v1.PodConfig in "
-                                                   "proto/vcd/v1/pod.proto"));
-  }
+  const auto status = google::protobuf::util::JsonStringToMessage(json, message, options);
+  if (status.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": ", std::string(status.message()), "; the fields are those of ", fields));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::PodConfig> ReadPodConfig(const std::string& path, int stdin_fd) {
+  const std::string name = path == "-" ? "standard input" : path;
+  const auto text = path == "-" ? ReadAll(name, stdin_fd) : ReadFile(path);
+  if (!text.ok()) return text.status();
+  return ParsePodConfig(name, *text);
+}
+
+absl::StatusOr<v1::PodConfig> ParsePodConfig(const std::string& name, const std::string& text) {
+  v1::PodConfig config;
+  const absl::Status parsed = Parse(name, text, "vcd.v1.PodConfig in proto/vcd/v1/pod.proto", &config);
+  if (!parsed.ok()) return parsed;
   return config;
+}
+
+absl::StatusOr<v1::SeccompProfile> ReadSeccompProfile(const std::string& path) {
+  const auto text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  v1::SeccompProfile profile;
+  const absl::Status parsed = Parse(path, *text, "vcd.v1.SeccompProfile in proto/vcd/v1/container.proto", &profile);
+  if (!parsed.ok()) return parsed;
+  return profile;
 }
 
 }  // namespace vcd::client

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 
 namespace vcd::client {
@@ -15,6 +16,10 @@ absl::StatusOr<v1::PodConfig> ReadPodConfig(const std::string& path, int stdin_f
 
 // The same for text; `name` stands in messages.
 absl::StatusOr<v1::PodConfig> ParsePodConfig(const std::string& name, const std::string& text);
+
+// Reads a seccomp profile in the form of `linux.seccomp` of the OCI runtime specification, which is that of
+// SeccompProfile.
+absl::StatusOr<v1::SeccompProfile> ReadSeccompProfile(const std::string& path);
 
 }  // namespace vcd::client
 

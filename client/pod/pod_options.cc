@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/pod/config_file.h"
+#include "client/pod/option_text.h"
 
 namespace vcd::client {
 namespace {
@@ -56,15 +57,6 @@ absl::Status SetRootfs(const std::string& path, v1::Rootfs* rootfs) {
   return absl::OkStatus();
 }
 
-// `key=value`; the value may hold more '='.
-absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::string& option, const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(option, " \"", text, "\": must be KEY=VALUE"));
-  }
-  return std::make_pair(text.substr(0, equals), text.substr(equals + 1));
-}
-
 void SetText(const std::string& value, std::string* field) {
   if (!value.empty()) *field = value;
 }
@@ -76,6 +68,7 @@ void CmdOptions::Declare(Arguments* arguments) {
   arguments->Text("-w,--workdir", &work_dir_, "DIR", "Directory in the container that it starts in");
   arguments->Text("-u,--user", &user_, "USER[:GROUP]", "Who it runs as: names of the container, or numbers");
   arguments->Flag("-i,--interactive", &interactive_, "Pass standard input on; without it, the command reads none");
+  restrictions_.Declare(arguments);
 }
 
 absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) const {
@@ -109,7 +102,7 @@ absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) con
     cmd->set_primary_group(colon == std::string::npos ? "" : user_.substr(colon + 1));
   }
   if (interactive_) cmd->set_interactive(true);
-  return absl::OkStatus();
+  return restrictions_.Apply(cmd);
 }
 
 void PodOptions::Declare(Arguments* arguments) {
@@ -118,8 +111,14 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("--id", &id_, "ID", "Id of the pod; otherwise one is made up");
   arguments->Text("--container-id", &container_id_, "ID", "Id of the container (default: main)");
   arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
-  arguments->Flag("--readonly", &readonly_, "The container cannot write to its root file system");
+  arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
   cmd_.Declare(arguments);
+  container_.Declare(arguments);
+  arguments->Choice("--pid", &pid_, {"container", "pod"}, "Whose processes the container sees: its own, or its pod's");
+  arguments->Repeated("--dns", &dns_servers_, "IP", "A name server for /etc/resolv.conf (default: the image's file)");
+  arguments->Repeated("--dns-search", &dns_searches_, "DOMAIN", "A domain that short names are looked up in");
+  arguments->Repeated("--dns-option", &dns_options_, "OPTION", "An option of resolv.conf(5)");
+  arguments->Repeated("--add-host", &host_aliases_, "NAME:IP", "One more line for /etc/hosts");
   arguments->Text("--hostname", &hostname_, "NAME", "Host name in the guest (default: the pod's id)");
   arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
   arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
@@ -148,6 +147,7 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
     if (!pair.ok()) return pair.status();
     (*config->mutable_annotations())[pair->first] = pair->second;
   }
+  if (absl::Status status = ApplyNames(config); !status.ok()) return status;
   if (kernel_.empty() && initrd_.empty() && firmware_.empty() && accelerator_.empty() && kernel_params_.empty()) {
     return absl::OkStatus();
   }
@@ -165,6 +165,23 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   return status;
 }
 
+absl::Status PodOptions::ApplyNames(v1::PodConfig* config) const {
+  if (!pid_.empty()) config->set_share_process_namespace(pid_ == "pod");
+  for (const std::string& server : dns_servers_) config->mutable_dns()->add_servers(server);
+  for (const std::string& search : dns_searches_) config->mutable_dns()->add_searches(search);
+  for (const std::string& option : dns_options_) config->mutable_dns()->add_options(option);
+  for (const std::string& text : host_aliases_) {
+    const size_t colon = text.find(':');
+    if (colon == 0 || colon == std::string::npos || colon + 1 == text.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("--add-host \"", text, "\": must be NAME:IP"));
+    }
+    v1::HostAlias* alias = config->add_host_aliases();
+    alias->set_ip(text.substr(colon + 1));
+    alias->add_hostnames(text.substr(0, colon));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PodOptions::ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const {
   if (!rootfs_.empty()) {
     if (absl::Status status = SetRootfs(rootfs_, container->mutable_rootfs()); !status.ok()) return status;
@@ -176,7 +193,8 @@ absl::Status PodOptions::ApplyToContainer(const Environment& environment, v1::Co
   if (container->cmd().args().empty()) {
     return absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
   }
-  return cmd_.Apply(environment, container->mutable_cmd());
+  if (absl::Status status = cmd_.Apply(environment, container->mutable_cmd()); !status.ok()) return status;
+  return container_.Apply(container);
 }
 
 absl::StatusOr<v1::ContainerConfig*> PodOptions::MainContainer(v1::PodConfig* config) const {

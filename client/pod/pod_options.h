@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "client/arguments.h"
 #include "client/environment.h"
+#include "client/pod/restriction_options.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
 
@@ -27,6 +28,7 @@ class CmdOptions {
   std::string work_dir_;
   std::string user_;
   bool interactive_ = false;
+  RestrictionOptions restrictions_;
 };
 
 // The options that say what a pod is: a file, and flags that win over it.
@@ -45,6 +47,7 @@ class PodOptions {
 
  private:
   absl::Status ApplyToPod(v1::PodConfig* config) const;
+  absl::Status ApplyNames(v1::PodConfig* config) const;
   absl::Status ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const;
 
   std::string file_;
@@ -53,7 +56,13 @@ class PodOptions {
   std::string rootfs_;
   bool readonly_ = false;
   CmdOptions cmd_;
+  ContainerOptions container_;
+  std::string pid_;
   std::string hostname_;
+  std::vector<std::string> dns_servers_;
+  std::vector<std::string> dns_searches_;
+  std::vector<std::string> dns_options_;
+  std::vector<std::string> host_aliases_;
   std::optional<uint32_t> memory_mib_;
   std::optional<uint32_t> cpus_;
   std::string hypervisor_;
