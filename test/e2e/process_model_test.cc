@@ -3,6 +3,7 @@
 // API and done by a guest's kernel.
 #include <signal.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -170,6 +171,53 @@ TEST_F(ProcessModelTest, AContainerFindsWhatWasAskedFor) {
     Delete(id);
   }
   Must({"rm", "-f", kPod});
+}
+
+// The words of the command line, and what only a machine of its own may change: parameters of the network.
+TEST_F(ProcessModelTest, TheCommandLineSaysAllOfIt) {
+  const std::string profile = daemon().directory() + "/profile.json";
+  std::ofstream(profile) << R"({"defaultAction": "SCMP_ACT_ALLOW",
+                                "syscalls": [{"names": ["rmdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18}]})";
+  const ProgramResult result =
+      RunIn(image(),
+            {"--read-only",
+             "--tmpfs",
+             "/cache:size=1m",
+             "--shm-size",
+             "2m",
+             "--cap-drop",
+             "ALL",
+             "--cap-add",
+             "kill",
+             "--ulimit",
+             "nofile=10:20",
+             "--umask",
+             "077",
+             "--oom-score-adj",
+             "-7",
+             "--group-add",
+             "staff",
+             "--sysctl",
+             "net.ipv4.ip_forward=1",
+             "--add-host",
+             "db:10.0.0.7",
+             "--dns",
+             "10.0.0.1",
+             "--security-opt",
+             "seccomp=" + profile,
+             "--security-opt",
+             "no-new-privileges"},
+            {"sh", "-c",
+             "touch /x; touch /cache/x; stat -c %a /cache/x; grep CapEff /proc/self/status; ulimit -n; ulimit -Hn; "
+             "cat /proc/self/oom_score_adj /proc/sys/net/ipv4/ip_forward; id -G; grep db /etc/hosts; "
+             "grep nameserver /etc/resolv.conf; mkdir /cache/d; busybox rmdir /cache/d; "
+             "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status"});
+  EXPECT_THAT(result, ExitsWith(0));
+  EXPECT_EQ(result.out,
+            "600\nCapEff:\t0000000000000020\n10\n20\n-7\n1\n0 50\n10.0.0.7\tdb\nnameserver 10.0.0.1\n"
+            "NoNewPrivs:\t1\nSeccomp:\t2\n");
+  EXPECT_THAT(result.err, HasSubstr("/x: Read-only file system"));
+  EXPECT_THAT(result.err, HasSubstr("'/cache/d': Invalid cross-device link"));
 }
 
 TEST_F(ProcessModelTest, ContainersOfAPodShareTheirProcessesWhenAsked) {
