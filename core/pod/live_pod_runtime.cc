@@ -124,7 +124,7 @@ void LivePodRuntime::Dispatch(const std::string& pod_id, Operation operation, Bo
       return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
-    if (!operation.boots) return RunBody(*held, nullptr, pod_id, operation, body, done);
+    if (operation.boots == nullptr || !operation.boots()) return RunBody(*held, nullptr, pod_id, operation, body, done);
     operation.clock->Enter(OperationPhase::kBootQueue);
     // Whoever gives a place back calls this, and must not do the next one's work.
     boot_gate_.Enter(

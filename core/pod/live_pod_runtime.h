@@ -92,7 +92,7 @@ class LivePodRuntime : public PodRuntime {
     LockMode mode = LockMode::kExclusive;
     uint64_t fingerprint = 0;               // Of the request, when it has an id.
     absl::Status preempt;                   // Not OK: cancels what holds the lock with it, and goes before all others.
-    bool boots = false;                     // Needs a place in the boot gate.
+    std::function<bool()> boots;            // Asked with the lock held: needs it a place in the boot gate? Null: no.
     const char* metric = nullptr;           // What metrics call it; null: as `name`.
     std::shared_ptr<OperationClock> clock;  // Set by Dispatch.
   };

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/utf8.h"
+#include "core/pod/pod_state_machine.h"
 #include "core/pod/pod_view.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -89,6 +90,7 @@ absl::Status Pod::ChangeIf(const std::function<bool(state::v1::PodRecord&)>& cha
   MutexLock changing(&change_mu_);
   state::v1::PodRecord record = this->record();
   if (!change(record)) return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(CheckMove(record));
   absl::Status saved = environment_.store.SaveRecord(record);
   if (!saved.ok()) {
     saved = WithMetadata(saved, "pod_id", id_);
@@ -103,7 +105,7 @@ void Pod::ChangeUnwritten(const std::function<void(state::v1::PodRecord&)>& chan
   MutexLock changing(&change_mu_);
   state::v1::PodRecord record = this->record();
   change(record);
-  TakeLocked(std::move(record));
+  if (CheckMove(record).ok()) TakeLocked(std::move(record));
 }
 
 void Pod::TakeLocked(state::v1::PodRecord record) {
@@ -111,6 +113,13 @@ void Pod::TakeLocked(state::v1::PodRecord record) {
   PublishLocked(config(), record);
   MutexLock lock(&mu_);
   record_ = std::move(record);
+}
+
+absl::Status Pod::CheckMove(const state::v1::PodRecord& to) const {
+  MutexLock lock(&mu_);
+  absl::Status moved = CheckMoves(record_, to);
+  if (!moved.ok()) LogError(id_, std::string(moved.message()));
+  return moved;
 }
 
 absl::Status Pod::RememberDone(const state::v1::Request& request) {

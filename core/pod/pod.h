@@ -47,7 +47,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
 
   // Changes the record, writes it and publishes what clients see. When it cannot be written nothing is changed
   // (STORAGE), unless `fact`: then it describes what has happened already, stays in memory and is written with the next
-  // change. Blocks on the disk; not on the I/O thread.
+  // change. A state that may not follow the one of before (CheckMoves) is our own error: kInternal, and nothing is
+  // changed, a fact or not. Blocks on the disk; not on the I/O thread.
   absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
       ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
@@ -123,6 +124,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   // Nothing when `entry` is no longer the one of its key: a container that was started again has not ended with the
   // status of its life before.
   void RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status);
+  // Whether the record may be replaced by this one; logs it when not.
+  absl::Status CheckMove(const state::v1::PodRecord& to) const ABSL_LOCKS_EXCLUDED(mu_);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Publishes a changed record and puts it in place.

@@ -206,6 +206,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     current.clear_reason();
     current.clear_finished_at();
     *current.mutable_boot_timeline() = clock.Timeline();
+    current.set_state(v1::POD_STATE_READY);
     finish(current);
   }));
   std::move(failed).Cancel();
@@ -303,7 +304,8 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
       container.set_state(v1::CONTAINER_STATE_STOPPED);
       if (ran && options.end.ok()) *container.mutable_exit_status() = *options.end;
       if (ran && !options.end.ok()) container.set_reason(std::string(options.end.status().message()));
-      StampNow(container.mutable_finished_at());
+      // One that was only being made anew ended when it last did.
+      if (ran || !container.has_finished_at()) StampNow(container.mutable_finished_at());
     }
     if (ended.ok()) record.clear_vm();
     record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);

@@ -18,7 +18,7 @@ namespace vcd {
 // to the host can be found again by the pod's run directory, so that recovery may undo it after a crash at any point.
 
 // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
-// machine in it, the containers `ready`, and what `finish` does to it. On failure all of it is undone and the record is
+// machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the record is
 // as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline goes into
 // the record.
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,

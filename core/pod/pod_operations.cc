@@ -95,7 +95,7 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptio
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, FingerprintPart(asked)});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1);
-  operation.boots = true;
+  operation.boots = [] { return true; };
   // Chosen here, so that a request that joins this one knows it too.
   if (asked.id().empty()) asked.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
   const std::string id = asked.id();
@@ -119,6 +119,10 @@ void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operatio
   record.set_pod_id(id);
   record.set_state(v1::POD_STATE_CREATING);
   StampNow(record.mutable_created_at());
+  for (const v1::ContainerConfig& container : config->containers()) {
+    record.add_containers()->set_id(container.id());
+    record.mutable_containers()->rbegin()->set_state(v1::CONTAINER_STATE_CREATING);
+  }
   std::shared_ptr<Pod> pod = MakePod(*config, std::move(record));
   const absl::Status added = registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
   if (!added.ok()) return RepeatMake(asked, start, operation, added, done);
@@ -139,13 +143,13 @@ void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operatio
   // The pod may be this request's own, made before a crash: done, which RunBody finds, or half made, which recovery is
   // removing and the lock waits for.
   operation.mode = LockMode::kShared;
-  operation.boots = false;
+  const auto boots = std::exchange(operation.boots, nullptr);
   Dispatch(
       asked.id(), operation, [taken](Pod&, Grant&) { return taken; },
-      [this, asked, start, operation, done](const absl::Status& status) mutable {
+      [this, asked, start, operation, boots, done](const absl::Status& status) mutable {
         if (!absl::IsNotFound(status)) return done(status);
         operation.mode = LockMode::kExclusive;
-        operation.boots = true;
+        operation.boots = boots;
         work_.Post([this, asked, start, operation, done] { Make(asked, start, operation, done); });
       });
 }
@@ -165,9 +169,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
     VCD_RETURN_IF_ERROR(BringUp(
         pod, environment_, std::move(grant.place),
         [&](state::v1::PodRecord& record) {
-          if (start) return;
-          record.set_state(v1::POD_STATE_READY);
-          SetDone(record, grant.request);
+          if (!start) SetDone(record, grant.request);
         },
         grant.context, grant.clock));
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
@@ -208,8 +210,10 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1);
   // One that is ready has booted, and need not wait for those that boot.
-  const absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(pod_id);
-  operation.boots = !snapshot.ok() || (*snapshot)->state() != v1::POD_STATE_READY;
+  operation.boots = [this, pod_id] {
+    const absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(pod_id);
+    return snapshot.ok() && (*snapshot)->state() == v1::POD_STATE_STOPPED;
+  };
   SubmitForPod(
       pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
 }
@@ -218,10 +222,17 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
   grant.clock.Enter(OperationPhase::kPersist);
-  VCD_RETURN_IF_ERROR(
-      pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_START, grant.request); }));
+  const bool boots = pod.state() == v1::POD_STATE_STOPPED;
+  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+    SetUnderWay(record, state::v1::INTENT_START, grant.request);
+    if (!boots) return;
+    record.set_state(v1::POD_STATE_CREATING);
+    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+      container.set_state(v1::CONTAINER_STATE_CREATING);
+    }
+  }));
   absl::Status status;
-  if (pod.state() == v1::POD_STATE_STOPPED) {
+  if (boots) {
     status = BringUp(
         pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
   }

@@ -169,6 +169,19 @@ TEST_F(PodRequestTest, ARepeatedSignalIsSentOnce) {
   EXPECT_EQ(std::count(calls.begin(), calls.end(), "Signal web main 10"), 1);
 }
 
+TEST_F(PodRequestTest, AReadyPodStartsWhileNoPlaceToBootIsFree) {
+  options_.max_parallel_boots = 1;
+  Restart();
+  ASSERT_TRUE(Create(Config("ready")).ok());
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> booting;
+  runtime_->CreatePod(Config("boots"), Soon(), [booting](absl::StatusOr<v1::Pod> pod) { booting.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  EXPECT_EQ(Start("ready")->state(), v1::POD_STATE_RUNNING);
+  EXPECT_TRUE(Delete("boots", /*force=*/true).ok());
+  EXPECT_FALSE(booting.Wait({Soon().deadline, nullptr}, "creation").ok());
+}
+
 TEST_F(PodRequestTest, ForcedDeletionEndsWhatWaitsForAPlaceToBoot) {
   options_.max_parallel_boots = 1;
   Restart();

@@ -38,6 +38,34 @@ TEST_F(PodRuntimeTest, StoppedPodStartsAgainInAnotherMachine) {
   EXPECT_FALSE(again->containers(0).has_exit_status());
 }
 
+TEST_F(PodRuntimeTest, AStoppedPodThatBootsAgainIsShownAsCreating) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Stop("web").ok());
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> started;
+  runtime_->StartPod("web", Soon(), [started](absl::StatusOr<v1::Pod> pod) { started.Set(std::move(pod)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_CREATING);
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_CREATING);
+  EXPECT_EQ(Stop("web", /*force=*/true)->state(), v1::POD_STATE_STOPPED);
+  EXPECT_EQ(ReasonOf(started.Wait({Soon().deadline, nullptr}, "the start").status()), v1::ERROR_REASON_PREEMPTED);
+  EXPECT_EQ(Get("web").containers(0).state(), v1::CONTAINER_STATE_STOPPED);
+}
+
+TEST_F(PodRuntimeTest, ABootThatFailsLeavesAStoppedPodAsItHadEnded) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Stop("web").ok());
+  const v1::Container ended = Get("web").containers(0);
+  agent().FailNth("Connect", 1, absl::InternalError("injected"));
+  EXPECT_EQ(Start("web").status().code(), absl::StatusCode::kInternal);
+  const v1::Pod pod = Get("web");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(pod.reason(), HasSubstr("start failed"));
+  EXPECT_EQ(pod.containers(0).state(), v1::CONTAINER_STATE_STOPPED);
+  EXPECT_EQ(pod.containers(0).exit_status().signal(), ended.exit_status().signal());
+  EXPECT_EQ(pod.containers(0).finished_at().nanos(), ended.finished_at().nanos());
+}
+
 TEST_F(PodRuntimeTest, TakenIdIsRefusedAndThePodUnharmed) {
   ASSERT_TRUE(Run(Config("web")).ok());
   const absl::Status status = Create(Config("web")).status();
@@ -279,6 +307,7 @@ TEST_F(PodRuntimeTest, ReadsDoNotWaitForAHungPod) {
   runtime_->CreatePod(Config("sick"), Soon(), [created](absl::StatusOr<v1::Pod> pod) { created.Set(std::move(pod)); });
   ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
   EXPECT_EQ(Get("sick").state(), v1::POD_STATE_CREATING);
+  EXPECT_EQ(Get("sick").containers(0).state(), v1::CONTAINER_STATE_CREATING);
   EXPECT_EQ(runtime_->ListPods().size(), 2u);
   EXPECT_TRUE(Exec("well", {"print", "a", "b"}).ok());
   (void)Delete("sick", /*force=*/true);

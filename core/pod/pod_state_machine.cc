@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "core/pod/pod_record.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
@@ -43,7 +44,13 @@ constexpr unsigned kTransitions[] = {
 static_assert(std::size(kTransitions) == v1::PodState_ARRAYSIZE);
 
 bool InTable(int from, int to) {
-  return from >= 0 && from < static_cast<int>(std::size(kTransitions)) && (kTransitions[from] & Bit(to)) != 0;
+  return from >= 0 && from < static_cast<int>(std::size(kTransitions)) && to >= 0 &&
+         to < static_cast<int>(std::size(kTransitions)) && (kTransitions[from] & Bit(to)) != 0;
+}
+
+absl::Status BadMove(absl::string_view what, v1::PodState from, v1::PodState to) {
+  return absl::InternalError(absl::StrCat(what, " cannot become ", StateWord(to), ": it is ", StateWord(from),
+                                          "; this is a defect of vcd, please report it with the log"));
 }
 
 struct Guard {
@@ -108,7 +115,25 @@ absl::Status WrongState(absl::string_view verb, absl::string_view what, absl::st
 
 bool CanMove(v1::PodState from, v1::PodState to) { return InTable(from, to); }
 
-bool CanMove(v1::ContainerState from, v1::ContainerState to) { return InTable(from, to); }
+bool CanMove(v1::ContainerState from, v1::ContainerState to) {
+  // One that is started again is made anew in the guest in one step with the record.
+  if (from == v1::CONTAINER_STATE_STOPPED && to == v1::CONTAINER_STATE_READY) return true;
+  return InTable(from, to);
+}
+
+absl::Status CheckMoves(const state::v1::PodRecord& from, const state::v1::PodRecord& to) {
+  if (from.state() != to.state() && !CanMove(from.state(), to.state())) {
+    return BadMove(absl::StrCat("pod ", to.pod_id()), from.state(), to.state());
+  }
+  for (const state::v1::ContainerRecord& container : to.containers()) {
+    const state::v1::ContainerRecord* before = FindContainer(from, container.id());
+    const v1::ContainerState was = before == nullptr ? v1::CONTAINER_STATE_UNSPECIFIED : before->state();
+    if (was == container.state() || CanMove(was, container.state())) continue;
+    return BadMove(absl::StrCat("container ", container.id(), " of pod ", to.pod_id()), static_cast<v1::PodState>(was),
+                   static_cast<v1::PodState>(container.state()));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, v1::PodState state) {
   const Guard& guard = GuardOf(operation);

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 
@@ -14,7 +15,11 @@ namespace vcd {
 // The one table of what may follow what (docs/reference/states.md). The seed's four words and its transitions stand in
 // it unchanged; `creating`, `stopping` and `failed` are added.
 bool CanMove(v1::PodState from, v1::PodState to);
+// Containers may also go from `stopped` to `ready`.
 bool CanMove(v1::ContainerState from, v1::ContainerState to);
+
+// kInternal, naming the object and both states, when a record must not follow another. Containers may come and go.
+absl::Status CheckMoves(const state::v1::PodRecord& from, const state::v1::PodRecord& to);
 
 // What is asked of a pod or a container in it.
 enum class PodOperation {

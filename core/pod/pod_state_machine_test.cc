@@ -30,8 +30,10 @@ TEST(PodStateMachineTest, EveryPairIsAsSpecified) {
           std::make_pair(StateWord(static_cast<v1::PodState>(from)), StateWord(static_cast<v1::PodState>(to)));
       EXPECT_EQ(CanMove(static_cast<v1::PodState>(from), static_cast<v1::PodState>(to)), allowed.count(pair) == 1)
           << pair.first << " -> " << pair.second;
+      const bool made_anew = pair == std::make_pair(std::string("stopped"), std::string("ready"));
       EXPECT_EQ(CanMove(static_cast<v1::ContainerState>(from), static_cast<v1::ContainerState>(to)),
-                allowed.count(pair) == 1);
+                allowed.count(pair) == 1 || made_anew)
+          << pair.first << " -> " << pair.second;
     }
   }
 }
@@ -45,6 +47,40 @@ TEST(PodStateMachineTest, KeepsTheFourWordsOfTheSeed) {
               CanMove(stopped, running));
   EXPECT_FALSE(CanMove(ready, ready) || CanMove(ready, paused) || CanMove(running, ready) || CanMove(paused, ready) ||
                CanMove(stopped, ready) || CanMove(stopped, paused) || CanMove(stopped, stopped));
+}
+
+state::v1::PodRecord RecordOf(v1::PodState pod, v1::ContainerState container) {
+  state::v1::PodRecord record;
+  record.set_pod_id("web");
+  record.set_state(pod);
+  record.add_containers()->set_id("main");
+  record.mutable_containers(0)->set_state(container);
+  return record;
+}
+
+TEST(CheckMovesTest, WhatStaysMayStayWhateverItIs) {
+  const state::v1::PodRecord record = RecordOf(v1::POD_STATE_FAILED, v1::CONTAINER_STATE_FAILED);
+  EXPECT_TRUE(CheckMoves(record, record).ok());
+}
+
+TEST(CheckMovesTest, AMoveThatIsNotInTheTableIsNamed) {
+  const state::v1::PodRecord stopped = RecordOf(v1::POD_STATE_STOPPED, v1::CONTAINER_STATE_STOPPED);
+  const absl::Status pod = CheckMoves(stopped, RecordOf(v1::POD_STATE_PAUSED, v1::CONTAINER_STATE_STOPPED));
+  EXPECT_EQ(pod.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(pod.message()), HasSubstr("pod web cannot become paused: it is stopped"));
+  const absl::Status container = CheckMoves(stopped, RecordOf(v1::POD_STATE_STOPPED, v1::CONTAINER_STATE_PAUSED));
+  EXPECT_EQ(container.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(container.message()),
+              HasSubstr("container main of pod web cannot become paused: it is stopped"));
+}
+
+TEST(CheckMovesTest, AContainerAppearsAsOneThatIsBeingMade) {
+  state::v1::PodRecord before;
+  before.set_pod_id("web");
+  before.set_state(v1::POD_STATE_RUNNING);
+  EXPECT_TRUE(CheckMoves(before, RecordOf(v1::POD_STATE_RUNNING, v1::CONTAINER_STATE_CREATING)).ok());
+  EXPECT_FALSE(CheckMoves(before, RecordOf(v1::POD_STATE_RUNNING, v1::CONTAINER_STATE_READY)).ok());
+  EXPECT_TRUE(CheckMoves(RecordOf(v1::POD_STATE_RUNNING, v1::CONTAINER_STATE_PAUSED), before).ok());
 }
 
 TEST(CheckOperationTest, RefusalNamesPodStateAndNextStep) {
