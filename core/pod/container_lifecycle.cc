@@ -69,6 +69,13 @@ absl::Status DetachRootfs(Pod& pod, const state::v1::ContainerRecord& container,
 
 }  // namespace
 
+v1::ExitStatus KilledStatus() {
+  v1::ExitStatus status;
+  status.set_signal(SIGKILL);
+  status.set_code(128 + SIGKILL);
+  return status;
+}
+
 absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
                            state::v1::ContainerRecord& container, const CallContext& context) {
   const std::string step = absl::StrCat("create container ", config.id());
@@ -136,6 +143,7 @@ absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_id
     absl::Duration limit;
   };
   for (const Stage& stage : {Stage{SIGTERM, grace}, Stage{SIGKILL, absl::Seconds(10)}}) {
+    if (stage.limit <= absl::ZeroDuration()) continue;
     const CallContext stage_context = context.Within(stage.limit);
     std::vector<std::shared_ptr<ProcessEntry>> waiting;
     for (const std::string& id : container_ids) {
@@ -158,6 +166,30 @@ absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_id
   return absl::DeadlineExceededError("a container survives SIGKILL");
 }
 
+absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Duration grace,
+                          const state::v1::Request& request, const CallContext& context) {
+  const state::v1::PodRecord before = pod.record();
+  const state::v1::ContainerRecord* known = FindContainer(before, container_id);
+  if (known == nullptr) return ContainerNotFound(pod.id(), container_id);
+  VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, context));
+  pod.RecordExits();
+  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, *known, context));
+  pod.RemoveProcesses(container_id, KilledStatus());
+  return pod.Change(
+      [&](state::v1::PodRecord& record) {
+        Remember(record, request);
+        state::v1::ContainerRecord* container = FindContainer(record, container_id);
+        if (container == nullptr) return;
+        container->set_state(v1::CONTAINER_STATE_STOPPED);
+        container->set_guest_pid(0);
+        container->clear_disk_id();
+        container->clear_share_tag();
+        if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
+        if (!container->has_finished_at()) StampNow(container->mutable_finished_at());
+      },
+      /*fact=*/true);
+}
+
 absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const state::v1::Request& request) {
   absl::Status config = pod.ChangeConfig([&](v1::PodConfig& config) {
     auto& list = *config.mutable_containers();
@@ -168,7 +200,7 @@ absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const st
   return pod.Change(
       [&](state::v1::PodRecord& record) {
         RemoveContainer(record, container_id);
-        SetDone(record, request);
+        Remember(record, request);
         if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
       },
       /*fact=*/true);

@@ -26,13 +26,21 @@ absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const
 // error.
 absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context);
 
-// SIGTERM to the first processes of the containers named, SIGKILL to those that are left after `grace`; returns when
-// all have ended, or the context has. A guest that does not answer is an error.
+// SIGTERM to the first processes of the containers named, SIGKILL to those that are left after `grace`, at once when
+// that is zero; returns when all have ended, or the context has. A guest that does not answer is an error.
 absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_ids, absl::Duration grace,
                           const CallContext& context);
 
+// Ends a container, as EndProcesses, takes it and its rootfs out of guest and machine, and records it as `stopped`;
+// `request`, if it has an id, is done with that. Also for one that ended by itself and still holds its rootfs.
+absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Duration grace,
+                          const state::v1::Request& request, const CallContext& context);
+
 // Takes it out of the pod's configuration and record; `request`, if it has an id, is done with that.
 absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const state::v1::Request& request);
+
+// The exit status of a process that was killed together with its container or machine.
+v1::ExitStatus KilledStatus();
 
 }  // namespace vcd
 

@@ -52,6 +52,14 @@ absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const 
   });
 }
 
+bool HasEnded(const state::v1::ContainerRecord& container) {
+  return container.state() == v1::CONTAINER_STATE_STOPPED || container.state() == v1::CONTAINER_STATE_FAILED;
+}
+
+bool HoldsRootfs(const state::v1::ContainerRecord& container) {
+  return !container.disk_id().empty() || !container.share_tag().empty();
+}
+
 }  // namespace
 
 void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
@@ -169,67 +177,86 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
       /*fact=*/true);
 }
 
-void LivePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+void LivePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                                    const MutationOptions& options, ContainerCallback done) {
   Operation operation;
   operation.name = "StopContainer";
   operation.options = options;
-  operation.fingerprint =
-      RequestFingerprint({operation.name, pod_id, container_id, absl::StrCat(absl::ToInt64Milliseconds(grace))});
-  operation.ceiling = std::max(grace, options_.stop_grace) + absl::Minutes(1);
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id, stop.force ? "force" : "",
+                                              absl::StrCat(absl::ToInt64Milliseconds(stop.grace))});
+  operation.ceiling = std::max(stop.grace, options_.stop_grace) + absl::Minutes(1);
   SubmitForContainer(
       pod_id, container_id, operation,
-      [this, container_id, grace](Pod& pod, Grant& grant) {
-        return StopContainerBody(pod, container_id, grace > absl::ZeroDuration() ? grace : options_.stop_grace, grant);
-      },
+      [this, container_id, stop](Pod& pod, Grant& grant) { return StopContainerBody(pod, container_id, stop, grant); },
       std::move(done));
 }
 
-absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace,
+absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& container_id, const StopOptions& stop,
                                                const Grant& grant) {
-  VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStopContainer, container_id));
-  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED) return absl::OkStatus();
-  VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, grant.context));
-  pod.RecordExits();
-  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, grant.context));
-  pod.RemoveProcesses(container_id, KilledStatus());
-  return pod.Change(
-      [&](state::v1::PodRecord& record) {
-        Remember(record, grant.request);
-        state::v1::ContainerRecord* known = FindContainer(record, container_id);
-        if (known == nullptr) return;
-        known->set_state(v1::CONTAINER_STATE_STOPPED);
-        known->set_guest_pid(0);
-        known->clear_disk_id();
-        known->clear_share_tag();
-        *record.mutable_vm() = pod.machine()->Record();
-        if (!known->has_finished_at()) StampNow(known->mutable_finished_at());
-      },
-      /*fact=*/true);
+  const PodOperation operation = stop.force ? PodOperation::kForceStopContainer : PodOperation::kStopContainer;
+  VCD_ASSIGN_OR_RETURN(const Checked checked, Check(pod, operation, container_id));
+  // One that has ended by itself holds its rootfs until it is stopped, so that its output and exit can be had.
+  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED && !HoldsRootfs(checked.record)) return absl::OkStatus();
+  absl::Duration grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
+  if (stop.force) grace = absl::ZeroDuration();
+  const auto end = [&] { return EndContainer(pod, container_id, grace, grant.request, grant.context); };
+  if (pod.state() != v1::POD_STATE_PAUSED) return end();
+  return RunPausedPod(
+      pod, [&](state::v1::PodRecord& record) { record.mutable_under_way()->set_container_id(container_id); }, end,
+      grant);
 }
 
-void LivePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id,
+absl::Status LivePodRuntime::RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
+                                          const std::function<absl::Status()>& work, const Grant& grant) {
+  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+    SetUnderWay(record, state::v1::INTENT_END_CONTAINER, grant.request);
+    intend(record);
+  }));
+  absl::Status status = WakeGuest(pod, grant.context);
+  if (status.ok()) status = work();
+  status.Update(PauseAgain(pod, {}, grant.context));
+  return Annotate(status, absl::StrCat("pod ", pod.id()));
+}
+
+void LivePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                                      const MutationOptions& options, DoneCallback done) {
   Operation operation;
   operation.name = "DeleteContainer";
   operation.options = options;
-  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id});
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id, force ? "force" : ""});
   operation.ceiling = absl::Minutes(1);
   Submit(
       pod_id, operation,
-      [this, container_id](Pod& pod, Grant& grant) { return DeleteContainerBody(pod, container_id, grant); },
+      [this, container_id, force](Pod& pod, Grant& grant) {
+        return DeleteContainerBody(pod, container_id, force, grant);
+      },
       std::move(done));
 }
 
-absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& container_id, const Grant& grant) {
-  VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kDeleteContainer, container_id));
+absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& container_id, bool force,
+                                                 const Grant& grant) {
+  const PodOperation operation = force ? PodOperation::kForceDeleteContainer : PodOperation::kDeleteContainer;
+  VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, operation, container_id));
   // The intent: recovery finishes what a crash cuts off.
-  checked.record.set_removing(true);
-  VCD_RETURN_IF_ERROR(Store(pod, checked.record));
-  const absl::Status removed = RemoveFromGuest(pod, checked.record, grant.context);
+  const auto mark = [&](bool removing) {
+    return [&, removing](state::v1::PodRecord& record) {
+      if (state::v1::ContainerRecord* known = FindContainer(record, container_id)) known->set_removing(removing);
+    };
+  };
+  const auto remove = [&] {
+    if (HasEnded(checked.record)) return RemoveFromGuest(pod, checked.record, grant.context);
+    // Recorded as ended, should what comes after fail.
+    return EndContainer(pod, container_id, absl::ZeroDuration(), {}, grant.context);
+  };
+  absl::Status removed;
+  if (pod.state() == v1::POD_STATE_PAUSED) {
+    removed = RunPausedPod(pod, mark(true), remove, grant);
+  } else {
+    VCD_RETURN_IF_ERROR(pod.Change(mark(true)));
+    removed = remove();
+  }
   if (!removed.ok()) {
-    checked.record.set_removing(false);
-    (void)Store(pod, checked.record);
+    (void)pod.Change(mark(false));
     return removed;
   }
   pod.RemoveProcesses(container_id, KilledStatus());

@@ -57,13 +57,15 @@ class LivePodRuntime : public PodRuntime {
                        ContainerCallback done) override;
   void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                       ContainerCallback done) override;
-  void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+  void StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                      const MutationOptions& options, ContainerCallback done) override;
-  void DeleteContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
-                       DoneCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
+                       const MutationOptions& options, DoneCallback done) override;
 
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
+                                                      const std::string& container_id) const override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
@@ -135,8 +137,13 @@ class LivePodRuntime : public PodRuntime {
   // container_operations.cc
   absl::Status CreateContainerBody(Pod& pod, const v1::ContainerConfig& config, const Grant& grant);
   absl::Status StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant);
-  absl::Status StopContainerBody(Pod& pod, const std::string& container_id, absl::Duration grace, const Grant& grant);
-  absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, const Grant& grant);
+  absl::Status StopContainerBody(Pod& pod, const std::string& container_id, const StopOptions& stop,
+                                 const Grant& grant);
+  absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, bool force, const Grant& grant);
+  // Lets a paused pod run for as long as `work` takes. `intend` says in the record what that is for; recovery finishes
+  // it (docs/decisions/0004-force-in-a-paused-pod.md).
+  static absl::Status RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
+                                   const std::function<absl::Status()>& work, const Grant& grant);
 
   // process_operations.cc
   absl::Status ExecBody(Pod& pod, const ProcessKey& key, const v1::Cmd& cmd, const CallContext& context);
@@ -158,6 +165,7 @@ class LivePodRuntime : public PodRuntime {
   RecoveryOutcome Reconcile(Pod& pod, Grant& grant);
   absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant);
   absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
+  absl::Status FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
   // What could not be adopted: ended, or out of reach.
   RecoveryOutcome Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
   void Vanish(Pod& pod);

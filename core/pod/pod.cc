@@ -15,6 +15,17 @@
 
 namespace vcd {
 
+namespace {
+
+template <typename T>
+T& Named(const std::map<std::string, std::unique_ptr<T>>& backends, const std::string& name,
+         const std::string& default_name) {
+  const auto found = backends.find(name);
+  return found != backends.end() ? *found->second : *backends.at(default_name);
+}
+
+}  // namespace
+
 absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id) {
   return WithDetail(
       absl::NotFoundError(absl::StrCat("container ", container_id, " of pod ", pod_id, ": there is none; `vc inspect ",
@@ -30,9 +41,10 @@ absl::Status VmExited(const std::string& pod_id, const std::string& reason) {
 Pod::Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::v1::PodRecord record)
     : environment_(environment),
       id_(record.pod_id()),
-      hypervisor_(*environment.backends.hypervisors.at(config.hypervisor())),
-      agent_(*environment.backends.agents.at(config.agent())),
-      network_(*environment.backends.networks.at(config.network())),
+      hypervisor_(
+          Named(environment.backends.hypervisors, config.hypervisor(), environment.backends.default_hypervisor)),
+      agent_(Named(environment.backends.agents, config.agent(), environment.backends.default_agent)),
+      network_(Named(environment.backends.networks, config.network(), environment.backends.default_network)),
       config_(config),
       record_(std::move(record)) {}
 
@@ -250,6 +262,22 @@ std::vector<ProcessKey> Pod::EndedExecs(size_t keep) const {
   MutexLock lock(&mu_);
   if (ended_execs_.size() <= keep) return {};
   return std::vector<ProcessKey>(ended_execs_.begin(), ended_execs_.end() - static_cast<std::ptrdiff_t>(keep));
+}
+
+std::vector<v1::ExecInfo> Pod::Execs(const std::string& container_id) const {
+  std::vector<v1::ExecInfo> execs;
+  MutexLock lock(&mu_);
+  for (const auto& [key, process] : processes_) {
+    if (key.process_id.empty() || (!container_id.empty() && key.container_id != container_id)) continue;
+    v1::ExecInfo exec;
+    exec.set_container_id(key.container_id);
+    exec.set_process_id(key.process_id);
+    exec.set_guest_pid(process->guest_pid());
+    const std::optional<absl::StatusOr<v1::ExitStatus>> end = process->end();
+    if (end.has_value() && end->ok()) *exec.mutable_exit_status() = **end;
+    execs.push_back(std::move(exec));
+  }
+  return execs;
 }
 
 absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {

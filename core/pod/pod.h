@@ -71,6 +71,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
             const std::optional<v1::ExitStatus>& exit_status = std::nullopt, const std::string& reason = "");
 
   // ---- For operations that hold the lock exclusively ----
+  // The default one stands in for one that this daemon does not have: such a pod is `failed`, and nothing but taken
+  // down.
   Hypervisor& hypervisor() const { return hypervisor_; }
   Agent& agent() const { return agent_; }
   Network& network() const { return network_; }
@@ -102,6 +104,8 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   void RecordExits() ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
   // The execs of a container that have ended, oldest first, beyond the last `keep`.
   std::vector<ProcessKey> EndedExecs(size_t keep) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The execs that are known, of one container or, when that is empty, of all; in order.
+  std::vector<v1::ExecInfo> Execs(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
   // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it.
   absl::Status ProcessNotFound(const ProcessKey& key) const;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_lifecycle.h"
 
-#include <signal.h>
-
 #include <map>
 #include <string>
 #include <utility>
@@ -10,8 +8,10 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/os/supervised_process.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -97,6 +97,78 @@ absl::Status RemoveInterrupted(Pod& pod, GuestSession& session, const CallContex
   return absl::OkStatus();
 }
 
+// Which backend a pod has, or had: the one that is named, or all when the name is not known here, as in a configuration
+// that cannot be read. What takes things down may then be asked of each.
+template <typename T>
+std::vector<T*> Candidates(const std::map<std::string, std::unique_ptr<T>>& backends, const std::string& name) {
+  const auto named = backends.find(name);
+  if (named != backends.end()) return {named->second.get()};
+  std::vector<T*> all;
+  for (const auto& [known, backend] : backends) all.push_back(backend.get());
+  return all;
+}
+
+// Ends a process that a record names, whoever made it.
+absl::Status EndRecorded(const PodEnvironment& environment, const state::v1::ProcessIdentity& recorded) {
+  if (recorded.pid() <= 0) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<SupervisedProcess>> process =
+      SupervisedProcess::Adopt(environment.io, {recorded.pid(), recorded.start_time_ticks(), recorded.boot_id()});
+  if (absl::IsNotFound(process.status())) return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(process.status());
+  return (*process)->Terminate(absl::Seconds(5));
+}
+
+// Ends what no handle tells of: a machine that a crashed daemon had just started, one whose record was damaged, and one
+// of a hypervisor that this daemon does not have.
+absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
+  absl::Status status;
+  for (Hypervisor* hypervisor : Candidates(environment.backends.hypervisors, pod.config().hypervisor())) {
+    status.Update(hypervisor->Reap(pod.run_dir(), CleanUpContext()));
+  }
+  if (environment.backends.hypervisors.count(pod.config().hypervisor()) != 0) return status;
+  const state::v1::VirtualMachine machine = pod.record().vm();
+  status.Update(EndRecorded(environment, machine.process()));
+  for (const state::v1::SharedDirectory& directory : machine.shared_directories()) {
+    status.Update(EndRecorded(environment, directory.process()));
+  }
+  return status;
+}
+
+absl::Status DetachNetwork(const Pod& pod, const Backends& backends, const CallContext& context) {
+  const v1::PodConfig config = pod.config();
+  absl::Status status;
+  for (Network* network : Candidates(backends.networks, config.network())) {
+    status.Update(network->Detach(pod.id(), config.network_config(), context));
+  }
+  // A name that is not known tells of a network that none of these is.
+  if (!config.network().empty() && backends.networks.count(config.network()) == 0) {
+    status.Update(
+        absl::FailedPreconditionError("this vcd does not have it; run one that does, and delete the pod there"));
+  }
+  return status;
+}
+
+// State and reason of a pod that was taken down, with what it still holds.
+void SetEnd(state::v1::PodRecord& record, const TearDownOptions& options, const absl::Status& ended) {
+  record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
+  std::string reason = ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message());
+  if (!record.kept().empty()) {
+    // One that was to disappear must not look like one that may be started.
+    if (Disappears(record)) record.set_state(v1::POD_STATE_FAILED);
+    absl::StrAppend(
+        &reason, reason.empty() ? "" : "; ",
+        "not given back, and tried again by the next stop or deletion: ", absl::StrJoin(record.kept(), "; "));
+  }
+  record.set_reason(reason);
+}
+
+void MarkResumed(state::v1::PodRecord& record) {
+  record.set_state(v1::POD_STATE_RUNNING);
+  for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+    if (container.state() == v1::CONTAINER_STATE_PAUSED) container.set_state(v1::CONTAINER_STATE_RUNNING);
+  }
+}
+
 }  // namespace
 
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
@@ -148,13 +220,6 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   return absl::OkStatus();
 }
 
-v1::ExitStatus KilledStatus() {
-  v1::ExitStatus status;
-  status.set_signal(SIGKILL);
-  status.set_code(128 + SIGKILL);
-  return status;
-}
-
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
                      OperationClock& clock) {
@@ -162,6 +227,10 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   UndoStack undo;
   absl::Cleanup failed = [&clock] { clock.Enter(OperationPhase::kUndo); };
   clock.Enter(OperationPhase::kNetwork);
+  if (!pod.record().kept().empty()) {
+    VCD_RETURN_IF_ERROR(
+        Annotate(DetachNetwork(pod, environment.backends, context), "give back what its last life had kept"));
+  }
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.id(), config.network_config(), context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   undo.Push([&pod, &config] {
@@ -204,6 +273,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     current.set_guest_kernel(pod.session()->info().kernel_release);
     current.set_agent_version(pod.session()->info().agent_version);
     current.clear_reason();
+    current.clear_kept();
     current.clear_finished_at();
     *current.mutable_boot_timeline() = clock.Timeline();
     current.set_state(v1::POD_STATE_READY);
@@ -239,19 +309,33 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
   });
 }
 
-absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+absl::Status WakeGuest(Pod& pod, const CallContext& context) {
   VCD_RETURN_IF_ERROR(Annotate(pod.machine()->Resume(context), "resume the VM"));
-  if (pod.session() == nullptr) VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
+  return pod.session() == nullptr ? ReconnectGuest(pod, context) : absl::OkStatus();
+}
+
+absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+  const absl::Status paused =
+      Annotate(pod.machine()->Pause({absl::Now() + absl::Seconds(10), context.cancellation}), "pause the VM again");
+  if (!paused.ok() && context.cancellation != nullptr && !context.cancellation->status().ok()) return paused;
+  (void)pod.Change(
+      [&](state::v1::PodRecord& record) {
+        if (!paused.ok()) MarkResumed(record);
+        SetDone(record, request);
+      },
+      /*fact=*/true);
+  return paused;
+}
+
+absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
   return pod.Change([&](state::v1::PodRecord& record) {
-    record.set_state(v1::POD_STATE_RUNNING);
-    for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-      if (container.state() == v1::CONTAINER_STATE_PAUSED) container.set_state(v1::CONTAINER_STATE_RUNNING);
-    }
+    MarkResumed(record);
     SetDone(record, request);
   });
 }
 
-absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
+absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options) {
   const v1::PodConfig config = pod.config();
   const int32_t vm_pid = pod.record().vm().process().pid();
   Released released;
@@ -281,16 +365,21 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
   if (machine != nullptr) {
     ended = machine->Stop(options.orderly ? StopMode::kOrderly : StopMode::kForce,
                           {absl::Now() + absl::Seconds(30), options.hurry});
-    released.push_back(vm_pid > 0 ? absl::StrCat("VM (pid ", vm_pid, ")") : "VM");
+    released.given_back.push_back(vm_pid > 0 ? absl::StrCat("VM (pid ", vm_pid, ")") : "VM");
   }
   machine.reset();
   // Also what no handle tells of: a machine that a crashed daemon had just started.
-  if (ended.ok()) ended = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  if (ended.ok()) ended = ReapMachine(pod, environment);
   LogFailure(pod, "end the VM", ended);
   // Cut short, it is tried again by the operation that is in a hurry.
-  LogFailure(pod, "take the network down",
-             pod.network().Detach(pod.id(), config.network_config(), {absl::Now() + absl::Seconds(30), options.hurry}));
-  released.push_back(absl::StrCat("network ", config.network()));
+  const absl::Status detached =
+      DetachNetwork(pod, environment.backends, {absl::Now() + absl::Seconds(30), options.hurry});
+  LogFailure(pod, "take the network down", detached);
+  if (detached.ok()) {
+    released.given_back.push_back(absl::StrCat("network ", config.network()));
+  } else {
+    released.kept.push_back(absl::StrCat("network ", config.network(), ": ", detached.message()));
+  }
 
   const auto note = [&](state::v1::PodRecord& record) {
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
@@ -308,8 +397,8 @@ absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options) {
       if (ran || !container.has_finished_at()) StampNow(container.mutable_finished_at());
     }
     if (ended.ok()) record.clear_vm();
-    record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
-    record.set_reason(ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message()));
+    *record.mutable_kept() = {released.kept.begin(), released.kept.end()};
+    SetEnd(record, options, ended);
     if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
     StampNow(record.mutable_finished_at());
   };

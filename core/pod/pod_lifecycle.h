@@ -18,9 +18,9 @@ namespace vcd {
 // to the host can be found again by the pod's run directory, so that recovery may undo it after a crash at any point.
 
 // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
-// machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the record is
-// as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline goes into
-// the record.
+// machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the
+// record is as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline
+// goes into the record.
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
                      OperationClock& clock);
@@ -36,8 +36,16 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
                                OperationClock& clock);
 
-// Lets the machine go on, speaks to the guest if nobody does yet, as after a restart of the daemon; the pod becomes
-// `running`, its paused containers too, and the request done.
+// Lets the machine go on, and speaks to the guest if nobody does yet, as after a restart of the daemon. The record is
+// as before.
+absl::Status WakeGuest(Pod& pod, const CallContext& context);
+
+// Stops the machine of a pod that is `paused` on record once more; nothing is under way then, and the request, if it
+// has an id, done. Should the machine run on, the pod becomes `running`, as that is what it does; not so when the
+// context was cancelled: whoever did that, or the next daemon, goes on from the intent.
+absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallContext& context);
+
+// WakeGuest; the pod becomes `running`, its paused containers too, and the request done.
 absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context);
 
 struct TearDownOptions {
@@ -56,12 +64,9 @@ struct TearDownOptions {
 };
 
 // Takes down whatever there is: containers, guest, machine, network; goes on after a step that fails. The record is
-// written as `stopped` (or as the options say) when nothing is left. An error means that something is: the machine
-// could not be ended, and the pod is `failed`. Returns what was given back.
-absl::StatusOr<Released> TearDown(Pod& pod, const TearDownOptions& options);
-
-// The exit status of a process that was killed together with its machine.
-v1::ExitStatus KilledStatus();
+// written as `stopped` (or as the options say) when the machine has ended. An error means that it could not be, and the
+// pod is `failed`. What else could not be given back is in the record and its reason, and in what this returns.
+absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options);
 
 }  // namespace vcd
 

@@ -10,6 +10,7 @@
 #include "core/model/pod_validation.h"
 #include "core/model/request_id.h"
 #include "core/pod/container_config.h"
+#include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
@@ -185,7 +186,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
       TearDownOptions options;
       options.orderly = false;
       options.end = KilledStatus();
-      (void)TearDown(pod, options);
+      (void)TearDown(pod, environment_, options);
     }
     return started;
   }();
@@ -247,7 +248,7 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   options.orderly = false;
   options.end = KilledStatus();
   options.reason = absl::StrCat("start failed: ", status.message());
-  (void)TearDown(pod, options);
+  (void)TearDown(pod, environment_, options);
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED, "", "", std::nullopt, options.reason);
   return Annotate(status, absl::StrCat("pod ", pod.id(), ": start"));
 }
@@ -278,7 +279,7 @@ void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& stop,
 absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const Grant& grant) {
   const v1::PodState before = pod.state();
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStop, pod.id(), before));
-  if (before == v1::POD_STATE_STOPPED) return absl::OkStatus();
+  if (before == v1::POD_STATE_STOPPED && pod.record().kept().empty()) return absl::OkStatus();
   // A full disk must not keep a pod from being stopped.
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {
@@ -304,7 +305,7 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
     tear_down.state = v1::POD_STATE_FAILED;
     tear_down.reason = pod.record().reason();
   }
-  VCD_RETURN_IF_ERROR(TearDown(pod, tear_down).status());
+  VCD_RETURN_IF_ERROR(TearDown(pod, environment_, tear_down).status());
   LogInfo(pod.id(), "stopped");
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED);
   return absl::OkStatus();
@@ -389,7 +390,8 @@ void LivePodRuntime::DeletePod(const std::string& pod_id, bool force, const Muta
       },
       [known, released, done = std::move(done)](const absl::Status& status) {
         // It went while this waited: a creation was undone, or another deletion was first.
-        if (known && absl::IsNotFound(status)) return done(Released{"what an operation before this one had left"});
+        if (known && absl::IsNotFound(status))
+          return done(Released{{"what an operation before this one had left"}, {}});
         status.ok() ? done(*released) : done(status);
       });
 }
@@ -407,11 +409,16 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
-  VCD_ASSIGN_OR_RETURN(*released, TearDown(pod, options));
+  VCD_ASSIGN_OR_RETURN(*released, TearDown(pod, environment_, options));
+  if (!force && !released->kept.empty()) {
+    return absl::UnavailableError(absl::StrCat("pod ", pod.id(), ": not deleted, because it still holds ",
+                                               absl::StrJoin(released->kept, "; "),
+                                               "; delete it again, or with force to leave that behind"));
+  }
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
   registry_.Remove(pod.id());
-  released->push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));
-  released->push_back("records and logs");
+  released->given_back.push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));
+  released->given_back.push_back("records and logs");
   LogInfo(pod.id(), "deleted");
   // Of one that never got as far as being created nobody was told.
   if (before != v1::POD_STATE_CREATING) pod.Tell(v1::EVENT_TYPE_POD_DELETED);
@@ -437,7 +444,10 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
         for (const auto& [key, value] : set) (*merged.mutable_annotations())[key] = value;
         VCD_RETURN_IF_ERROR(ValidateAnnotations(merged.annotations()));
-        VCD_RETURN_IF_ERROR(CheckConfigSize(merged));
+        if (const absl::Status size = CheckConfigSize(merged); !size.ok()) {
+          return InvalidField("annotations", absl::StrCat("are too many with those that the pod has: ", size.message(),
+                                                          "; remove some with the same call"));
+        }
         VCD_RETURN_IF_ERROR(CheckBackendAnnotations(pod.hypervisor(), merged.annotations()));
         VCD_RETURN_IF_ERROR(pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; }));
         // A repetition would do no harm, so this need not be one step with the change.
@@ -455,7 +465,7 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
   operation.preempt = why;
   Submit(
       pod_id, operation,
-      [pod_id, why](Pod& pod, Grant& grant) {
+      [this, pod_id, why](Pod& pod, Grant& grant) {
         grant.clock.Enter(OperationPhase::kTearDown);
         // Whoever was cancelled may have taken it down already.
         if (pod.machine() == nullptr) return absl::OkStatus();
@@ -466,7 +476,7 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
         options.state = v1::POD_STATE_FAILED;
         options.reason = end.value_or(std::string(why.message()));
         LogError(pod.id(), absl::StrCat("failed: ", options.reason));
-        VCD_RETURN_IF_ERROR(TearDown(pod, options).status());
+        VCD_RETURN_IF_ERROR(TearDown(pod, environment_, options).status());
         pod.Tell(v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, options.reason);
         return absl::OkStatus();
       },

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/os/process.h"
@@ -67,8 +68,10 @@ absl::Status CheckRecord(const state::v1::PodRecord& record) {
 }
 
 // A pod of which a record cannot be read: it can be looked at, and stopped or deleted, which ends its VM if that runs.
-state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfig& config, const std::string& reason) {
+state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfig& config, const std::string& reason,
+                                   const state::v1::VirtualMachine& machine) {
   state::v1::PodRecord record;
+  if (machine.has_process()) *record.mutable_vm() = machine;
   record.set_pod_id(pod_id);
   record.set_state(v1::POD_STATE_FAILED);
   record.set_reason(reason);
@@ -184,8 +187,10 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   absl::Status damage = config_damage;
   damage.Update(record_damage);
   if (!damage.ok()) {
+    // Who deletes the pod ends it.
+    const state::v1::VirtualMachine known_machine = record.ok() ? record->vm() : state::v1::VirtualMachine();
     record = DamagedRecord(pod_id, config.ok() ? *config : v1::PodConfig(),
-                           DescribeDamage(pod_id, config_damage.ok() && config.ok(), damage));
+                           DescribeDamage(pod_id, config_damage.ok() && config.ok(), damage), known_machine);
   } else if (config.ok() && record_missing) {
     record = RecordAfterReboot(*config);
   } else if (record_missing) {
@@ -199,11 +204,6 @@ void LivePodRuntime::Load(const std::string& pod_id) {
     config = v1::PodConfig();
     config->set_id(pod_id);
   }
-  // The default ones can at least clean up.
-  if (backends_.hypervisors.count(config->hypervisor()) == 0) config->set_hypervisor(backends_.default_hypervisor);
-  if (backends_.agents.count(config->agent()) == 0) config->set_agent(backends_.default_agent);
-  if (backends_.networks.count(config->network()) == 0) config->set_network(backends_.default_network);
-
   std::shared_ptr<Pod> pod = MakePod(*config, *std::move(record));
   if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
   // Its id is in the list once.
@@ -214,7 +214,10 @@ void LivePodRuntime::Vanish(Pod& pod) {
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
-  absl::Status status = TearDown(pod, options).status();
+  const absl::StatusOr<Released> released = TearDown(pod, environment_, options);
+  absl::Status status = released.status();
+  // The next deletion, or the next daemon, tries again.
+  if (released.ok() && !released->kept.empty()) status = absl::UnavailableError(absl::StrJoin(released->kept, "; "));
   if (status.ok()) status = store_.RemovePod(pod.id());
   if (!status.ok()) {
     LogError(pod.id(), absl::StrCat("clean up: ", status.message()));
@@ -254,16 +257,17 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       if (record.has_vm()) break;
       LogInfo(pod.id(), "its start was interrupted: undone");
       tear_down.reason = "its start was interrupted";
-      (void)TearDown(pod, tear_down);
+      (void)TearDown(pod, environment_, tear_down);
       return RecoveryOutcome::kUndone;
     case state::v1::INTENT_STOP:
       LogInfo(pod.id(), "its stop was interrupted: finished");
       tear_down.request = under_way.request();
-      (void)TearDown(pod, tear_down);
+      (void)TearDown(pod, environment_, tear_down);
       return RecoveryOutcome::kFinished;
     default:
       break;
   }
+  if (absl::StartsWith(record.reason(), kRecordDamaged)) return RecoveryOutcome::kDamaged;
   if (!record.has_vm()) {
     // What was stopped because the host restarted is recorded as such from now on.
     if (record.reason() == kHostRebooted) {
@@ -271,10 +275,16 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), context);
       if (!reaped.ok()) LogError(pod.id(), std::string(reaped.message()));
       (void)store_.CreatePodDirectories(pod.id());
-      (void)pod.Change([](state::v1::PodRecord&) {}, /*fact=*/true);
+      const auto note = [&reaped](state::v1::PodRecord& record) {
+        if (reaped.ok()) return;
+        record.set_state(v1::POD_STATE_FAILED);
+        record.set_reason(absl::StrCat("its state.json is gone, and its VM could not be ended: ", reaped.message(),
+                                       "; stop the pod to try again"));
+      };
+      (void)pod.Change(note, /*fact=*/true);
       return RecoveryOutcome::kRebooted;
     }
-    return absl::StartsWith(record.reason(), kRecordDamaged) ? RecoveryOutcome::kDamaged : RecoveryOutcome::kUnchanged;
+    return RecoveryOutcome::kUnchanged;
   }
   const absl::Status adopted = AdoptPod(pod, record, grant);
   if (!adopted.ok()) return Abandon(pod, record, adopted);
@@ -303,6 +313,10 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       LogInfo(pod.id(), "its resumption was interrupted: finished");
       VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, under_way.request(), context)));
       break;
+    case state::v1::INTENT_END_CONTAINER:
+      LogInfo(pod.id(), "the forced end of a container while it was paused was interrupted: finished");
+      VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
+      break;
     default:
       // A paused guest cannot answer: it is spoken to when it is resumed.
       if (record.state() == v1::POD_STATE_PAUSED) break;
@@ -316,6 +330,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       DropUnfinishedContainer(pod, container);
     }
   }
+  if (under_way.intent() == state::v1::INTENT_END_CONTAINER) return FinishContainerEnd(pod, under_way, context);
   if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
   LogInfo(pod.id(), "its start was interrupted: finished");
@@ -340,6 +355,18 @@ absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Ope
   return pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); });
 }
 
+absl::Status LivePodRuntime::FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way,
+                                                const CallContext& context) {
+  absl::Status ended;
+  // One that was being deleted was dropped already.
+  if (!under_way.container_id().empty()) {
+    ended = EndContainer(pod, under_way.container_id(), absl::ZeroDuration(), under_way.request(), context);
+  }
+  // It is paused all the same.
+  if (!ended.ok()) LogError(pod.id(), absl::StrCat("end container ", under_way.container_id(), ": ", ended.message()));
+  return PauseAgain(pod, ended.ok() ? under_way.request() : state::v1::Request(), context);
+}
+
 RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {
   {
     // The next daemon will try again.
@@ -355,7 +382,7 @@ RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& re
   tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
   tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
   LogError(pod.id(), tear_down.reason);
-  (void)TearDown(pod, tear_down);
+  (void)TearDown(pod, environment_, tear_down);
   pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
   return rebooted ? RecoveryOutcome::kRebooted : RecoveryOutcome::kLost;
 }

@@ -3,7 +3,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/os/process.h"
 #include "core/pod/testing/pod_runtime_fixture.h"
+#include "core/state/state_store.h"
 
 namespace vcd {
 namespace {
@@ -155,6 +157,20 @@ TEST_F(PodRecoveryTest, ARecordTakenFromARunningPodDoesNotLeaveItsMachineBehind)
   EXPECT_EQ(Start("web")->state(), v1::POD_STATE_RUNNING);
 }
 
+TEST_F(PodRecoveryTest, AMachineThatCannotBeEndedKeepsItsPodFromBootingASecondOne) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  ASSERT_TRUE(filesystem_.RemoveFile(options_.run_dir + "/pods/web/state.json").ok());
+  hypervisor().FailNth("Reap", 1, absl::InternalError("it does not die"));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Get("web").reason(), HasSubstr("its VM could not be ended: it does not die"));
+  EXPECT_EQ(ReasonOf(Start("web").status()), v1::ERROR_REASON_WRONG_STATE);
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  EXPECT_EQ(Stop("web")->state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+}
+
 TEST_F(PodRecoveryTest, ABackendThatIsGoneMakesThePodFailedUntilItIsBack) {
   ASSERT_TRUE(Create(Config("web")).ok());
   runtime_.reset();
@@ -171,6 +187,68 @@ TEST_F(PodRecoveryTest, ABackendThatIsGoneMakesThePodFailedUntilItIsBack) {
   ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
   Restart();
   EXPECT_EQ(Get("web").state(), v1::POD_STATE_READY);
+}
+
+TEST_F(PodRecoveryTest, APodOfABackendThatIsGoneKeepsItsNameAndIsTakenDownByAll) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  runtime_.reset();
+  const std::string path = options_.state_dir + "/pods/web/config.json";
+  std::string json = *filesystem_.ReadFile(path);
+  json.replace(json.find("\"fake\""), 6, "\"xen\"");
+  json.replace(json.rfind(",\n \"checksum\""), std::string::npos, "\n}\n");
+  ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
+  Restart();
+  const v1::Pod pod = Get("web");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
+  EXPECT_EQ(pod.config().hypervisor(), "xen");
+  EXPECT_GT(pod.vm().pid(), 0);
+  EXPECT_EQ(ReasonOf(Start("web").status()), v1::ERROR_REASON_WRONG_STATE);
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+// The machine of a hypervisor that no daemon of today knows: its process is ended by its identity.
+TEST_F(PodRecoveryTest, AMachineThatOnlyTheRecordKnowsIsEndedWithItsPod) {
+  ASSERT_TRUE(Create(Config("web")).ok());
+  runtime_.reset();
+  const std::string path = options_.state_dir + "/pods/web/config.json";
+  std::string config = *filesystem_.ReadFile(path);
+  config.replace(config.find("\"fake\""), 6, "\"xen\"");
+  config.replace(config.rfind(",\n \"checksum\""), std::string::npos, "\n}\n");
+  ASSERT_TRUE(filesystem_.WriteFile(path, config).ok());
+
+  const absl::StatusOr<LaunchedProcess> vmm = LaunchProcess({.argv = {"/bin/sleep", "600"}});
+  ASSERT_TRUE(vmm.ok()) << vmm.status();
+  StateStore store(filesystem_, options_.state_dir, options_.run_dir);
+  auto record = store.LoadRecord("web");
+  ASSERT_TRUE(record.ok()) << record.status();
+  state::v1::ProcessIdentity& process = *record->mutable_vm()->mutable_process();
+  process.set_pid(vmm->identity.pid);
+  process.set_start_time_ticks(vmm->identity.start_time_ticks);
+  process.set_boot_id(vmm->identity.boot_id);
+  ASSERT_TRUE(store.SaveRecord(*record).ok());
+  Restart();
+  EXPECT_TRUE(OpenPidfd(vmm->identity).ok());
+  ASSERT_TRUE(Delete("web").ok());
+  EXPECT_TRUE(absl::IsNotFound(OpenPidfd(vmm->identity).status()));
+}
+
+TEST_F(PodRecoveryTest, ANetworkThatIsGoneIsToldByADeletion) {
+  ASSERT_TRUE(Create(Config("web")).ok());
+  runtime_.reset();
+  const std::string path = options_.state_dir + "/pods/web/config.json";
+  std::string json = *filesystem_.ReadFile(path);
+  json.replace(json.rfind("\"fake\""), 6, "\"vlan\"");
+  json.replace(json.rfind(",\n \"checksum\""), std::string::npos, "\n}\n");
+  ASSERT_TRUE(filesystem_.WriteFile(path, json).ok());
+  Restart();
+  EXPECT_THAT(Get("web").reason(), HasSubstr("network is `vlan`, which this vcd does not have"));
+  EXPECT_THAT(std::string(Delete("web").status().message()), HasSubstr("network vlan: this vcd does not have it"));
+  const auto released = Delete("web", /*force=*/true);
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_THAT(released->kept, ElementsAre(HasSubstr("network vlan")));
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
 }
 
 TEST_F(PodRecoveryTest, SecondDaemonOnTheSameDirectoriesIsRefused) {

@@ -118,11 +118,12 @@ TEST_F(PodRequestTest, ContainersToo) {
   EXPECT_EQ(create()->state(), v1::CONTAINER_STATE_RUNNING);
   for (int again = 0; again < 2; ++again) {
     EXPECT_TRUE(Await<v1::Container>([&](auto done) {
-                  runtime_->StopContainer("web", made->id(), absl::Seconds(20), Soon("stop"), done);
+                  runtime_->StopContainer("web", made->id(), {.grace = absl::Seconds(20)}, Soon("stop"), done);
                 }).ok());
   }
   for (int again = 0; again < 2; ++again) {
-    EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", made->id(), Soon("delete"), done); }).ok());
+    EXPECT_TRUE(
+        AwaitDone([&](auto done) { runtime_->DeleteContainer("web", made->id(), false, Soon("delete"), done); }).ok());
   }
   EXPECT_EQ(Get("web").containers_size(), 1);
 }
@@ -131,7 +132,7 @@ TEST_F(PodRequestTest, ASignalGetsThroughWhileAStopHoldsThePod) {
   ASSERT_TRUE(Run(Config("web", "deaf")).ok());
   agent().HangNth("Signal", 1);
   Completion<v1::Container> stopped;
-  runtime_->StopContainer("web", "main", absl::Seconds(20), Soon(),
+  runtime_->StopContainer("web", "main", {.grace = absl::Seconds(20)}, Soon(),
                           [stopped](absl::StatusOr<v1::Container> container) { stopped.Set(std::move(container)); });
   ASSERT_TRUE(agent().WaitUntilHanging("Signal"));
   EXPECT_TRUE(Kill("web", SIGKILL, "kill").ok());

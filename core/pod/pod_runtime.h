@@ -68,8 +68,11 @@ struct StopOptions {
   absl::Duration grace = absl::ZeroDuration();  // Zero: PodRuntimeOptions::stop_grace.
 };
 
-// What DeletePod gave back, for people, in order: "VM (pid 4711)".
-using Released = std::vector<std::string>;
+// What became of what a pod held, for people, in order.
+struct Released {
+  std::vector<std::string> given_back;  // "VM (pid 4711)".
+  std::vector<std::string> kept;        // What could not be, with the cause: "network cni: …".
+};
 
 // An exec'd process.
 struct ExecResult {
@@ -137,14 +140,18 @@ class PodRuntime {
                                ContainerCallback done) = 0;
   virtual void StartContainer(const std::string& pod_id, const std::string& container_id,
                               const MutationOptions& options, ContainerCallback done) = 0;
-  virtual void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+  // With force also in a paused pod, which runs for that moment.
+  virtual void StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                              const MutationOptions& options, ContainerCallback done) = 0;
-  virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id,
+  virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                                const MutationOptions& options, DoneCallback done) = 0;
 
   // ---- Processes; an empty process id is the container's first process ----
   virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
                     const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
+  // Those that are known of a container, or of all when `container_id` is empty. Does not wait.
+  virtual absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
+                                                              const std::string& container_id) const = 0;
   // Takes no lock, so that a signal gets through while another operation, such as a stop, holds the pod.
   virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                       const MutationOptions& options, DoneCallback done) = 0;

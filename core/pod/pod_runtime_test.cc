@@ -202,7 +202,8 @@ TEST_F(PodRuntimeTest, RunningPodIsDeletedOnlyWithForce) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("stop it first, or use force"));
   const absl::StatusOr<Released> released = Delete("web", /*force=*/true);
   ASSERT_TRUE(released.ok()) << released.status();
-  EXPECT_THAT(*released, ElementsAre(HasSubstr("VM (pid "), "network fake", "1 container", "records and logs"));
+  EXPECT_THAT(released->given_back,
+              ElementsAre(HasSubstr("VM (pid "), "network fake", "1 container", "records and logs"));
   ExpectNothingLeft();
 }
 
@@ -213,7 +214,7 @@ TEST_F(PodRuntimeTest, ForcedDeletePreemptsACreationThatHangs) {
   ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
   const absl::StatusOr<Released> deleted = Delete("web", /*force=*/true);
   ASSERT_TRUE(deleted.ok()) << deleted.status();
-  EXPECT_THAT(*deleted, ElementsAre("what an operation before this one had left"));
+  EXPECT_THAT(deleted->given_back, ElementsAre("what an operation before this one had left"));
   const absl::Status status = created.Wait({Soon().deadline, nullptr}, "creation").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_PREEMPTED);
@@ -269,17 +270,17 @@ TEST_F(PodRuntimeTest, ContainersComeAndGoInARunningPod) {
   EXPECT_EQ(ReasonOf(again.status()), v1::ERROR_REASON_CONTAINER_EXISTS);
   auto started = Await<v1::Container>([&](auto done) { runtime_->StartContainer("web", "side", Soon(), done); });
   EXPECT_EQ(started->state(), v1::CONTAINER_STATE_RUNNING);
-  auto stopped =
-      Await<v1::Container>([&](auto done) { runtime_->StopContainer("web", "side", absl::Seconds(20), Soon(), done); });
+  auto stopped = Await<v1::Container>(
+      [&](auto done) { runtime_->StopContainer("web", "side", {.grace = absl::Seconds(20)}, Soon(), done); });
   EXPECT_EQ(stopped->state(), v1::CONTAINER_STATE_STOPPED);
   auto restarted = Await<v1::Container>([&](auto done) { runtime_->StartContainer("web", "side", Soon(), done); });
   ASSERT_TRUE(restarted.ok()) << restarted.status();
-  EXPECT_EQ(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", Soon(), done); }).code(),
+  EXPECT_EQ(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", false, Soon(), done); }).code(),
             absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(Await<v1::Container>([&](auto done) {
-                runtime_->StopContainer("web", "side", absl::Seconds(20), Soon(), done);
+                runtime_->StopContainer("web", "side", {.grace = absl::Seconds(20)}, Soon(), done);
               }).ok());
-  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", Soon(), done); }).ok());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", false, Soon(), done); }).ok());
   EXPECT_EQ(Get("web").containers_size(), 1);
   EXPECT_THAT(hypervisor().directories("web"), ElementsAre("rootfs-0"));
 }
@@ -312,6 +313,42 @@ TEST_F(PodRuntimeTest, ReadsDoNotWaitForAHungPod) {
   EXPECT_TRUE(Exec("well", {"print", "a", "b"}).ok());
   (void)Delete("sick", /*force=*/true);
   EXPECT_FALSE(created.Wait({Soon().deadline, nullptr}, "creation").ok());
+}
+
+TEST_F(PodRuntimeTest, MergedAnnotationsAreBoundedAsThoseOfANewPod) {
+  ASSERT_TRUE(Create(Config("web")).ok());
+  const std::string value(size_t{200} << 10, 'x');
+  absl::Status status;
+  int taken = 0;
+  while (status.ok() && taken < 1000) {
+    status = Annotate("web", "org.example." + std::to_string(taken), value).status();
+    if (status.ok()) ++taken;
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("annotations"));
+  EXPECT_EQ(Get("web").config().annotations_size(), taken);
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_READY);
+}
+
+TEST_F(PodRuntimeTest, ExecsAreListedWithHowTheyEnded) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  ASSERT_TRUE(Exec("web", {"sleep"}, "runs").ok());
+  const auto ended = Exec("web", {"print", "a", "b"}, "ends");
+  ASSERT_TRUE(ended.ok());
+  ASSERT_TRUE(Wait("web", ended->process_id).ok());
+  for (const std::string& container : {std::string("main"), std::string()}) {
+    const auto execs = runtime_->ListExecs("web", container);
+    ASSERT_TRUE(execs.ok()) << execs.status();
+    ASSERT_EQ(execs->size(), 2u);
+    for (const v1::ExecInfo& exec : *execs) {
+      EXPECT_EQ(exec.container_id(), "main");
+      EXPECT_EQ(exec.has_exit_status(), exec.process_id() == ended->process_id);
+      EXPECT_GT(exec.guest_pid(), 0);
+    }
+  }
+  EXPECT_EQ(ReasonOf(runtime_->ListExecs("web", "nope").status()), v1::ERROR_REASON_CONTAINER_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(runtime_->ListExecs("nope", "").status()), v1::ERROR_REASON_POD_NOT_FOUND);
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ struct Guard {
   const char* verb;
   unsigned pod_states;
   unsigned container_states;  // Of the container that it is about.
+  const char* when_paused = "resume it first";
 };
 
 // `failed` pods may be stopped, which releases what they hold, and deleted.
@@ -71,11 +72,16 @@ constexpr Guard kGuards[] = {
     {PodOperation::kCreateContainer, "create a container in", kReady | kRunning, 0},
     {PodOperation::kStartContainer, "start a container of", kRunning, kReady | kStopped},
     {PodOperation::kStopContainer, "stop a container of", kReady | kRunning | kStopped,
-     kReady | kRunning | kStopped | kFailed},
-    {PodOperation::kDeleteContainer, "delete a container of", kReady | kRunning | kStopped,
-     kReady | kStopped | kFailed},
+     kReady | kRunning | kStopped | kFailed, "resume it first, or use force"},
+    {PodOperation::kDeleteContainer, "delete a container of", kReady | kRunning | kStopped, kReady | kStopped | kFailed,
+     "resume it first, or use force"},
+    {PodOperation::kForceStopContainer, "stop a container of", kReady | kRunning | kPaused | kStopped,
+     kReady | kRunning | kPaused | kStopped | kFailed},
+    {PodOperation::kForceDeleteContainer, "delete a container of", kReady | kRunning | kPaused | kStopped,
+     kReady | kRunning | kPaused | kStopped | kFailed},
     {PodOperation::kExec, "exec in", kRunning, kRunning},
-    {PodOperation::kSignal, "send a signal to", kReady | kRunning | kStopping, kReady | kRunning},
+    {PodOperation::kSignal, "send a signal to", kReady | kRunning | kStopping, kReady | kRunning,
+     "resume it first, or stop the container with force"},
 };
 
 const Guard& GuardOf(PodOperation operation) {
@@ -84,18 +90,18 @@ const Guard& GuardOf(PodOperation operation) {
 }
 
 // What gets an object out of a state that an operation does not take.
-const char* NextStep(int state, unsigned wanted) {
+const char* NextStep(const Guard& guard, int state) {
   switch (state) {
     case v1::POD_STATE_CREATING:
     case v1::POD_STATE_STOPPING:
       return "wait until that is done, or delete it with force";
     case v1::POD_STATE_PAUSED:
-      return "resume it first";
+      return guard.when_paused;
     case v1::POD_STATE_READY:
     case v1::POD_STATE_STOPPED:
       return "start it first";
     case v1::POD_STATE_RUNNING:
-      return (wanted & kPaused) != 0 ? "pause it first" : "stop it first, or use force";
+      return guard.pod_states == kPaused ? "pause it first" : "stop it first, or use force";
     case v1::POD_STATE_FAILED:
       return "stop it to release what it holds, or delete it";
     default:
@@ -103,11 +109,11 @@ const char* NextStep(int state, unsigned wanted) {
   }
 }
 
-absl::Status WrongState(absl::string_view verb, absl::string_view what, absl::string_view pod_id, int state,
-                        unsigned wanted) {
+absl::Status WrongState(const Guard& guard, absl::string_view verb, absl::string_view what, absl::string_view pod_id,
+                        int state) {
   const std::string word = StateWord(static_cast<v1::PodState>(state));
   return WithDetail(absl::FailedPreconditionError(
-                        absl::StrCat("cannot ", verb, " ", what, ": it is ", word, "; ", NextStep(state, wanted))),
+                        absl::StrCat("cannot ", verb, " ", what, ": it is ", word, "; ", NextStep(guard, state))),
                     {v1::ERROR_REASON_WRONG_STATE, {{"pod_id", std::string(pod_id)}, {"state", word}}});
 }
 
@@ -143,7 +149,7 @@ absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, v1
         absl::FailedPreconditionError(absl::StrCat("cannot start pod ", pod_id, ": it is running already")),
         {v1::ERROR_REASON_WRONG_STATE, {{"pod_id", std::string(pod_id)}, {"state", "running"}}});
   }
-  return WrongState(guard.verb, absl::StrCat("pod ", pod_id), pod_id, state, guard.pod_states);
+  return WrongState(guard, guard.verb, absl::StrCat("pod ", pod_id), pod_id, state);
 }
 
 absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, absl::string_view container_id,
@@ -151,8 +157,8 @@ absl::Status CheckOperation(PodOperation operation, absl::string_view pod_id, ab
   const Guard& guard = GuardOf(operation);
   if ((guard.container_states & Bit(state)) != 0) return absl::OkStatus();
   return WithMetadata(
-      WrongState(absl::StripSuffix(absl::StripSuffix(guard.verb, " a container of"), " a container in"),
-                 absl::StrCat("container ", container_id, " of pod ", pod_id), pod_id, state, guard.container_states),
+      WrongState(guard, absl::StripSuffix(absl::StripSuffix(guard.verb, " a container of"), " a container in"),
+                 absl::StrCat("container ", container_id, " of pod ", pod_id), pod_id, state),
       "container_id", std::string(container_id));
 }
 

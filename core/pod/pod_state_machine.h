@@ -33,6 +33,8 @@ enum class PodOperation {
   kStartContainer,
   kStopContainer,
   kDeleteContainer,
+  kForceStopContainer,
+  kForceDeleteContainer,
   kExec,
   kSignal,
 };

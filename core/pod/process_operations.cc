@@ -83,6 +83,13 @@ absl::Status LivePodRuntime::ExecBody(Pod& pod, const ProcessKey& key, const v1:
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<v1::ExecInfo>> LivePodRuntime::ListExecs(const std::string& pod_id,
+                                                                    const std::string& container_id) const {
+  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
+  if (!container_id.empty()) VCD_RETURN_IF_ERROR(pod->ViewContainer(container_id).status());
+  return pod->Execs(container_id);
+}
+
 void LivePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                             const MutationOptions& options, DoneCallback done) {
   Operation operation;

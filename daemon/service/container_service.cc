@@ -68,8 +68,11 @@ grpc::ServerUnaryReactor* ContainerService::StopContainer(grpc::CallbackServerCo
   const UnaryCall call(context, "StopContainer", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.StopContainer(request->pod_id(), request->container_id(), absl::Seconds(request->grace_seconds()),
-                         OptionsOf(call, *request), [call, response](absl::StatusOr<v1::Container> container) {
+  StopOptions options;
+  options.force = request->force();
+  options.grace = absl::Seconds(request->grace_seconds());
+  runtime_.StopContainer(request->pod_id(), request->container_id(), options, OptionsOf(call, *request),
+                         [call, response](absl::StatusOr<v1::Container> container) {
                            if (WasGone(container.status())) return call.Finish(absl::OkStatus());
                            response->set_existed(true);
                            if (container.ok()) *response->mutable_container() = *std::move(container);
@@ -96,7 +99,7 @@ grpc::ServerUnaryReactor* ContainerService::DeleteContainer(grpc::CallbackServer
   const UnaryCall call(context, "DeleteContainer", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.DeleteContainer(request->pod_id(), request->container_id(), OptionsOf(call, *request),
+  runtime_.DeleteContainer(request->pod_id(), request->container_id(), request->force(), OptionsOf(call, *request),
                            [call, response](absl::Status done) {
                              if (WasGone(done)) return call.Finish(absl::OkStatus());
                              response->set_existed(true);

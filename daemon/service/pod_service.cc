@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
 #include "daemon/service/mutation.h"
 #include "daemon/service/pod_list.h"
@@ -22,6 +23,12 @@ PodRuntime::PodCallback AnswerWithPod(const UnaryCall& call, Response* response)
     if (pod.ok()) *response->mutable_pod() = *std::move(pod);
     call.Finish(pod.status());
   };
+}
+
+absl::Status AnnotationNotFound(const std::string& pod_id, const std::string& key) {
+  return WithDetail(absl::NotFoundError(absl::StrCat("pod ", pod_id, ": has no annotation \"", key, "\"; `vc inspect ",
+                                                     pod_id, "` shows those that it has")),
+                    {v1::ERROR_REASON_ANNOTATION_NOT_FOUND, {{"pod_id", pod_id}, {"key", key}}});
 }
 
 }  // namespace
@@ -95,7 +102,11 @@ grpc::ServerUnaryReactor* PodService::DeletePod(grpc::CallbackServerContext* con
                      [call, response](absl::StatusOr<Released> released) {
                        if (WasGone(released.status())) return call.Finish(absl::OkStatus());
                        response->set_existed(true);
-                       if (released.ok()) response->mutable_released()->Assign(released->begin(), released->end());
+                       if (released.ok()) {
+                         const auto& [given_back, kept] = *released;
+                         response->mutable_released()->Assign(given_back.begin(), given_back.end());
+                         response->mutable_not_released()->Assign(kept.begin(), kept.end());
+                       }
                        call.Finish(released.status());
                      });
   return call.reactor();
@@ -124,6 +135,21 @@ grpc::ServerUnaryReactor* PodService::ListPods(grpc::CallbackServerContext* cont
     *response = grpc::ByteBuffer(&slice, 1);
   }
   return call.FinishNow(page.status());
+}
+
+grpc::ServerUnaryReactor* PodService::GetPodAnnotation(grpc::CallbackServerContext* context,
+                                                       const v1::GetPodAnnotationRequest* request,
+                                                       v1::GetPodAnnotationResponse* response) {
+  const UnaryCall call(context, "GetPodAnnotation", CallKind::kRead, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  const auto pod = runtime_.GetPod(request->pod_id());
+  if (!pod.ok()) return call.FinishNow(pod.status());
+  const v1::Pod shown = (*pod)->Unpack();
+  const auto& annotations = shown.config().annotations();
+  const auto found = annotations.find(request->key());
+  if (found == annotations.end()) return call.FinishNow(AnnotationNotFound(request->pod_id(), request->key()));
+  response->set_value(found->second);
+  return call.FinishNow(absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerContext* context,

@@ -31,6 +31,9 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
                                    v1::GetPodResponse* response) override;
   grpc::ServerUnaryReactor* ListPods(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetPodAnnotation(grpc::CallbackServerContext* context,
+                                             const v1::GetPodAnnotationRequest* request,
+                                             v1::GetPodAnnotationResponse* response) override;
   grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                  const v1::UpdatePodAnnotationsRequest* request,
                                                  v1::UpdatePodAnnotationsResponse* response) override;

@@ -83,6 +83,8 @@ TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
   remove.set_force(true);
   v1::DeletePodResponse removed;
   ASSERT_TRUE(Call(*pod_stub_, &Stub::DeletePod, remove, removed).ok());
+  EXPECT_THAT(removed.released(), ElementsAre("VM"));
+  EXPECT_THAT(removed.not_released(), ElementsAre("network cni: busy"));
   v1::UpdatePodAnnotationsRequest annotate;
   annotate.set_pod_id("g");
   (*annotate.mutable_annotations())["k"] = "v";
@@ -111,6 +113,7 @@ TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {
   stop.set_pod_id("p");
   stop.set_container_id("c");
   stop.set_grace_seconds(2);
+  stop.set_force(true);
   v1::StopContainerResponse stopped;
   ASSERT_TRUE(Call(*container_stub_, &Stub::StopContainer, stop, stopped).ok());
   v1::KillContainerRequest kill;
@@ -123,10 +126,12 @@ TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {
   v1::DeleteContainerRequest remove;
   remove.set_pod_id("p");
   remove.set_container_id("c");
+  remove.set_force(true);
   v1::DeleteContainerResponse removed;
   ASSERT_TRUE(Call(*container_stub_, &Stub::DeleteContainer, remove, removed).ok());
-  EXPECT_THAT(runtime_.calls(), ElementsAre("CreateContainer p c", "StartContainer p c", "StopContainer p c grace=2s",
-                                            "Signal p c: 9 all=1", "DeleteContainer p c"));
+  EXPECT_THAT(runtime_.calls(),
+              ElementsAre("CreateContainer p c", "StartContainer p c", "StopContainer p c force=1 grace=2s",
+                          "Signal p c: 9 all=1", "DeleteContainer p c force=1"));
 }
 
 TEST_F(PodServiceTest, ContainersComeOutOfThePodsSnapshot) {
@@ -152,6 +157,30 @@ TEST_F(PodServiceTest, ContainersComeOutOfThePodsSnapshot) {
   EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
   get.set_pod_id("q");
   EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(PodServiceTest, OneAnnotationOrThatThereIsNone) {
+  using Stub = v1::PodService::Stub;
+  v1::Pod pod;
+  pod.set_id("p");
+  (*pod.mutable_config()->mutable_annotations())["empty"] = "";
+  (*pod.mutable_config()->mutable_annotations())["k"] = "v";
+  runtime_.SetPods({pod});
+  v1::GetPodAnnotationRequest request;
+  request.set_pod_id("p");
+  request.set_key("k");
+  v1::GetPodAnnotationResponse response;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::GetPodAnnotation, request, response).ok());
+  EXPECT_EQ(response.value(), "v");
+  request.set_key("empty");
+  EXPECT_TRUE(Call(*pod_stub_, &Stub::GetPodAnnotation, request, response).ok());
+  request.set_key("nope");
+  const grpc::Status none = Call(*pod_stub_, &Stub::GetPodAnnotation, request, response);
+  EXPECT_EQ(none.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(none.error_message(), HasSubstr("pod p: has no annotation \"nope\""));
+  EXPECT_THAT(none.error_details(), HasSubstr("ANNOTATION_NOT_FOUND"));
+  request.set_pod_id("q");
+  EXPECT_THAT(Call(*pod_stub_, &Stub::GetPodAnnotation, request, response).error_details(), HasSubstr("POD_NOT_FOUND"));
 }
 
 TEST_F(PodServiceTest, ClientsDeadlineGoesAlongAndHasACeiling) {

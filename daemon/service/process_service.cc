@@ -28,6 +28,18 @@ grpc::ServerUnaryReactor* ProcessService::Exec(grpc::CallbackServerContext* cont
   return call.reactor();
 }
 
+grpc::ServerUnaryReactor* ProcessService::ListExecs(grpc::CallbackServerContext* context,
+                                                    const v1::ListExecsRequest* request,
+                                                    v1::ListExecsResponse* response) {
+  const UnaryCall call(context, "ListExecs", CallKind::kRead, request->pod_id());
+  absl::Status status = CheckId("pod_id", request->pod_id());
+  if (status.ok()) status = CheckOptionalId("container_id", request->container_id());
+  if (!status.ok()) return call.FinishNow(status);
+  absl::StatusOr<std::vector<v1::ExecInfo>> execs = runtime_.ListExecs(request->pod_id(), request->container_id());
+  if (execs.ok()) response->mutable_execs()->Assign(execs->begin(), execs->end());
+  return call.FinishNow(execs.status());
+}
+
 grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* ProcessService::Attach(grpc::CallbackServerContext*) {
   return StartAttachCall(runtime_);
 }

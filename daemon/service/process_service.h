@@ -14,6 +14,8 @@ class ProcessService final : public v1::ProcessService::CallbackService {
 
   grpc::ServerUnaryReactor* Exec(grpc::CallbackServerContext* context, const v1::ExecRequest* request,
                                  v1::ExecResponse* response) override;
+  grpc::ServerUnaryReactor* ListExecs(grpc::CallbackServerContext* context, const v1::ListExecsRequest* request,
+                                      v1::ListExecsResponse* response) override;
   grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* Attach(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context, const v1::WaitRequest* request,
                                  v1::WaitResponse* response) override;

@@ -219,6 +219,22 @@ TEST_F(ProcessServiceTest, CancelledAttachBearsInputThatIsTakenLater) {
   runtime_.TakeInput();
 }
 
+TEST_F(ProcessServiceTest, ExecsAreListed) {
+  v1::ListExecsRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  v1::ListExecsResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ListExecs(&context, request, &response).ok());
+  ASSERT_EQ(response.execs_size(), 2);
+  EXPECT_EQ(response.execs(0).container_id(), "main");
+  EXPECT_FALSE(response.execs(0).has_exit_status());
+  EXPECT_EQ(response.execs(1).exit_status().code(), 3);
+  request.set_container_id("no/id");
+  grpc::ClientContext again;
+  EXPECT_EQ(stub_->ListExecs(&again, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ProcessServiceTest, AttachMustBeginWithStart) {
   v1::AttachRequest request;
   for (const bool says_something : {false, true}) {

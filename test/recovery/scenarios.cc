@@ -29,6 +29,10 @@ void WithRunningSide(RecoveryWorld& world) {
   WithSide(world);
   (void)world.StartContainer("web", "side");
 }
+void WithPausedSide(RecoveryWorld& world) {
+  WithRunningSide(world);
+  (void)world.Pause("web");
+}
 void WithStoppedSide(RecoveryWorld& world) {
   WithRunningSide(world);
   (void)world.StopContainer("web", "side");
@@ -89,6 +93,15 @@ std::vector<Scenario> Scenarios() {
        WithRunningSide,
        [](W& w, const Id& id) { return w.StopContainer("web", "side", id).status(); },
        {}},
+      {"StopContainer (force, paused)",
+       WithPausedSide,
+       [](W& w, const Id& id) { return w.StopContainer("web", "side", id, /*force=*/true).status(); },
+       {}},
+      {"DeleteContainer (force, paused)",
+       WithPausedSide,
+       [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id, /*force=*/true)); },
+       // Ended, and not deleted yet.
+       {"paused main=paused side=stopped"}},
       {"DeleteContainer",
        WithStoppedSide,
        [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id)); },

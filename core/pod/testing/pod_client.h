@@ -74,13 +74,14 @@ class PodClient {
     return Await<v1::Container>([&](auto done) { runtime().StartContainer(id, container_id, Soon(request_id), done); });
   }
   absl::StatusOr<v1::Container> StopContainer(const std::string& id, const std::string& container_id,
-                                              const std::string& request_id = "") {
+                                              const std::string& request_id = "", bool force = false) {
+    const StopOptions stop{.force = force, .grace = absl::Seconds(20)};
     return Await<v1::Container>(
-        [&](auto done) { runtime().StopContainer(id, container_id, absl::Seconds(20), Soon(request_id), done); });
+        [&](auto done) { runtime().StopContainer(id, container_id, stop, Soon(request_id), done); });
   }
   absl::Status DeleteContainer(const std::string& id, const std::string& container_id,
-                               const std::string& request_id = "") {
-    return AwaitDone([&](auto done) { runtime().DeleteContainer(id, container_id, Soon(request_id), done); });
+                               const std::string& request_id = "", bool force = false) {
+    return AwaitDone([&](auto done) { runtime().DeleteContainer(id, container_id, force, Soon(request_id), done); });
   }
   absl::StatusOr<ExecResult> Exec(const std::string& id, const std::vector<std::string>& args,
                                   const std::string& request_id = "") {

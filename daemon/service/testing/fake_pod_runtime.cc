@@ -270,7 +270,7 @@ void FakePodRuntime::ResumePod(const std::string& pod_id, const MutationOptions&
 void FakePodRuntime::DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
                                std::function<void(absl::StatusOr<Released>)> done) {
   const absl::Status answer = Note(absl::StrCat("DeletePod ", pod_id, " force=", force), options.deadline);
-  answer.ok() ? done(Released{"VM"}) : done(answer);
+  answer.ok() ? done(Released{{"VM"}, {"network cni: busy"}}) : done(answer);
 }
 
 void FakePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
@@ -293,15 +293,16 @@ void FakePodRuntime::StartContainer(const std::string& pod_id, const std::string
                   done);
 }
 
-void FakePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+void FakePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                                    const MutationOptions& options, ContainerCallback done) {
-  AnswerContainer(absl::StrCat("StopContainer ", pod_id, " ", container_id, " grace=", absl::FormatDuration(grace)),
+  AnswerContainer(absl::StrCat("StopContainer ", pod_id, " ", container_id, " force=", stop.force,
+                               " grace=", absl::FormatDuration(stop.grace)),
                   pod_id, container_id, options.deadline, done);
 }
 
-void FakePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id,
+void FakePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                                      const MutationOptions& options, DoneCallback done) {
-  done(Note(absl::StrCat("DeleteContainer ", pod_id, " ", container_id), options.deadline));
+  done(Note(absl::StrCat("DeleteContainer ", pod_id, " ", container_id, " force=", force), options.deadline));
 }
 
 void FakePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
@@ -310,6 +311,20 @@ void FakePodRuntime::Exec(const std::string& pod_id, const std::string& containe
       Note(absl::StrCat("Exec ", pod_id, " ", container_id, " ", absl::StrJoin(cmd.args(), " ")), options.deadline);
   if (!answer.ok()) return done(answer);
   done(ExecResult{"exec-1", 42});
+}
+
+absl::StatusOr<std::vector<v1::ExecInfo>> FakePodRuntime::ListExecs(const std::string& pod_id,
+                                                                    const std::string& container_id) const {
+  {
+    MutexLock lock(&mu_);
+    if (!answer_.ok()) return answer_;
+  }
+  std::vector<v1::ExecInfo> execs(2);
+  for (v1::ExecInfo& exec : execs) exec.set_container_id(container_id.empty() ? pod_id : container_id);
+  execs[0].set_process_id("exec-1");
+  execs[1].set_process_id("exec-2");
+  execs[1].mutable_exit_status()->set_code(3);
+  return execs;
 }
 
 void FakePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,

@@ -71,12 +71,15 @@ class FakePodRuntime : public PodRuntime {
                        ContainerCallback done) override;
   void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
                       ContainerCallback done) override;
-  void StopContainer(const std::string& pod_id, const std::string& container_id, absl::Duration grace,
+  void StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                      const MutationOptions& options, ContainerCallback done) override;
-  void DeleteContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
-                       DoneCallback done) override;
+  void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
+                       const MutationOptions& options, DoneCallback done) override;
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  // Two, one of which has ended.
+  absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
+                                                      const std::string& container_id) const override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
