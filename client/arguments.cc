@@ -61,6 +61,19 @@ void Arguments::Positionals(const std::string& name, std::vector<std::string>* t
   app_->add_option(name, *target, help)->required()->type_name("");
 }
 
+void Arguments::OptionalPositionals(const std::string& name, std::vector<std::string>* target,
+                                    const std::string& help) {
+  // By callback, for the reason that Repeated has.
+  const auto take = [target](const CLI::results_t& words) {
+    *target = words;
+    return true;
+  };
+  app_->add_option(name, CLI::callback_t(take), help)
+      ->type_name("")
+      ->expected(-1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void Arguments::CommandWords(std::vector<std::string>* target) {
   command_words_ = target;
   app_->prefix_command();

@@ -17,6 +17,8 @@ class Command {
   virtual ~Command() = default;
 
   virtual std::string name() const = 0;
+  // The word before its name, of verbs that come in a group: `container` of `vc container stop`. Empty for the others.
+  virtual std::string group() const { return ""; }
   // One line that says what it does.
   virtual std::string summary() const = 0;
   // Names options, positional words and an example.

@@ -65,11 +65,27 @@ absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text) {
   return timeout;
 }
 
+std::string FullName(const Command& command) {
+  return absl::StrCat(command.group(), command.group().empty() ? "" : " ", command.name());
+}
+
+// The group's own word on the command line, made when its first verb is declared.
+CLI::App* DeclareGroup(const std::string& name, CLI::App* root) {
+  if (name.empty()) return root;
+  const auto declared = root->get_subcommands([&name](const CLI::App* app) { return app->get_name() == name; });
+  if (!declared.empty()) return declared.at(0);
+  CLI::App* group =
+      root->add_subcommand(name, absl::StrCat("Verbs about one ", name, " at a time: vc ", name, " --help"));
+  group->require_subcommand(1, 1);
+  group->footer(absl::StrCat("More about a verb: vc ", name, " VERB --help"));
+  return group;
+}
+
 std::vector<Verb> DeclareVerbs(const std::vector<std::unique_ptr<Command>>& commands, GlobalOptions* globals,
                                CLI::App* root) {
   std::vector<Verb> verbs;
   for (const auto& command : commands) {
-    CLI::App* app = root->add_subcommand(command->name(), command->summary());
+    CLI::App* app = DeclareGroup(command->group(), root)->add_subcommand(command->name(), command->summary());
     Arguments arguments(app);
     command->Declare(&arguments);
     DeclareGlobals(globals, app);
@@ -78,11 +94,16 @@ std::vector<Verb> DeclareVerbs(const std::vector<std::unique_ptr<Command>>& comm
   return verbs;
 }
 
-// The first word that names a verb. Good enough before the words are parsed: a verb's name may be an option's value.
+// The first words that name a verb. Good enough before the words are parsed: a verb's name may be an option's value.
 const Verb* FindVerb(const std::vector<Verb>& verbs, const std::vector<std::string>& words) {
+  std::string group;
   for (const std::string& word : words) {
     for (const Verb& verb : verbs) {
-      if (verb.command->name() == word) return &verb;
+      if (verb.command->group() == group && verb.command->name() == word) return &verb;
+    }
+    if (!group.empty()) continue;
+    for (const Verb& verb : verbs) {
+      if (verb.command->group() == word) group = word;
     }
   }
   return nullptr;
@@ -108,14 +129,14 @@ class Reader {
     } catch (const CLI::ParseError& error) {
       return Leave(error, verb);
     }
-    verb = FindVerb(verbs_, {root_.get_subcommands().at(0)->get_name()});
+    verb = Chosen();
     const std::string address =
         !globals_.address.empty() ? globals_.address : environment_.variable("VCD_ADDRESS").value_or("");
     const auto socket_path = SocketPath(address.empty() ? kDefaultAddress : address);
     if (!socket_path.ok()) return Refuse(socket_path.status().message(), verb);
     const auto timeout = ParseTimeout(globals_.timeout);
     if (!timeout.ok()) return Refuse(timeout.status().message(), verb);
-    Invocation invocation(environment_, verb->command->name(), *socket_path, *timeout);
+    Invocation invocation(environment_, FullName(*verb->command), *socket_path, *timeout);
     return verb->command->Run(invocation);
   }
 
@@ -128,7 +149,7 @@ class Reader {
     root_.parse(reversed);
     if (verb == nullptr || verb->command_words == nullptr) return;
     *verb->command_words = verb->app->remaining();
-    if (HasUnknownOption(*verb)) throw CLI::ExtrasError(verb->command->name(), *verb->command_words);
+    if (HasUnknownOption(*verb)) throw CLI::ExtrasError(FullName(*verb->command), *verb->command_words);
     if (end == words.end()) return;
     // A command that began before `--` owns that word too.
     if (verb->command_words->empty()) ++end;
@@ -150,7 +171,21 @@ class Reader {
     if (root_.get_subcommands().empty() && !root_.remaining().empty()) {
       return Refuse(absl::StrCat("\"", root_.remaining().at(0), "\" is no verb or option of vc"), nullptr);
     }
+    if (verb == nullptr && !root_.get_subcommands().empty()) {
+      const CLI::App& group = *root_.get_subcommands().at(0);
+      const std::string what = group.remaining().empty()
+                                   ? "a verb is needed"
+                                   : absl::StrCat("\"", group.remaining().at(0), "\" is no verb or option");
+      return Refuse(absl::StrCat(what, "; \"vc ", group.get_name(), " --help\" lists them"), nullptr);
+    }
     return Refuse(error.what(), verb);
+  }
+
+  // The verb that was parsed.
+  const Verb* Chosen() const {
+    const CLI::App* app = root_.get_subcommands().at(0);
+    if (!app->get_subcommands().empty()) app = app->get_subcommands().at(0);
+    return &*std::find_if(verbs_.begin(), verbs_.end(), [app](const Verb& verb) { return verb.app == app; });
   }
 
   static bool HasUnknownOption(const Verb& verb) {
@@ -159,7 +194,7 @@ class Reader {
   }
 
   int Refuse(absl::string_view message, const Verb* verb) {
-    const std::string name = verb == nullptr ? "" : absl::StrCat(" ", verb->command->name());
+    const std::string name = verb == nullptr ? "" : absl::StrCat(" ", FullName(*verb->command));
     (void)WriteFully(environment_.streams.err,
                      absl::StrCat("vc:", name, name.empty() ? " " : ": ", Printable(std::string(message)), "\nSee \"vc",
                                   name, " --help\".\n"));

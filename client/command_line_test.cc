@@ -25,13 +25,25 @@ TEST(CommandLineTest, HelpNamesVerbsAndExample) {
 }
 
 TEST(CommandLineTest, EveryVerbHasSummaryAndExample) {
-  for (const std::string verb : {"create", "events", "exec", "info", "inspect", "kill", "logs", "pause", "ps", "resume",
-                                 "rm", "run", "start", "stop", "version", "wait"}) {
+  for (const std::string verb : {"annotate", "create", "events", "exec", "info", "inspect", "kill", "logs", "pause",
+                                 "ps", "resume", "rm", "run", "start", "stop", "version", "wait"}) {
     const RunResult help = RunVc("/no/socket", {verb, "--help"});
     EXPECT_EQ(help.exit_status, 0) << verb;
     EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: vc " + verb), HasSubstr("Example: "), HasSubstr("--address")));
   }
   EXPECT_THAT(RunVc("/no/socket", {"run", "--help"}).out, HasSubstr("[OPTIONS] -- COMMAND [ARGS...]"));
+}
+
+TEST(CommandLineTest, VerbsOfAGroupComeAfterItsWord) {
+  for (const std::string verb : {"create", "kill", "ls", "rm", "start", "stop"}) {
+    const RunResult help = RunVc("/no/socket", {"container", verb, "--help"});
+    EXPECT_EQ(help.exit_status, 0) << verb;
+    EXPECT_THAT(help.out,
+                AllOf(HasSubstr("Usage: vc container " + verb), HasSubstr("Example: "), HasSubstr("--address")));
+  }
+  EXPECT_THAT(RunVc("/no/socket", {"container", "--help"}).out, AllOf(HasSubstr("  ls  "), HasSubstr("  rm  ")));
+  EXPECT_THAT(RunVc("/no/socket", {"--help"}).out, HasSubstr("  container  "));
+  EXPECT_THAT(RunVc("/no/socket", {"container", "create", "--help"}).out, HasSubstr("-- COMMAND [ARGS...]"));
 }
 
 TEST(CommandLineTest, VersionFlagNeedsNoDaemon) {
@@ -47,6 +59,10 @@ TEST(CommandLineTest, UsageErrorsEndWithTwoAndNameTheWord) {
       {{"ps", "--frobnicate"}, "--frobnicate"},
       {{"ps", "-o", "xml"}, "\"xml\" is none of table, json, yaml, name"},
       {{"rm"}, "POD"},
+      {{"container"}, "a verb is needed; \"vc container --help\""},
+      {{"container", "frobnicate"}, "\"frobnicate\" is no verb or option; \"vc container --help\""},
+      {{"container", "rm", "web"}, "CONTAINER"},
+      {{"container", "ls", "--frobnicate", "web"}, "--frobnicate"},
       {{"stop", "-t", "soon", "web"}, "soon"},
       {{"ps", "--timeout", "30"}, "\"30\" is no duration"},
       {{"ps", "--address", "tcp://x:1"}, "tcp://x:1"},
@@ -84,6 +100,15 @@ TEST(CommandLineTest, APodMayHaveTheNameOfAVerb) {
   pod.set_id("ps");
   server.AddPod(pod);
   EXPECT_EQ(RunVc(server, {"start", "ps"}).out, "ps\n");
+}
+
+TEST(CommandLineTest, APodMayHaveTheNameOfAGroup) {
+  FakeServer server;
+  v1::Pod pod;
+  pod.set_id("container");
+  server.AddPod(pod);
+  EXPECT_EQ(RunVc(server, {"start", "container"}).out, "container\n");
+  EXPECT_EQ(RunVc(server, {"container", "start", "container", "stop"}).out, "stop\n");
 }
 
 TEST(CommandLineTest, PassesTheWordsAfterTheDashesVerbatim) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/commands/commands.h"
+#include "client/commands/container/commands.h"
 
 namespace vcd::client {
 
@@ -23,6 +24,13 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewResumeCommand());
   commands.push_back(NewStopCommand());
   commands.push_back(NewRmCommand());
+  commands.push_back(NewAnnotateCommand());
+  commands.push_back(NewContainerCreateCommand());
+  commands.push_back(NewContainerStartCommand());
+  commands.push_back(NewContainerLsCommand());
+  commands.push_back(NewContainerKillCommand());
+  commands.push_back(NewContainerStopCommand());
+  commands.push_back(NewContainerRmCommand());
   commands.push_back(NewEventsCommand());
   commands.push_back(NewInfoCommand());
   commands.push_back(NewVersionCommand());

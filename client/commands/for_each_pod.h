@@ -16,9 +16,15 @@ namespace vcd::client {
 int ForEachPod(Invocation* invocation, const std::vector<std::string>& pod_ids,
                const std::function<absl::Status(const std::string& pod_id)>& action);
 
+// The same for containers of one pod.
+int ForEachContainer(Invocation* invocation, const std::string& pod_id, const std::vector<std::string>& container_ids,
+                     const std::function<absl::Status(const std::string& container_id)>& action);
+
 // What a person is told of a pod that was to be stopped or deleted and is not there. The API takes that for done; who
 // types a name wants to know that it was wrong.
 absl::Status NoSuchPod();
+// The same of a container.
+absl::Status NoSuchContainer(const std::string& pod_id);
 
 }  // namespace vcd::client
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/for_each_pod.h"
 #include "proto/vcd/v1/pod_service.pb.h"
@@ -30,6 +31,9 @@ class RmCommand : public Command {
       v1::DeletePodResponse response;
       absl::Status status = invocation.daemon().DeletePod(request, &response);
       if (status.ok() && !response.existed() && !force_) status = NoSuchPod();
+      for (const std::string& kept : response.not_released()) {
+        invocation.Complain(pod_id, absl::StrCat("deleted, but not given back: ", kept));
+      }
       return status;
     });
   }

@@ -46,5 +46,17 @@ TEST(RmCommandTest, PassesForceOn) {
   EXPECT_THAT(server.pod_ids(), IsEmpty());
 }
 
+TEST(RmCommandTest, TellsWhatAForcedDeletionLeft) {
+  FakeServer server;
+  v1::Pod pod;
+  pod.set_id("a");
+  server.AddPod(pod);
+  server.SetNotReleased({"network cni: plugin failed"});
+  const RunResult result = RunVc(server, {"rm", "-f", "a"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "a\n");
+  EXPECT_EQ(result.err, "vc: rm a: deleted, but not given back: network cni: plugin failed\n");
+}
+
 }  // namespace
 }  // namespace vcd::client

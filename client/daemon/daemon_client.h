@@ -62,6 +62,20 @@ class DaemonClient {
                          CallOptions options = {});
   absl::Status GetPod(const v1::GetPodRequest& request, v1::GetPodResponse* response, CallOptions options = {});
   absl::Status ListPods(const v1::ListPodsRequest& request, v1::ListPodsResponse* response, CallOptions options = {});
+  absl::Status GetPodAnnotation(const v1::GetPodAnnotationRequest& request, v1::GetPodAnnotationResponse* response,
+                                CallOptions options = {});
+  absl::Status UpdatePodAnnotations(const v1::UpdatePodAnnotationsRequest& request,
+                                    v1::UpdatePodAnnotationsResponse* response, CallOptions options = {});
+  absl::Status CreateContainer(const v1::CreateContainerRequest& request, v1::CreateContainerResponse* response,
+                               CallOptions options = {});
+  absl::Status StartContainer(const v1::StartContainerRequest& request, v1::StartContainerResponse* response,
+                              CallOptions options = {});
+  absl::Status StopContainer(const v1::StopContainerRequest& request, v1::StopContainerResponse* response,
+                             CallOptions options = {});
+  absl::Status DeleteContainer(const v1::DeleteContainerRequest& request, v1::DeleteContainerResponse* response,
+                               CallOptions options = {});
+  absl::Status ListContainers(const v1::ListContainersRequest& request, v1::ListContainersResponse* response,
+                              CallOptions options = {});
   absl::Status KillContainer(const v1::KillContainerRequest& request, v1::KillContainerResponse* response,
                              CallOptions options = {});
   absl::Status Exec(const v1::ExecRequest& request, v1::ExecResponse* response, CallOptions options = {});

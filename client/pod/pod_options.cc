@@ -105,14 +105,19 @@ absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) con
   return restrictions_.Apply(cmd);
 }
 
+void ContainerOptions::Declare(Arguments* arguments) {
+  arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
+  arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
+  cmd_.Declare(arguments);
+  isolation_.Declare(arguments);
+  arguments->CommandWords(&command_);
+}
+
 void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("-f,--file", &file_, "FILE",
                   "Read the pod, a PodConfig in JSON or YAML (-: standard input); other options win over it");
   arguments->Text("--id", &id_, "ID", "Id of the pod; otherwise one is made up");
   arguments->Text("--container-id", &container_id_, "ID", "Id of the container (default: main)");
-  arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
-  arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
-  cmd_.Declare(arguments);
   container_.Declare(arguments);
   arguments->Choice("--pid", &pid_, {"container", "pod"}, "Whose processes the container sees: its own, or its pod's");
   arguments->Repeated("--dns", &dns_servers_, "IP", "A name server for /etc/resolv.conf (default: the image's file)");
@@ -131,7 +136,6 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
   arguments->Repeated("--kernel-param", &kernel_params_, "K[=V]", "One more parameter for the guest kernel");
   arguments->Repeated("--annotation", &annotations_, "K=V", "An annotation of the pod");
-  arguments->CommandWords(&command_);
 }
 
 absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
@@ -182,7 +186,7 @@ absl::Status PodOptions::ApplyNames(v1::PodConfig* config) const {
   return absl::OkStatus();
 }
 
-absl::Status PodOptions::ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const {
+absl::Status ContainerOptions::Apply(const Environment& environment, v1::ContainerConfig* container) const {
   if (!rootfs_.empty()) {
     if (absl::Status status = SetRootfs(rootfs_, container->mutable_rootfs()); !status.ok()) return status;
   }
@@ -194,7 +198,7 @@ absl::Status PodOptions::ApplyToContainer(const Environment& environment, v1::Co
     return absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
   }
   if (absl::Status status = cmd_.Apply(environment, container->mutable_cmd()); !status.ok()) return status;
-  return container_.Apply(container);
+  return isolation_.Apply(container);
 }
 
 absl::StatusOr<v1::ContainerConfig*> PodOptions::MainContainer(v1::PodConfig* config) const {
@@ -225,7 +229,7 @@ absl::StatusOr<v1::PodConfig> PodOptions::Build(const Environment& environment) 
   if (config.containers().empty()) config.add_containers();
   const auto container = MainContainer(&config);
   if (!container.ok()) return container.status();
-  if (absl::Status status = ApplyToContainer(environment, *container); !status.ok()) return status;
+  if (absl::Status status = container_.Apply(environment, *container); !status.ok()) return status;
   return config;
 }
 

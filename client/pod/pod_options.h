@@ -31,6 +31,22 @@ class CmdOptions {
   RestrictionOptions restrictions_;
 };
 
+// What a container is made of: its root file system and its command. The options that `run`, `create` and `container
+// create` share.
+class ContainerOptions {
+ public:
+  void Declare(Arguments* arguments);
+  // Puts what was given into `container`. INVALID_ARGUMENT names the option, also when there is no command.
+  absl::Status Apply(const Environment& environment, v1::ContainerConfig* container) const;
+
+ private:
+  std::string rootfs_;
+  bool readonly_ = false;
+  CmdOptions cmd_;
+  IsolationOptions isolation_;
+  std::vector<std::string> command_;
+};
+
 // The options that say what a pod is: a file, and flags that win over it.
 class PodOptions {
  public:
@@ -48,14 +64,10 @@ class PodOptions {
  private:
   absl::Status ApplyToPod(v1::PodConfig* config) const;
   absl::Status ApplyNames(v1::PodConfig* config) const;
-  absl::Status ApplyToContainer(const Environment& environment, v1::ContainerConfig* container) const;
 
   std::string file_;
   std::string id_;
   std::string container_id_;
-  std::string rootfs_;
-  bool readonly_ = false;
-  CmdOptions cmd_;
   ContainerOptions container_;
   std::string pid_;
   std::string hostname_;
@@ -74,7 +86,6 @@ class PodOptions {
   std::string accelerator_;
   std::vector<std::string> kernel_params_;
   std::vector<std::string> annotations_;
-  std::vector<std::string> command_;
 };
 
 }  // namespace vcd::client

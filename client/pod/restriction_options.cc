@@ -92,7 +92,7 @@ absl::Status RestrictionOptions::Apply(v1::Cmd* cmd) const {
   return absl::OkStatus();
 }
 
-void ContainerOptions::Declare(Arguments* arguments) {
+void IsolationOptions::Declare(Arguments* arguments) {
   arguments->Repeated("--cap-add", &added_capabilities_, "CAP",
                       "A capability more than usual, such as NET_ADMIN; or ALL");
   arguments->Repeated("--cap-drop", &dropped_capabilities_, "CAP", "One less, or ALL; --cap-add is done after this");
@@ -103,7 +103,7 @@ void ContainerOptions::Declare(Arguments* arguments) {
   arguments->Repeated("--sysctl", &sysctls_, "NAME=VALUE", "A kernel parameter of the container's namespaces");
 }
 
-absl::Status ContainerOptions::Apply(v1::ContainerConfig* container) const {
+absl::Status IsolationOptions::Apply(v1::ContainerConfig* container) const {
   if (absl::Status status = ApplyCapabilities(container->mutable_cmd()); !status.ok()) return status;
   for (const std::string& option : security_options_) {
     if (option == "no-new-privileges" || option == "no-new-privileges=true") {
@@ -122,7 +122,7 @@ absl::Status ContainerOptions::Apply(v1::ContainerConfig* container) const {
   return ApplyFiles(container);
 }
 
-absl::Status ContainerOptions::ApplyCapabilities(v1::Cmd* cmd) const {
+absl::Status IsolationOptions::ApplyCapabilities(v1::Cmd* cmd) const {
   if (added_capabilities_.empty() && dropped_capabilities_.empty()) return absl::OkStatus();
   const auto added = Capabilities("--cap-add", added_capabilities_);
   if (!added.ok()) return added.status();
@@ -140,7 +140,7 @@ absl::Status ContainerOptions::ApplyCapabilities(v1::Cmd* cmd) const {
   return absl::OkStatus();
 }
 
-absl::Status ContainerOptions::ApplyFiles(v1::ContainerConfig* container) const {
+absl::Status IsolationOptions::ApplyFiles(v1::ContainerConfig* container) const {
   for (const std::string& text : tmpfs_) {
     const size_t colon = text.find(':');
     v1::Mount& mount = *container->add_mounts();

@@ -27,7 +27,7 @@ class RestrictionOptions {
 };
 
 // What a container has and sees: the options of `run` and `create` alone.
-class ContainerOptions {
+class IsolationOptions {
  public:
   void Declare(Arguments* arguments);
   absl::Status Apply(v1::ContainerConfig* container) const;

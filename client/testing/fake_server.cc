@@ -112,6 +112,7 @@ class FakeServer::Daemon : public v1::PodService::Service,
     if (request->force()) preempted_.insert(request->pod_id());
     changed_.notify_all();
     response->set_existed(pods_.erase(request->pod_id()) != 0);
+    *response->mutable_not_released() = {not_released_.begin(), not_released_.end()};
     return grpc::Status::OK;
   }
 
@@ -137,6 +138,58 @@ class FakeServer::Daemon : public v1::PodService::Service,
       }
       *response->add_pods() = pod->second;
     }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetPodAnnotation(grpc::ServerContext* context, const v1::GetPodAnnotationRequest* request,
+                                v1::GetPodAnnotationResponse* response) override {
+    if (grpc::Status status = Enter(context, "GetPodAnnotation", *request); !status.ok()) return status;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto& annotations = pods_[request->pod_id()].config().annotations();
+    const auto found = annotations.find(request->key());
+    if (found == annotations.end()) {
+      return DaemonError(grpc::StatusCode::NOT_FOUND, "ANNOTATION_NOT_FOUND", "has no such annotation");
+    }
+    response->set_value(found->second);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdatePodAnnotations(grpc::ServerContext* context, const v1::UpdatePodAnnotationsRequest* request,
+                                    v1::UpdatePodAnnotationsResponse*) override {
+    return Enter(context, "UpdatePodAnnotations", *request);
+  }
+
+  grpc::Status CreateContainer(grpc::ServerContext* context, const v1::CreateContainerRequest* request,
+                               v1::CreateContainerResponse* response) override {
+    if (grpc::Status status = Enter(context, "CreateContainer", *request); !status.ok()) return status;
+    response->mutable_container()->set_id(request->config().id().empty() ? "generated" : request->config().id());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status StartContainer(grpc::ServerContext* context, const v1::StartContainerRequest* request,
+                              v1::StartContainerResponse*) override {
+    return Enter(context, "StartContainer", *request);
+  }
+
+  grpc::Status StopContainer(grpc::ServerContext* context, const v1::StopContainerRequest* request,
+                             v1::StopContainerResponse* response) override {
+    response->set_existed(HasContainer(request->pod_id(), request->container_id()));
+    return Enter(context, "StopContainer", *request);
+  }
+
+  grpc::Status DeleteContainer(grpc::ServerContext* context, const v1::DeleteContainerRequest* request,
+                               v1::DeleteContainerResponse* response) override {
+    response->set_existed(HasContainer(request->pod_id(), request->container_id()));
+    return Enter(context, "DeleteContainer", *request);
+  }
+
+  grpc::Status ListContainers(grpc::ServerContext* context, const v1::ListContainersRequest* request,
+                              v1::ListContainersResponse* response) override {
+    if (grpc::Status status = Enter(context, "ListContainers", *request); !status.ok()) return status;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = pods_.find(request->pod_id());
+    if (found == pods_.end()) return NoPod(request->pod_id());
+    *response->mutable_containers() = found->second.containers();
     return grpc::Status::OK;
   }
 
@@ -266,6 +319,13 @@ class FakeServer::Daemon : public v1::PodService::Service,
     return pods_.count(id) != 0;
   }
 
+  bool HasContainer(const std::string& pod_id, const std::string& id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto& containers = pods_[pod_id].containers();
+    return std::any_of(containers.begin(), containers.end(),
+                       [&id](const v1::Container& container) { return container.id() == id; });
+  }
+
   static grpc::Status NoPod(const std::string& id) {
     return DaemonError(grpc::StatusCode::NOT_FOUND, "POD_NOT_FOUND",
                        absl::StrCat("no pod \"", id, "\"; vc ps -a lists those that exist"));
@@ -373,6 +433,7 @@ class FakeServer::Daemon : public v1::PodService::Service,
   FakeProcess process_;
   std::vector<v1::ReadLogsResponse> logs_;
   std::vector<v1::Event> events_;
+  std::vector<std::string> not_released_;
   int page_size_ = 1000;
   std::map<std::string, grpc::Status> failures_;
   std::set<std::string> hanging_;
@@ -410,6 +471,11 @@ void FakeServer::SetLogs(const std::vector<v1::ReadLogsResponse>& logs) {
 void FakeServer::SetEvents(const std::vector<v1::Event>& events) {
   std::lock_guard<std::mutex> lock(daemon_->mutex_);
   daemon_->events_ = events;
+}
+
+void FakeServer::SetNotReleased(const std::vector<std::string>& kept) {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  daemon_->not_released_ = kept;
 }
 
 void FakeServer::SetPageSize(int page_size) {

@@ -48,6 +48,8 @@ class FakeServer {
   void SetProcess(const FakeProcess& process);
   void SetLogs(const std::vector<v1::ReadLogsResponse>& logs);
   void SetEvents(const std::vector<v1::Event>& events);
+  // What a deletion could not give back.
+  void SetNotReleased(const std::vector<std::string>& kept);
   // Pods in one page of ListPods.
   void SetPageSize(int page_size);
 
