@@ -30,6 +30,10 @@ inline constexpr size_t kMaxGuestMessageBytes = size_t{1} << 20;
 // Processes that a guest may tell of, by HELLO_ACK. So many with the longest ids fit in a message.
 inline constexpr int kMaxGuestProcesses = 4096;
 
+// Bytes of output that a process may leave behind when it ends, per stream: those of the window, and those that its
+// pipe holds at most. They come after its exit, without waiting for the host to acknowledge any.
+inline constexpr size_t kMaxFinalOutput = kOutputWindow + (size_t{1} << 20);
+
 // The most bytes that one Output or Input message carries, so that control messages never wait long behind data.
 inline constexpr size_t kOutputChunk = size_t{32} << 10;
 

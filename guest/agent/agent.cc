@@ -125,6 +125,8 @@ void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
       return Exec(ticket, message.exec());
     case HostMessage::kSignal:
       return Answer(ticket, Signal(message.signal()));
+    case HostMessage::kResizeTerminal:
+      return Answer(ticket, ResizeTerminal(message.resize_terminal()));
     case HostMessage::kRemoveProcess:
       return Answer(ticket, RemoveProcess(message.remove_process()));
     case HostMessage::kShutdown:
@@ -307,6 +309,14 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
   // Without control groups only the processes that the host asked for are known.
   for (auto& [id, entry] : container->execs) (void)entry.process->Signal(request.signal());
   return container->init.process->Signal(request.signal());
+}
+
+Outcome Agent::ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request) {
+  Process* const process = FindProcess(request.container_id(), request.process_id());
+  if (process == nullptr) {
+    return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
+  }
+  return process->ResizeTerminal(request.size());
 }
 
 Outcome Agent::RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request) {

@@ -99,6 +99,7 @@ class Agent {
   void Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer& request);
   void Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
   Outcome Signal(const ::vcd::agent::v1::SignalProcess& request);
+  Outcome ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request);
   Outcome RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request);
   void TakeInput(const ::vcd::agent::v1::Input& input);
   void TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack);

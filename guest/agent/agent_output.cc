@@ -63,7 +63,6 @@ void Agent::PumpOutput() {
   for (size_t idle = 0; idle < streams && LinkTakesOutput();) {
     const size_t turn = next_to_pump_++ % streams;
     const bool sent = PumpStream(processes[turn / 2], turn % 2 == 0 ? Stream::STREAM_STDOUT : Stream::STREAM_STDERR);
-    if (sent) PumpExit(processes[turn / 2]);
     idle = sent ? 0 : idle + 1;
   }
   pumping_ = false;
@@ -72,7 +71,7 @@ void Agent::PumpOutput() {
 bool Agent::PumpStream(Process* process, Stream stream) {
   OutputBuffer& buffer =
       stream == Stream::STREAM_STDOUT ? process->stdout_pipe().buffer() : process->stderr_pipe().buffer();
-  const std::string_view data = buffer.Unsent(kOutputChunk);
+  const std::string_view data = buffer.Unsent(kOutputChunk, process->exit_told());
   if (data.empty()) return false;
   GuestMessage message;
   auto* output = message.mutable_output();
@@ -89,11 +88,9 @@ bool Agent::PumpStream(Process* process, Stream stream) {
 
 void Agent::PumpExit(Process* process) {
   if (process->exit_told()) return;
+  // What is left of its output may come after: a host that is slow to take it must still hear of the exit.
   const auto exit = process->exit();
-  if (!exit || process->stdout_pipe().buffer().sent() != exit->stdout_end() ||
-      process->stderr_pipe().buffer().sent() != exit->stderr_end()) {
-    return;
-  }
+  if (!exit) return;
   GuestMessage message;
   auto* told = message.mutable_exit();
   told->set_container_id(process->name().container_id);

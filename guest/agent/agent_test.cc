@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole agent, as a process on a socket pair: real namespaces and control groups, a root file system of busybox.
 // Needs root.
-#include "guest/agent/agent.h"
-
 #include <signal.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "core/link/link_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "guest/agent/testing/agent_peer.h"
+#include "guest/agent/testing/agent_fixture.h"
 
 namespace vcd::guest {
 namespace {
@@ -31,128 +23,7 @@ using ::vcd::agent::v1::Hello;
 using ::vcd::agent::v1::HostMessage;
 using ::vcd::agent::v1::Reply;
 
-constexpr char kProgram[] = "guest/agent/vcd-agent-for-tests";
-constexpr char kBusybox[] = "/bin/busybox";
-
-Command Shell(const std::string& script) {
-  Command command;
-  for (const std::string& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_args(word);
-  return command;
-}
-
-class AgentTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root for namespaces";
-    if (!fs::exists(kBusybox)) GTEST_SKIP() << "needs busybox-static";
-    char pattern[] = "/tmp/vcd-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern), nullptr);
-    directory_ = pattern;
-    ::chmod(pattern, 0755);
-    MakeRoot();
-    fs::create_directory(directory_ + "/state");
-    peer_ = std::make_unique<AgentPeer>(kProgram, std::vector<std::string>{"--state-dir", directory_ + "/state"});
-    peer_->Hello();
-  }
-
-  void TearDown() override {
-    peer_.reset();
-    if (!directory_.empty()) fs::remove_all(directory_);
-  }
-
-  void MakeRoot() {
-    root_ = directory_ + "/root";
-    for (const char* name : {"/bin", "/etc", "/tmp"}) fs::create_directories(root_ + name);
-    fs::copy_file(kBusybox, root_ + "/bin/busybox");
-    for (const char* name :
-         {"sh",   "cat",   "echo",  "sleep",    "id",  "ls", "pwd",  "env", "hostname", "grep",  "wc",
-          "head", "mount", "touch", "readlink", "yes", "dd", "kill", "ps",  "mknod",    "printf"}) {
-      fs::create_symlink("busybox", root_ + "/bin/" + name);
-    }
-    std::ofstream(root_ + "/etc/passwd") << "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
-    std::ofstream(root_ + "/etc/group") << "root:x:0:\nann:x:1000:\naudio:x:29:ann\nvideo:x:44:\n";
-    std::ofstream(root_ + "/etc/notes") << "no program\n";
-    std::ofstream(root_ + "/bin/broken") << "#!/no/such/interpreter\n";
-    ::chmod((root_ + "/bin/broken").c_str(), 0755);
-  }
-
-  Reply Create(const std::string& id, const Command& command, bool readonly = false) {
-    HostMessage message;
-    auto* create = message.mutable_create_container();
-    create->set_container_id(id);
-    create->set_hostname("pod-of-tests");
-    create->mutable_rootfs()->set_directory(root_);
-    create->mutable_rootfs()->set_readonly(readonly);
-    create->mutable_linux()->add_readonly_paths("/proc/sys");
-    *create->mutable_command() = command;
-    return peer_->Call(message);
-  }
-  Reply Start(const std::string& id) {
-    HostMessage message;
-    message.mutable_start_container()->set_container_id(id);
-    return peer_->Call(message);
-  }
-  Reply Remove(const std::string& id) {
-    HostMessage message;
-    message.mutable_remove_container()->set_container_id(id);
-    const Reply reply = peer_->Call(message);
-    peer_->Forget(id);
-    return reply;
-  }
-  Reply Exec(const std::string& id, const std::string& process, const Command& command) {
-    HostMessage message;
-    message.mutable_exec()->set_container_id(id);
-    message.mutable_exec()->set_process_id(process);
-    *message.mutable_exec()->mutable_command() = command;
-    return peer_->Call(message);
-  }
-  Reply Signal(const std::string& id, int signal, const std::string& process = "", bool all = false) {
-    HostMessage message;
-    message.mutable_signal()->set_container_id(id);
-    message.mutable_signal()->set_process_id(process);
-    message.mutable_signal()->set_signal(signal);
-    message.mutable_signal()->set_all(all);
-    return peer_->Call(message);
-  }
-  Reply RemoveProcess(const std::string& id, const std::string& process) {
-    HostMessage message;
-    message.mutable_remove_process()->set_container_id(id);
-    message.mutable_remove_process()->set_process_id(process);
-    return peer_->Call(message);
-  }
-  void SendInput(const std::string& id, uint64_t offset, const std::string& data, bool close,
-                 const std::string& process = "") {
-    HostMessage message;
-    auto* input = message.mutable_input();
-    input->set_container_id(id);
-    input->set_process_id(process);
-    input->set_offset(offset);
-    input->set_data(data);
-    input->set_close(close);
-    peer_->Post(message);
-  }
-
-  // Runs a container to its end.
-  ExitInfo Run(const std::string& id, const Command& command, bool readonly = false) {
-    const Reply created = Create(id, command, readonly);
-    EXPECT_EQ(created.code(), ErrorCode::ERROR_CODE_OK) << created.message();
-    if (created.code() != ErrorCode::ERROR_CODE_OK) return {};
-    const Reply started = Start(id);
-    EXPECT_EQ(started.code(), ErrorCode::ERROR_CODE_OK) << started.message();
-    return peer_->WaitForExit(id);
-  }
-  // A container that just runs.
-  void RunSleeper(const std::string& id) {
-    ASSERT_EQ(Create(id, Shell("trap 'exit 7' TERM; echo up; while true; do sleep 1000 & wait; done")).code(),
-              ErrorCode::ERROR_CODE_OK);
-    ASSERT_EQ(Start(id).code(), ErrorCode::ERROR_CODE_OK);
-    peer_->WaitForStdout(3, id);
-  }
-
-  std::string directory_;
-  std::string root_;
-  std::unique_ptr<AgentPeer> peer_;
-};
+class AgentTest : public AgentFixture {};
 
 TEST_F(AgentTest, TellsOutputAndExitCodeApartByStream) {
   const ExitInfo exit = Run("c1", Shell("echo out; echo err >&2; exit 3"));
@@ -281,9 +152,6 @@ TEST_F(AgentTest, BadRequestsAreAnsweredAndHarmNobody) {
   EXPECT_EQ(Signal("nobody", 9).code(), ErrorCode::ERROR_CODE_NOT_FOUND);
   EXPECT_EQ(RemoveProcess("nobody", "p").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
   EXPECT_EQ(peer_->Call(HostMessage()).code(), ErrorCode::ERROR_CODE_INVALID);
-  Command terminal = Shell("true");
-  terminal.set_terminal(true);
-  EXPECT_EQ(Create("c1", terminal).code(), ErrorCode::ERROR_CODE_INVALID);
   peer_->PostRaw(std::string("\0\0noise\0", 8) + EncodeFrame("\xff\xff\xff") + std::string(100'000, 'x') + '\0');
   RunSleeper("c1");
   EXPECT_EQ(Create("c1", Shell("true")).code(), ErrorCode::ERROR_CODE_EXISTS);
@@ -396,6 +264,7 @@ TEST_F(AgentTest, PassesInputInOrderAndAcknowledgesIt) {
   SendInput("c1", 18, "after it", false);
   SendInput("c1", 20, "ter it", false);  // Again, as after a broken connection.
   peer_->WaitForInputAck(26, "c1");
+  EXPECT_FALSE(peer_->Hello().processes(0).stdin_closed());
   SendInput("c1", 26, ".", true);
   EXPECT_EQ(peer_->WaitForExit("c1").code(), 0);
   EXPECT_EQ(peer_->Stdout("c1"), "before the start, after it.");
@@ -448,6 +317,24 @@ TEST_F(AgentTest, AProcessWaitsWhenItsOutputIsNotTaken) {
   EXPECT_EQ(exit.code(), 0);
   EXPECT_EQ(exit.stdout_end(), 1'000'000u);
   EXPECT_EQ(peer_->Stdout("c1"), std::string(1'000'000, '\0'));
+}
+
+TEST_F(AgentTest, AKillIsToldThoughNobodyTakesTheOutput) {
+  peer_->set_auto_ack(false);
+  ASSERT_EQ(Create("c1", Shell("yes")).code(), ErrorCode::ERROR_CODE_OK);
+  ASSERT_EQ(Start("c1").code(), ErrorCode::ERROR_CODE_OK);
+  peer_->WaitForStdout(kOutputWindow, "c1");
+  EXPECT_EQ(Signal("c1", SIGKILL).code(), ErrorCode::ERROR_CODE_OK);
+  const ExitInfo exit = peer_->WaitForExit("c1");  // With all that it wrote.
+  EXPECT_EQ(exit.signal(), SIGKILL);
+  EXPECT_GT(exit.stdout_end(), kOutputWindow);
+  EXPECT_LE(exit.stdout_end(), kMaxFinalOutput);
+  EXPECT_EQ(peer_->Stdout("c1").size(), exit.stdout_end());
+  // As long as it is not acknowledged it is there for the next connection.
+  const auto ack = peer_->Hello();
+  ASSERT_EQ(ack.processes_size(), 1);
+  EXPECT_EQ(ack.processes(0).stdout_acked(), 0u);
+  EXPECT_EQ(peer_->WaitForExit("c1").stdout_end(), exit.stdout_end());
 }
 
 TEST_F(AgentTest, ANewConnectionContinuesOutputWhereTheOldWasAcknowledged) {

@@ -32,6 +32,9 @@ class InputQueue {
   // Bytes before this offset are taken.
   uint64_t taken() const { return taken_; }
 
+  // Nothing comes after what is here.
+  bool ends() const { return last_; }
+
   // All that ever comes has been taken.
   bool finished() const { return last_ && data_.empty(); }
 

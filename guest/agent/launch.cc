@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -76,7 +79,6 @@ pid_t Clone(const LaunchRequest& request, int* pidfd) {
 
 Outcome CheckCommand(const Command& command) {
   if (command.args().empty() || command.args(0).empty()) return Invalid("the command has no program: args is empty");
-  if (command.terminal()) return Invalid("terminals are not supported yet: ask for a command without one");
   for (const std::string& argument : command.args()) {
     if (HasNul(argument)) return Invalid("an argument of the command has a zero byte in it");
   }
@@ -103,10 +105,17 @@ OutcomeOr<LaunchedProcess> Launch(const LaunchRequest& request) {
     MakeNonBlocking(*ours);
     return Outcome();
   };
-  Outcome made = give(&child.status, &process.status, false);
-  if (made.ok()) made = give(&child.go, &process.go, true);
-  if (made.ok() && request.command.interactive()) made = give(&child.stdin_pipe, &process.stdin_pipe, true);
-  if (made.ok() && !request.command.discard_output()) {
+  int status[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, status) != 0) return SystemFailure("make a socket pair");
+  process.status.Reset(status[0]);
+  child.status.Reset(status[1]);
+  MakeNonBlocking(process.status);
+  Outcome made = give(&child.go, &process.go, true);
+  const bool terminal = request.command.terminal();
+  if (made.ok() && !terminal && request.command.interactive()) {
+    made = give(&child.stdin_pipe, &process.stdin_pipe, true);
+  }
+  if (made.ok() && !terminal && !request.command.discard_output()) {
     made = give(&child.stdout_pipe, &process.stdout_pipe, false);
     if (made.ok()) made = give(&child.stderr_pipe, &process.stderr_pipe, false);
   }
@@ -123,7 +132,33 @@ OutcomeOr<LaunchedProcess> Launch(const LaunchRequest& request) {
   if (process.pid == 0) RunLaunchedChild(request, std::move(child));
   if (process.pid < 0) return SystemFailure("make a process");
   process.pidfd.Reset(pidfd);
+  process.interactive = request.command.interactive();
   return process;
+}
+
+bool LaunchStatus::ReadFrom(int status_fd) {
+  while (!ended_) {
+    char chunk[512];
+    iovec bytes{chunk, sizeof(chunk)};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    const ssize_t got = ::recvmsg(status_fd, &message, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return false;
+    if (got <= 0) ended_ = true;
+    if (got > 0) text_.append(chunk, static_cast<size_t>(got));
+    const cmsghdr* const rights = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) continue;
+    int terminal = -1;
+    std::memcpy(&terminal, CMSG_DATA(rights), sizeof(terminal));
+    terminal_.Reset(terminal);
+    MakeNonBlocking(terminal_);
+  }
+  return true;
 }
 
 LaunchStatus::Stage LaunchStatus::stage() const {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/os/unique_fd.h"
 #include "guest/agent/container_filesystem.h"
@@ -39,15 +40,16 @@ struct LaunchRequest {
 struct LaunchedProcess {
   pid_t pid = -1;  // In the agent's pid namespace.
   UniqueFd pidfd;
-  // What the process says of itself: LaunchStatus takes these bytes. Ends when the program runs, or the process is
-  // gone.
+  // What the process says of itself: LaunchStatus takes it. Ends when the program runs, or the process is gone.
   UniqueFd status;
   // One byte written here lets the program run; closing it ends the process.
   UniqueFd go;
-  // Ends of pipes, not blocking. Not valid where the command asks for /dev/null.
+  // Ends of pipes, not blocking. Not valid where the command asks for /dev/null, or for a terminal: LaunchStatus gets
+  // that from the process, which opens it in its container.
   UniqueFd stdin_pipe;
   UniqueFd stdout_pipe;
   UniqueFd stderr_pipe;
+  bool interactive = false;  // Takes input.
 };
 
 // What can be said of a command without a container: ERROR_CODE_INVALID, or nothing.
@@ -67,17 +69,18 @@ class LaunchStatus {
     kFailed,     // outcome() says why. The process is ending.
   };
 
-  // Adds bytes that were read from `status`.
-  void Feed(const char* bytes, size_t size) { text_.append(bytes, size); }
-
-  // No more bytes come.
-  void End() { ended_ = true; }
+  // Reads what there is. True when the other side has ended and no more comes.
+  bool ReadFrom(int status_fd);
 
   Stage stage() const;
   Outcome outcome() const;
 
+  // The master of the process's terminal, once it is held; not valid when it has none, or it was taken.
+  UniqueFd TakeTerminal() { return std::move(terminal_); }
+
  private:
   std::string text_;
+  UniqueFd terminal_;
   bool ended_ = false;
 };
 

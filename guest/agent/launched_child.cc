@@ -6,7 +6,9 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,8 +24,10 @@
 #include "guest/agent/container_paths.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/launch_wire.h"
+#include "guest/agent/mounts.h"
 #include "guest/agent/program.h"
 #include "guest/agent/restrictions.h"
+#include "guest/agent/terminal.h"
 #include "guest/agent/users.h"
 
 namespace vcd::guest {
@@ -100,6 +104,47 @@ Outcome EnterNamespaces(const LaunchRequest& request) {
   return Outcome();
 }
 
+// The process's terminal: made in its container, its controlling one, and its three streams.
+OutcomeOr<UniqueFd> TakeTerminal(const LaunchRequest& request) {
+  OutcomeOr<Terminal> terminal = OpenTerminal(request.command.terminal_size());
+  if (!terminal.ok()) return terminal.outcome();
+  const int slave = terminal->slave.get();
+  if (::ioctl(slave, TIOCSCTTY, 0) != 0) return SystemFailure("make the terminal the controlling one");
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::dup2(slave, fd) < 0) return SystemFailure("pass the terminal on");
+  }
+  if (request.isolate && request.root) {
+    // For programs that go by the name. A new root has no such file yet.
+    constexpr char kConsole[] = "/dev/console";
+    if (!UniqueFd(::open(kConsole, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).valid()) {
+      return SystemFailure("make /dev/console");
+    }
+    const Outcome bound = BindMount("/dev/pts/" + std::to_string(terminal->number), kConsole);
+    if (!bound.ok()) return bound;
+  }
+  return std::move(terminal->master);
+}
+
+// Tells the agent that the process holds, and gives it the terminal's master if there is one.
+void ReportHeld(const UniqueFd& terminal) {
+  iovec byte{const_cast<char*>(&kLaunchHeld), 1};
+  msghdr message{};
+  message.msg_iov = &byte;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  if (terminal.valid()) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    const int descriptor = terminal.get();
+    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof(descriptor));
+  }
+  if (::sendmsg(kStatusFd, &message, MSG_NOSIGNAL) != 1) ::_exit(127);
+}
+
 // /dev/null for what has no pipe. The others go to the user, who may want to open /dev/stdout by its name.
 Outcome OpenStandardStreams(uid_t uid) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
@@ -164,6 +209,12 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
 
   OutcomeOr<Identity> identity = FindIdentity(command);
   OrFail(identity.outcome());
+  UniqueFd terminal;
+  if (command.terminal()) {
+    OutcomeOr<UniqueFd> taken = TakeTerminal(request);
+    OrFail(taken.outcome());
+    terminal = std::move(*taken);
+  }
   OrFail(OpenStandardStreams(identity->uid));
   ::umask(022);
   OrFail(EnterWorkDirectory(command.work_dir()));
@@ -178,7 +229,8 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   OutcomeOr<std::string> file = FindCommand(command.args(0), environment.path);
   OrFail(file.outcome());
   ProgramImage program(*file, command, std::move(environment.entries));
-  if (::write(kStatusFd, &kLaunchHeld, 1) != 1) ::_exit(127);
+  ReportHeld(terminal);
+  terminal.Reset();
   WaitUntilToldToGo();
   OrFail(ApplySeccompFilter(restrictions));
   Fail(program.Execute());

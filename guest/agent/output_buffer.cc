@@ -5,10 +5,10 @@
 
 namespace vcd::guest {
 
-void OutputBuffer::Append(std::string_view bytes) { data_.append(bytes.substr(0, room())); }
-
-std::string_view OutputBuffer::Unsent(size_t limit) const {
-  return std::string_view(data_).substr(head_ + (sent_ - acked_), limit);
+std::string_view OutputBuffer::Unsent(size_t limit, bool last) const {
+  const size_t flying = sent_ - acked_;
+  if (!last) limit = std::min(limit, flying < capacity_ ? capacity_ - flying : 0);
+  return std::string_view(data_).substr(head_ + flying, limit);
 }
 
 void OutputBuffer::MarkSent(size_t count) { sent_ = std::min(sent_ + count, end()); }

@@ -16,7 +16,8 @@ namespace vcd::guest {
 //   acked() … sent() sent on this connection; sent again on the next
 //   sent() … end()   still to send
 //
-// Never holds more than `capacity` bytes. When it is full the pipe is not read any more, and the process waits.
+// While its process lives it holds at most `capacity` bytes: when it is full the pipe is not read any more, and the
+// process waits. What the process left behind when it ended comes on top.
 class OutputBuffer {
  public:
   explicit OutputBuffer(size_t capacity) : capacity_(capacity) {}
@@ -26,13 +27,14 @@ class OutputBuffer {
   uint64_t end() const { return acked_ + Held(); }
 
   // How many bytes Append may add.
-  size_t room() const { return capacity_ - Held(); }
+  size_t room() const { return Held() < capacity_ ? capacity_ - Held() : 0; }
 
-  // Adds what was read. `bytes` must fit into room().
-  void Append(std::string_view bytes);
+  // Adds what was read.
+  void Append(std::string_view bytes) { data_.append(bytes); }
 
-  // The next bytes to send, at most `limit`, at offset sent(); empty when all is sent. Valid until the next call.
-  std::string_view Unsent(size_t limit) const;
+  // The next bytes to send, at most `limit`, at offset sent(); empty when all is sent, or as much as `capacity` without
+  // being acknowledged, but for the `last` ones of a process that has ended. Valid until the next call.
+  std::string_view Unsent(size_t limit, bool last) const;
 
   // `count` bytes of Unsent() are on their way.
   void MarkSent(size_t count);

@@ -12,14 +12,14 @@ namespace {
 TEST(OutputBufferTest, SendsInOrderAndForgetsWhatIsAcknowledged) {
   OutputBuffer buffer(10);
   buffer.Append("abcdef");
-  EXPECT_EQ(buffer.Unsent(4), "abcd");
+  EXPECT_EQ(buffer.Unsent(4, false), "abcd");
   buffer.MarkSent(4);
-  EXPECT_EQ(buffer.Unsent(4), "ef");
+  EXPECT_EQ(buffer.Unsent(4, false), "ef");
   EXPECT_EQ(buffer.room(), 4u);
   buffer.Acknowledge(3);
   EXPECT_EQ(buffer.acked(), 3u);
   EXPECT_EQ(buffer.room(), 7u);
-  EXPECT_EQ(buffer.Unsent(4), "ef");
+  EXPECT_EQ(buffer.Unsent(4, false), "ef");
   EXPECT_EQ(buffer.end(), 6u);
 }
 
@@ -30,7 +30,7 @@ TEST(OutputBufferTest, ANewConnectionGetsAllThatIsNotAcknowledged) {
   buffer.Acknowledge(2);
   buffer.Rewind();
   EXPECT_EQ(buffer.sent(), 2u);
-  EXPECT_EQ(buffer.Unsent(100), "cdef");
+  EXPECT_EQ(buffer.Unsent(100, false), "cdef");
 }
 
 TEST(OutputBufferTest, IgnoresAcknowledgementsThatCannotBe) {
@@ -41,14 +41,21 @@ TEST(OutputBufferTest, IgnoresAcknowledgementsThatCannotBe) {
   EXPECT_EQ(buffer.acked(), 3u);
   buffer.Acknowledge(1);
   EXPECT_EQ(buffer.acked(), 3u);
-  EXPECT_EQ(buffer.Unsent(100), "def");
+  EXPECT_EQ(buffer.Unsent(100, false), "def");
 }
 
-TEST(OutputBufferTest, NeverHoldsMoreThanItsCapacity) {
+TEST(OutputBufferTest, WhatAnEndedProcessLeftIsHeldBeyondTheCapacityAndSentAsTheLast) {
   OutputBuffer buffer(4);
   buffer.Append("abcdef");
   EXPECT_EQ(buffer.room(), 0u);
-  EXPECT_EQ(buffer.end(), 4u);
+  EXPECT_EQ(buffer.end(), 6u);
+  EXPECT_EQ(buffer.Unsent(100, false), "abcd");
+  buffer.MarkSent(4);
+  EXPECT_EQ(buffer.Unsent(100, false), "") << "no more than the capacity goes without an acknowledgement";
+  EXPECT_EQ(buffer.Unsent(100, true), "ef");
+  buffer.Acknowledge(3);
+  EXPECT_EQ(buffer.Unsent(100, false), "ef");
+  EXPECT_EQ(buffer.room(), 1u);
 }
 
 TEST(OutputBufferTest, KeepsEveryByteOverManyUnevenSteps) {
@@ -61,7 +68,7 @@ TEST(OutputBufferTest, KeepsEveryByteOverManyUnevenSteps) {
     for (char& byte : more) byte = static_cast<char>(random());
     buffer.Append(more);
     written += more;
-    const std::string_view sent = buffer.Unsent(1 + random() % 400);
+    const std::string_view sent = buffer.Unsent(1 + random() % 400, false);
     received += sent;
     buffer.MarkSent(sent.size());
     buffer.Acknowledge(buffer.acked() + random() % (buffer.sent() - buffer.acked() + 1));

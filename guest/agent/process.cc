@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/process.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -8,6 +9,8 @@
 
 #include <cerrno>
 #include <utility>
+
+#include "guest/agent/terminal.h"
 
 namespace vcd::guest {
 
@@ -19,31 +22,35 @@ Process::Process(EventLoop* loop, ProcessName name, LaunchedProcess launched, Li
       pidfd_(std::move(launched.pidfd)),
       status_(std::move(launched.status)),
       go_(std::move(launched.go)),
-      stdout_(loop, std::move(launched.stdout_pipe), [this] { listener_.output_changed(this); }),
-      stderr_(loop, std::move(launched.stderr_pipe), [this] { listener_.output_changed(this); }),
-      stdin_(loop, std::move(launched.stdin_pipe), [this] { listener_.input_taken(this); }) {
+      interactive_(launched.interactive) {
+  MakeStreams(std::move(launched.stdin_pipe), std::move(launched.stdout_pipe), std::move(launched.stderr_pipe));
   status_watch_ = loop_->Watch(status_.get(), EPOLLIN, [this](uint32_t) { ReadLaunchStatus(); });
 }
 
 Process::~Process() { loop_->Unwatch(status_watch_); }
 
+void Process::MakeStreams(UniqueFd stdin_fd, UniqueFd stdout_fd, UniqueFd stderr_fd) {
+  const auto output_changed = [this] { listener_.output_changed(this); };
+  stdout_.emplace(loop_, std::move(stdout_fd), output_changed);
+  stderr_.emplace(loop_, std::move(stderr_fd), output_changed);
+  stdin_.emplace(loop_, std::move(stdin_fd), [this] { listener_.input_taken(this); });
+}
+
+void Process::UseTerminal(UniqueFd master) {
+  const auto copy = [&master] { return UniqueFd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)); };
+  MakeStreams(interactive_ ? copy() : UniqueFd(), copy(), UniqueFd());
+  terminal_ = std::move(master);
+}
+
 void Process::ReadLaunchStatus() {
+  if (!status_.valid()) return;
   const LaunchStatus::Stage before = launch_.stage();
-  char chunk[512];
-  while (status_.valid()) {
-    const ssize_t got = ::read(status_.get(), chunk, sizeof(chunk));
-    if (got > 0) {
-      launch_.Feed(chunk, static_cast<size_t>(got));
-    } else if (got < 0 && errno == EINTR) {
-      continue;
-    } else if (got < 0 && errno == EAGAIN) {
-      break;
-    } else {
-      launch_.End();
-      loop_->Unwatch(std::exchange(status_watch_, 0));
-      status_.Reset();
-      go_.Reset();
-    }
+  const bool ended = launch_.ReadFrom(status_.get());
+  if (UniqueFd master = launch_.TakeTerminal(); master.valid()) UseTerminal(std::move(master));
+  if (ended) {
+    loop_->Unwatch(std::exchange(status_watch_, 0));
+    status_.Reset();
+    go_.Reset();
   }
   if (launch_.stage() != before) listener_.launch_changed(this);
 }
@@ -62,18 +69,25 @@ Outcome Process::Signal(int signal) {
   return SystemFailure("send signal " + std::to_string(signal));
 }
 
+Outcome Process::ResizeTerminal(const ::vcd::agent::v1::TerminalSize& size) {
+  if (ended()) return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the process has ended");
+  if (!terminal_.valid()) return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the process has no terminal");
+  return SetTerminalSize(terminal_.get(), size);
+}
+
 void Process::OnReaped(int wait_status) {
   // What it said of itself before its end comes first: why the launch failed, if it did.
   ReadLaunchStatus();
   wait_status_ = wait_status;
-  stdin_.ReaderEnded();
-  stdout_.WriterEnded();
-  stderr_.WriterEnded();
+  stdin_->ReaderEnded();
+  stdout_->WriterEnded();
+  stderr_->WriterEnded();
+  terminal_.Reset();
   listener_.output_changed(this);
 }
 
 std::optional<::vcd::agent::v1::ExitInfo> Process::exit() const {
-  if (!ended() || !stdout_.finished() || !stderr_.finished()) return std::nullopt;
+  if (!ended() || !stdout_->finished() || !stderr_->finished()) return std::nullopt;
   ::vcd::agent::v1::ExitInfo exit;
   if (WIFSIGNALED(*wait_status_)) {
     exit.set_signal(WTERMSIG(*wait_status_));
@@ -81,14 +95,14 @@ std::optional<::vcd::agent::v1::ExitInfo> Process::exit() const {
   } else {
     exit.set_code(WEXITSTATUS(*wait_status_));
   }
-  exit.set_stdout_end(stdout_.buffer().end());
-  exit.set_stderr_end(stderr_.buffer().end());
+  exit.set_stdout_end(stdout_->buffer().end());
+  exit.set_stderr_end(stderr_->buffer().end());
   return exit;
 }
 
 void Process::Rewind() {
-  stdout_.buffer().Rewind();
-  stderr_.buffer().Rewind();
+  stdout_->buffer().Rewind();
+  stderr_->buffer().Rewind();
   exit_told_ = false;
 }
 
@@ -99,10 +113,11 @@ void Process::Rewind() {
   described.set_pid(pid_);
   described.set_started(told_to_go_);
   if (const auto exit = this->exit()) *described.mutable_exit() = *exit;
-  described.set_stdout_acked(stdout_.buffer().acked());
-  described.set_stderr_acked(stderr_.buffer().acked());
-  described.set_stdin_received(stdin_.taken());
-  described.set_stdin_waiting(stdin_.waiting());
+  described.set_stdout_acked(stdout_->buffer().acked());
+  described.set_stderr_acked(stderr_->buffer().acked());
+  described.set_stdin_received(stdin_->taken());
+  described.set_stdin_waiting(stdin_->waiting());
+  described.set_stdin_closed(stdin_->closed());
   return described;
 }
 

@@ -62,9 +62,12 @@ class Process {
   bool exit_told() const { return exit_told_; }
   void MarkExitTold() { exit_told_ = true; }
 
-  OutputPipe& stdout_pipe() { return stdout_; }
-  OutputPipe& stderr_pipe() { return stderr_; }
-  InputPipe& stdin_pipe() { return stdin_; }
+  OutputPipe& stdout_pipe() { return *stdout_; }
+  OutputPipe& stderr_pipe() { return *stderr_; }
+  InputPipe& stdin_pipe() { return *stdin_; }
+
+  // ERROR_CODE_WRONG_STATE for a process that has no terminal, or has ended.
+  Outcome ResizeTerminal(const ::vcd::agent::v1::TerminalSize& size);
 
   // A new connection: what was sent and not acknowledged is to be sent again.
   void Rewind();
@@ -74,6 +77,8 @@ class Process {
 
  private:
   void ReadLaunchStatus();
+  void MakeStreams(UniqueFd stdin_fd, UniqueFd stdout_fd, UniqueFd stderr_fd);
+  void UseTerminal(UniqueFd master);
 
   EventLoop* const loop_;
   const ProcessName name_;
@@ -87,9 +92,12 @@ class Process {
   bool told_to_go_ = false;
   bool exit_told_ = false;
   std::optional<int> wait_status_;
-  OutputPipe stdout_;
-  OutputPipe stderr_;
-  InputPipe stdin_;
+  const bool interactive_;
+  UniqueFd terminal_;  // While the process lives; the streams have descriptors of their own.
+  // Always there. Those of a terminal are made anew once it is known, before the host hears of the process.
+  std::optional<OutputPipe> stdout_;
+  std::optional<OutputPipe> stderr_;
+  std::optional<InputPipe> stdin_;
 };
 
 }  // namespace vcd::guest

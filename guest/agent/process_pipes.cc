@@ -9,8 +9,15 @@
 #include <utility>
 
 #include "core/link/link_limits.h"
+#include "guest/agent/terminal.h"
 
 namespace vcd::guest {
+namespace {
+
+// What a pipe holds at most (/proc/sys/fs/pipe-max-size).
+constexpr size_t kMostInPipe = kMaxFinalOutput - kOutputWindow;
+
+}  // namespace
 
 OutputPipe::OutputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> changed)
     : loop_(loop), changed_(std::move(changed)), pipe_(std::move(pipe)), buffer_(kOutputWindow) {
@@ -21,32 +28,36 @@ OutputPipe::~OutputPipe() { loop_->Unwatch(watch_); }
 
 void OutputPipe::Acknowledge(uint64_t offset) {
   buffer_.Acknowledge(offset);
-  if (writer_ended_ && pipe_.valid()) Read();
   UpdateWatch();
 }
 
 void OutputPipe::WriterEnded() {
   writer_ended_ = true;
   if (pipe_.valid()) Read();
-  UpdateWatch();
 }
 
-// Reads until the pipe or the room is exhausted. The room bounds how long this takes.
+// How much may be read now. Of a process that has ended: what its pipe can hold, not more, for what it left behind may
+// go on to write.
+size_t OutputPipe::Wanted() const { return writer_ended_ ? kMostInPipe - drained_ : buffer_.room(); }
+
+// Reads until the pipe is empty or no more is wanted, which bounds how long this takes.
 void OutputPipe::Read() {
   const uint64_t before = buffer_.end();
   char chunk[kOutputChunk];
-  while (pipe_.valid() && buffer_.room() > 0) {
-    const ssize_t got = ::read(pipe_.get(), chunk, std::min(sizeof(chunk), buffer_.room()));
+  while (pipe_.valid() && Wanted() > 0) {
+    const ssize_t got = ::read(pipe_.get(), chunk, std::min(sizeof(chunk), Wanted()));
     if (got > 0) {
       buffer_.Append(std::string_view(chunk, static_cast<size_t>(got)));
+      if (writer_ended_) drained_ += static_cast<size_t>(got);
     } else if (got < 0 && errno == EINTR) {
       continue;
     } else if (got < 0 && errno == EAGAIN && !writer_ended_) {
       break;
     } else {
-      Finish();
+      Finish();  // Its end: for a terminal that is EIO.
     }
   }
+  if (writer_ended_) Finish();
   if (buffer_.end() != before || !pipe_.valid()) changed_();
 }
 
@@ -70,7 +81,11 @@ void OutputPipe::Finish() {
 }
 
 InputPipe::InputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> taken)
-    : loop_(loop), taken_(std::move(taken)), pipe_(std::move(pipe)), queue_(kInputWindow) {
+    : loop_(loop),
+      taken_(std::move(taken)),
+      pipe_(std::move(pipe)),
+      queue_(kInputWindow),
+      terminal_(pipe_.valid() && ::isatty(pipe_.get()) != 0) {
   if (!pipe_.valid()) queue_.Discard();
 }
 
@@ -90,11 +105,18 @@ void InputPipe::ReaderEnded() {
 }
 
 void InputPipe::Write() {
-  while (!queue_.Waiting().empty()) {
-    const ssize_t put = ::write(pipe_.get(), queue_.Waiting().data(), queue_.Waiting().size());
-    if (put >= 0) {
-      queue_.Take(static_cast<size_t>(put));
-    } else if (errno == EAGAIN) {
+  while (true) {
+    const bool input = !queue_.Waiting().empty();
+    if (!input && queue_.finished() && terminal_ && !std::exchange(saying_farewell_, true)) {
+      farewell_ = EndOfTerminalInput(pipe_.get(), last_);
+    }
+    const std::string_view bytes = input ? queue_.Waiting() : std::string_view(farewell_);
+    if (bytes.empty()) break;
+    const ssize_t put = ::write(pipe_.get(), bytes.data(), bytes.size());
+    if (put > 0) {
+      last_ = bytes[static_cast<size_t>(put) - 1];
+      input ? queue_.Take(static_cast<size_t>(put)) : void(farewell_.erase(0, static_cast<size_t>(put)));
+    } else if (put == 0 || errno == EAGAIN) {
       if (watch_ == 0) {
         watch_ = loop_->Watch(pipe_.get(), EPOLLOUT, [this](uint32_t) {
           const uint64_t before = queue_.taken();
@@ -103,7 +125,7 @@ void InputPipe::Write() {
         });
       }
       return;
-    } else if (errno != EINTR) {  // EPIPE: nobody reads any more.
+    } else if (errno != EINTR) {  // EPIPE, of a terminal EIO: nobody reads any more.
       queue_.Discard();
       Close();
       return;

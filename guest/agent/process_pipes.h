@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "core/os/unique_fd.h"
@@ -13,8 +14,8 @@
 
 namespace vcd::guest {
 
-// Reads what a process writes to one of its streams into a bounded buffer. A full buffer is not read into, so the pipe
-// fills and the process waits: output is never dropped.
+// Reads what a process writes to one of its streams, or to its terminal, into a bounded buffer. A full buffer is not
+// read into, so the pipe fills and the process waits: output is never dropped.
 class OutputPipe {
  public:
   // `changed` runs when there is more to send, or when finished() has become true. A `pipe` that is not valid is a
@@ -30,13 +31,15 @@ class OutputPipe {
   // The host has the stream up to `offset`; there may be room to read again.
   void Acknowledge(uint64_t offset);
 
-  // The process has ended: what is in the pipe is the last of it, even if a process it left behind keeps it open.
+  // The process has ended: what is in the pipe is the last of it, even if a process it left behind keeps it open. It is
+  // read at once, beyond the room if need be, so that an exit waits for nobody who is slow to take output.
   void WriterEnded();
 
   // Everything the process ever wrote is in the buffer or was.
   bool finished() const { return !pipe_.valid(); }
 
  private:
+  size_t Wanted() const;
   void Read();
   void UpdateWatch();
   void Finish();
@@ -46,10 +49,12 @@ class OutputPipe {
   UniqueFd pipe_;
   EventLoop::WatchId watch_ = 0;
   bool writer_ended_ = false;
+  size_t drained_ = 0;  // Bytes read since.
   OutputBuffer buffer_;
 };
 
-// Writes the host's input to a process, as fast as the process takes it.
+// Writes the host's input to a process, as fast as the process takes it: to a pipe, whose end is the input's, or to the
+// master of a terminal, whose reader is told the end as by one who types.
 class InputPipe {
  public:
   // `taken` runs when taken() has grown. A `pipe` that is not valid takes and discards everything.
@@ -70,6 +75,9 @@ class InputPipe {
   // Bytes after it that are here and not taken yet.
   uint64_t waiting() const { return queue_.Waiting().size(); }
 
+  // Nothing comes after those.
+  bool closed() const { return !pipe_.valid() || queue_.ends(); }
+
  private:
   void Write();
   void Close();
@@ -79,6 +87,10 @@ class InputPipe {
   UniqueFd pipe_;
   EventLoop::WatchId watch_ = 0;
   InputQueue queue_;
+  const bool terminal_;
+  char last_ = '\n';  // Of what was written.
+  bool saying_farewell_ = false;
+  std::string farewell_;  // To a terminal, after the last input.
 };
 
 }  // namespace vcd::guest

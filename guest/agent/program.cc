@@ -44,14 +44,17 @@ Environment MakeEnvironment(const ::vcd::agent::v1::Command& command, const std:
   environment.path = kDefaultPath;
   bool has_path = false;
   bool has_home = false;
+  bool has_term = false;
   for (const auto& env : command.envs()) {
     if (env.name() == "PATH") {
       has_path = true;
       environment.path = env.value();
     }
     has_home = has_home || env.name() == "HOME";
+    has_term = has_term || env.name() == "TERM";
     environment.entries.push_back(env.name() + "=" + env.value());
   }
+  if (command.terminal() && !has_term) environment.entries.push_back("TERM=xterm");
   if (!has_path) environment.entries.push_back(std::string("PATH=") + kDefaultPath);
   if (!has_home) environment.entries.push_back("HOME=" + home);
   return environment;

@@ -169,10 +169,10 @@ absl::StatusOr<GuestInfo> GuestConversation::Meet(const agent::v1::HelloAck& ack
   for (const agent::v1::Process& each : ack.processes()) {
     VCD_ASSIGN_OR_RETURN(GuestProcess process, FromAgentProcess(each));
     const ProcessKey key = process.key;
-    Process state{
-        OutputStream(process.stdout_offset), OutputStream(process.stderr_offset),
-        InputStream(each.stdin_received(), each.stdin_received() + each.stdin_waiting(), !process.exit.has_value()),
-        std::nullopt};
+    Process state{OutputStream(process.stdout_offset), OutputStream(process.stderr_offset),
+                  InputStream(each.stdin_received(), each.stdin_received() + each.stdin_waiting(),
+                              !process.exit.has_value() && !each.stdin_closed()),
+                  std::nullopt};
     if (!processes_.emplace(key, std::move(state)).second) {
       return absl::InvalidArgumentError("its agent tells of a process twice");
     }

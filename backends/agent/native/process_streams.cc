@@ -17,7 +17,7 @@ absl::StatusOr<size_t> OutputStream::Receive(uint64_t offset, size_t size) {
   // No overflow: `offset` is at most received_, and FromAgentProcess bounds where a stream begins.
   const uint64_t end = offset + size;
   if (end <= received_) return size;
-  if (end - acked_ > kOutputWindow) {
+  if (!end_.has_value() && end - acked_ > kOutputWindow) {
     return absl::InvalidArgumentError(
         absl::StrCat("output up to ", end, " where ", acked_, " is acknowledged: beyond the window"));
   }
@@ -39,6 +39,10 @@ bool OutputStream::Acknowledge(uint64_t offset) {
 absl::Status OutputStream::SetEnd(uint64_t end) {
   if (end < received_) {
     return absl::InvalidArgumentError(absl::StrCat("a stream ends at ", end, " after output up to ", received_));
+  }
+  if (end - acked_ > kMaxFinalOutput) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a stream that ends at ", end, " where ", acked_, " is acknowledged: no process leaves so much"));
   }
   end_ = end;
   return absl::OkStatus();

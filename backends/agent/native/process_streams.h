@@ -27,7 +27,8 @@ class OutputStream {
   // False when that tells the guest nothing new.
   bool Acknowledge(uint64_t offset);
 
-  // The guest says that nothing comes after. kInvalidArgument when more has come.
+  // The guest says that nothing comes after: what is left comes without waiting for acknowledgements, so it is bounded
+  // here. kInvalidArgument when more has come, or would come.
   absl::Status SetEnd(uint64_t end);
 
   uint64_t acked() const { return acked_; }

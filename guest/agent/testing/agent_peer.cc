@@ -101,8 +101,13 @@ void AgentPeer::PostRaw(const std::string& bytes) {
 }
 
 ExitInfo AgentPeer::WaitForExit(const std::string& container, const std::string& process) {
-  while (!processes_[{container, process}].exit) Note(Receive());
-  return *processes_[{container, process}].exit;
+  State& state = processes_[{container, process}];
+  const auto complete = [&state] {
+    return state.exit && state.out.data.size() >= state.exit->stdout_end() &&
+           state.err.data.size() >= state.exit->stderr_end();
+  };
+  while (!complete()) Note(Receive());
+  return *state.exit;
 }
 
 void AgentPeer::WaitForStdout(size_t bytes, const std::string& container, const std::string& process) {

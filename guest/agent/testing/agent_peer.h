@@ -50,7 +50,7 @@ class AgentPeer {
   void Post(const ::vcd::agent::v1::HostMessage& message);
   void PostRaw(const std::string& bytes);
 
-  // Waits until the process's exit is told.
+  // Waits until the process's exit and all its output are told.
   ::vcd::agent::v1::ExitInfo WaitForExit(const std::string& container, const std::string& process = "");
 
   // Waits until at least `bytes` of standard output are here.
