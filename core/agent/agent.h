@@ -132,6 +132,11 @@ class GuestSession {
   // Sends a signal to a process, or to all of its container. kNotFound for an unknown one, OK for one that has ended.
   virtual absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) = 0;
 
+  // Tells a process's terminal its size, each 1 … 65535. kNotFound; kFailedPrecondition for one without a terminal, or
+  // that has ended.
+  virtual absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                                      const CallContext& context) = 0;
+
   // Forgets an ended exec. OK when there is none.
   virtual absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) = 0;
 

@@ -174,8 +174,7 @@ absl::Status CheckConfigSize(const v1::PodConfig& config) { return CheckSize(con
 
 absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field) {
   VCD_RETURN_IF_ERROR(CheckSize(cmd, field));
-  VCD_RETURN_IF_ERROR(CheckCmd(cmd, field));
-  return CheckCmdIsImplemented(cmd, field);
+  return CheckCmd(cmd, field);
 }
 
 absl::Status ValidateContainerConfig(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {

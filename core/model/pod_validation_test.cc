@@ -228,8 +228,21 @@ INSTANTIATE_TEST_SUITE_P(
                          "config.containers[1].mounts[0]", absl::StatusCode::kUnimplemented},
                     Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
                          "config.containers[1].resources", absl::StatusCode::kUnimplemented},
-                    Case{"Terminal", [](v1::PodConfig& c) { SecondCmd(c).set_terminal(true); },
-                         "config.containers[1].cmd.terminal", absl::StatusCode::kUnimplemented}),
+                    Case{"SizeWithoutTerminal",
+                         [](v1::PodConfig& c) { SecondCmd(c).mutable_terminal_size()->set_rows(1); },
+                         "config.containers[1].cmd.terminal_size"},
+                    Case{"TerminalOfNoRows",
+                         [](v1::PodConfig& c) {
+                           SecondCmd(c).set_terminal(true);
+                           SecondCmd(c).mutable_terminal_size()->set_columns(80);
+                         },
+                         "config.containers[1].cmd.terminal_size"},
+                    Case{"TerminalThatNobodyReads",
+                         [](v1::PodConfig& c) {
+                           SecondCmd(c).set_terminal(true);
+                           SecondCmd(c).set_detach(true);
+                         },
+                         "config.containers[1].cmd.terminal"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 TEST(PodConfigTest, TakesAGoodPod) {

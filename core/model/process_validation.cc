@@ -111,6 +111,17 @@ absl::Status CheckRlimits(const v1::Cmd& cmd, const std::string& field) {
   return absl::OkStatus();
 }
 
+absl::Status CheckTerminal(const v1::Cmd& cmd, const std::string& field) {
+  const std::string size = absl::StrCat(field, ".terminal_size");
+  if (!cmd.terminal()) {
+    return cmd.has_terminal_size() ? InvalidField(size, "is for a command with `terminal` only") : absl::OkStatus();
+  }
+  if (cmd.detach()) {
+    return InvalidField(absl::StrCat(field, ".terminal"), "and `detach` exclude each other: nobody reads the terminal");
+  }
+  return cmd.has_terminal_size() ? CheckTerminalSize(size, cmd.terminal_size()) : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field) {
@@ -140,12 +151,15 @@ absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field) {
     return InvalidField(absl::StrCat(field, ".umask"),
                         absl::StrCat(cmd.umask(), " is out of range; at most 511 (0777)"));
   }
+  VCD_RETURN_IF_ERROR(CheckTerminal(cmd, field));
   return CheckCapabilities(cmd.capabilities(), absl::StrCat(field, ".capabilities"));
 }
 
-absl::Status CheckCmdIsImplemented(const v1::Cmd& cmd, const std::string& field) {
-  if (cmd.terminal()) return NotImplementedField(absl::StrCat(field, ".terminal"), "terminals");
-  return absl::OkStatus();
+absl::Status CheckTerminalSize(const std::string& field, const v1::TerminalSize& size) {
+  const auto fits = [](uint32_t extent) { return extent >= 1 && extent <= UINT16_MAX; };
+  if (fits(size.columns()) && fits(size.rows())) return absl::OkStatus();
+  return InvalidField(
+      field, absl::StrCat("is ", size.columns(), " columns × ", size.rows(), " rows; each must be 1 … 65535"));
 }
 
 }  // namespace vcd

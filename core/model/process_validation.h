@@ -16,9 +16,10 @@ inline constexpr int kMaxCommandStrings = 32768;
 
 // Parts of what pod_validation.h promises.
 
-// All but what is not implemented.
 absl::Status CheckCmd(const v1::Cmd& cmd, const std::string& field);
-absl::Status CheckCmdIsImplemented(const v1::Cmd& cmd, const std::string& field);
+
+// That a terminal can have the size.
+absl::Status CheckTerminalSize(const std::string& field, const v1::TerminalSize& size);
 
 }  // namespace vcd
 

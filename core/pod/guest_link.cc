@@ -21,11 +21,24 @@ std::unique_ptr<GuestSession> GuestLink::Exchange(std::unique_ptr<GuestSession> 
   }
   leaving->Cancel(GuestGone());
   MutexLock lock(&mu_);
-  while (signalling_ > 0) signalled_.Wait(&mu_);
+  while (calling_ > 0) called_.Wait(&mu_);
   return session;
 }
 
 absl::Status GuestLink::Signal(const ProcessKey& process, int signal, bool all, absl::Time deadline) {
+  return Call(deadline, [&](GuestSession& session, const CallContext& context) {
+    return session.Signal(process, signal, all, context);
+  });
+}
+
+absl::Status GuestLink::ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size, absl::Time deadline) {
+  return Call(deadline, [&](GuestSession& session, const CallContext& context) {
+    return session.ResizeTerminal(process, size, context);
+  });
+}
+
+absl::Status GuestLink::Call(absl::Time deadline,
+                             const std::function<absl::Status(GuestSession&, const CallContext&)>& call) {
   GuestSession* session = nullptr;
   std::shared_ptr<Cancellation> leaving;
   {
@@ -33,11 +46,11 @@ absl::Status GuestLink::Signal(const ProcessKey& process, int signal, bool all, 
     if (session_ == nullptr) return GuestGone();
     session = session_.get();
     leaving = leaving_;
-    ++signalling_;
+    ++calling_;
   }
-  const absl::Status status = session->Signal(process, signal, all, {deadline, leaving.get()});
+  const absl::Status status = call(*session, {deadline, leaving.get()});
   MutexLock lock(&mu_);
-  if (--signalling_ == 0) signalled_.NotifyAll();
+  if (--calling_ == 0) called_.NotifyAll();
   return status;
 }
 

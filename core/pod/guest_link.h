@@ -18,8 +18,8 @@ namespace vcd {
 // exclusive one replaces the session. Shared by the pod and its processes. Thread-safe.
 class GuestLink {
  public:
-  // Puts a session in place and returns the one before, to be destroyed outside of any lock. Signals that it is still
-  // sending are cut short. By one thread at a time.
+  // Puts a session in place and returns the one before, to be destroyed outside of any lock. Its calls from here that
+  // are still under way are cut short. By one thread at a time.
   std::unique_ptr<GuestSession> Exchange(std::unique_ptr<GuestSession> session) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Null when there is none.
@@ -43,15 +43,22 @@ class GuestLink {
     done(absl::UnavailableError("the guest does not answer"));
   }
 
-  // GuestSession::Signal. kUnavailable when there is no session, or it ends meanwhile. Blocks.
+  // GuestSession::Signal and ResizeTerminal. kUnavailable when there is no session, or it ends meanwhile. Block.
   absl::Status Signal(const ProcessKey& process, int signal, bool all, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size, absl::Time deadline)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // Makes a call of the session that it outlives.
+  absl::Status Call(absl::Time deadline,
+                    const std::function<absl::Status(GuestSession& session, const CallContext& context)>& call)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   mutable Mutex mu_;
   std::unique_ptr<GuestSession> session_ ABSL_GUARDED_BY(mu_);
-  // Signals on their way through the session, and what cuts them short; a new one for each session.
-  int signalling_ ABSL_GUARDED_BY(mu_) = 0;
-  CondVar signalled_;
+  // Calls on their way through the session, and what cuts them short; a new one for each session.
+  int calling_ ABSL_GUARDED_BY(mu_) = 0;
+  CondVar called_;
   std::shared_ptr<Cancellation> leaving_ ABSL_GUARDED_BY(mu_) = std::make_shared<Cancellation>();
 };
 

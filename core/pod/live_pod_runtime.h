@@ -74,8 +74,11 @@ class LivePodRuntime : public PodRuntime {
                                                        OutputStart start) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
                                                          bool follow, uint32_t tail_lines) override;
-  void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
-                  DoneCallback done) override;
+  absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
+  bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
+  void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;
+  void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
+                      const MutationOptions& options, DoneCallback done) override;
 
  private:
   // What an operation's body gets beside the locked pod.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/agent/guest_error.h"
 #include "core/log/logger.h"
 #include "core/model/utf8.h"
 #include "core/pod/pod_state_machine.h"
@@ -201,8 +202,13 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resu
 }
 
 void Pod::AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset) {
+  ExecOutput::Options options;
+  options.stdout_offset = stdout_offset;
+  options.stderr_offset = stderr_offset;
+  options.limits = {environment_.options.exec_backlog_bytes, environment_.options.slow_reader_patience};
+  options.process = absl::StrCat("pod ", id_, ", ", DescribeProcess(key));
   auto output = std::make_shared<ExecOutput>(
-      stdout_offset, stderr_offset,
+      environment_.io, std::move(options),
       [guest = guest_, key](StdStream stream, uint64_t offset) { guest->AcknowledgeOutput(key, stream, offset); });
   auto process = std::make_shared<ProcessEntry>(key, std::move(output));
   process->set_guest_pid(guest_pid);

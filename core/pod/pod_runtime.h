@@ -21,6 +21,7 @@
 #include "core/os/io_thread.h"
 #include "core/os/worker_pool.h"
 #include "core/pod/pod_snapshot.h"
+#include "core/pod/process_input.h"
 #include "core/pod/process_output.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -45,7 +46,10 @@ struct PodRuntimeOptions {
   uint32_t max_parallel_boots = 2;
   absl::Duration boot_timeout = absl::Seconds(60);  // From exec of the VMM to the agent's answer.
   absl::Duration stop_grace = absl::Seconds(10);    // Between SIGTERM and SIGKILL.
-  RuntimeMetrics* metrics = nullptr;                // Told what happens; outlives the runtime. Null: nobody is.
+  // How far readers of an exec may be apart (ExecOutputLimits).
+  uint64_t exec_backlog_bytes = 1 << 20;
+  absl::Duration slow_reader_patience = absl::Seconds(10);
+  RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
 
 // How busy the runtime is at a moment.
@@ -88,7 +92,7 @@ struct ExecResult {
 // A mutation whose request id was done before, or is under way, is not done again: it answers with what is now.
 //
 // Errors: kInvalidArgument (INVALID_FIELD, UNKNOWN_BACKEND, REQUEST_ID_REUSED), kNotFound (POD_, CONTAINER_,
-// PROCESS_NOT_FOUND), kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE),
+// PROCESS_NOT_FOUND), kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE, STDIN_TAKEN),
 // kDeadlineExceeded (LOCK_TIMEOUT), kAborted (PREEMPTED), kUnimplemented (NOT_IMPLEMENTED), kUnavailable
 // (AGENT_UNAVAILABLE, VM_EXITED); each names the pod in its metadata.
 class PodRuntime {
@@ -170,9 +174,17 @@ class PodRuntime {
   virtual absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id,
                                                                  const std::string& container_id, bool follow,
                                                                  uint32_t tail_lines) = 0;
-  // As GuestSession::WriteInput.
-  virtual void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
-                          DoneCallback done) = 0;
+  // The right to write to the process, unless another has it: kFailedPrecondition (STDIN_TAKEN). It has it until the
+  // writer is destroyed, or the daemon ends.
+  virtual absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id,
+                                                                 const ProcessKey& process) = 0;
+  // Whether somebody has that right now.
+  virtual bool HasWriter(const std::string& pod_id, const ProcessKey& process) const = 0;
+  // Ends the process's standard input, whoever writes to it. kFailedPrecondition when it is closed.
+  virtual void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) = 0;
+  // Takes no lock, as Signal. kFailedPrecondition for a process without a terminal, or that has ended.
+  virtual void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
+                              const MutationOptions& options, DoneCallback done) = 0;
 };
 
 }  // namespace vcd

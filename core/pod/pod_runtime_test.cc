@@ -164,12 +164,56 @@ TEST_F(PodRuntimeTest, InputReachesTheProcess) {
   v1::PodConfig config = Config("web", "cat");
   config.mutable_containers(0)->mutable_cmd()->set_interactive(true);
   ASSERT_TRUE(Run(config).ok());
-  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->WriteInput("web", {"main", ""}, "ping\n", true, done); }).ok());
+  auto writer = runtime_->OpenInput("web", {"main", ""});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  EXPECT_TRUE(AwaitDone([&](auto done) { (*writer)->Write("ping\n", true, done); }).ok());
   EXPECT_EQ(Wait("web")->code(), 0);
   auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
   ASSERT_TRUE(log.ok());
   auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
   EXPECT_EQ((*chunk)->data, "ping\n");
+}
+
+TEST_F(PodRuntimeTest, AProcessHasOneWriter) {
+  v1::PodConfig config = Config("web", "cat");
+  config.mutable_containers(0)->mutable_cmd()->set_interactive(true);
+  ASSERT_TRUE(Run(config).ok());
+  auto writer = runtime_->OpenInput("web", {"main", ""});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  EXPECT_TRUE(runtime_->HasWriter("web", {"main", ""}));
+  const absl::Status second = runtime_->OpenInput("web", {"main", ""}).status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(second), v1::ERROR_REASON_STDIN_TAKEN);
+  EXPECT_THAT(std::string(second.message()), HasSubstr("--no-stdin"));
+  writer->reset();
+  EXPECT_FALSE(runtime_->HasWriter("web", {"main", ""}));
+  EXPECT_TRUE(runtime_->OpenInput("web", {"main", ""}).ok());
+  EXPECT_EQ(ReasonOf(runtime_->OpenInput("web", {"main", "none"}).status()), v1::ERROR_REASON_PROCESS_NOT_FOUND);
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, done); }).ok());
+  EXPECT_EQ(Wait("web")->code(), 0);
+}
+
+TEST_F(PodRuntimeTest, TerminalsAreResized) {
+  v1::PodConfig config = Config("web", "size");
+  config.mutable_containers(0)->mutable_cmd()->set_terminal(true);
+  config.mutable_containers(0)->mutable_cmd()->set_interactive(true);
+  ASSERT_TRUE(Run(config).ok());
+  v1::TerminalSize size;
+  size.set_columns(100);
+  size.set_rows(50);
+  const MutationOptions options{absl::Now() + absl::Seconds(10), ""};
+  const auto resize = [&](const ProcessKey& process) {
+    return AwaitDone([&](auto done) { runtime_->ResizeTerminal("web", process, size, options, done); });
+  };
+  EXPECT_EQ(resize({"main", ""}), absl::OkStatus());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, done); }).ok());
+  EXPECT_EQ(Wait("web")->code(), 0);
+  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 1);
+  ASSERT_TRUE(log.ok());
+  auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
+  EXPECT_EQ((*chunk)->data, "50 100\n");
+  EXPECT_EQ(resize({"main", ""}).code(), absl::StatusCode::kFailedPrecondition) << "it has ended";
+  EXPECT_EQ(ReasonOf(resize({"main", "none"})), v1::ERROR_REASON_PROCESS_NOT_FOUND);
 }
 
 TEST_F(PodRuntimeTest, PauseKeepsEachContainersOwnState) {

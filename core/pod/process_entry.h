@@ -37,6 +37,11 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   int32_t guest_pid() const { return guest_pid_.load(); }
   void set_guest_pid(int32_t pid) { guest_pid_.store(pid); }
 
+  // The right to write to it: false when it is taken.
+  bool TakeInput() { return !input_taken_.exchange(true); }
+  bool input_taken() const { return input_taken_.load(); }
+  void ReleaseInput() { input_taken_.store(false); }
+
   // On the I/O thread.
   void Append(StdStream stream, uint64_t offset, const std::string& data) { source().Append(stream, offset, data); }
 
@@ -61,6 +66,7 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   const std::shared_ptr<ContainerLog> log_;
   const std::shared_ptr<ExecOutput> exec_;
   std::atomic<int32_t> guest_pid_{0};
+  std::atomic<bool> input_taken_{false};
 
   mutable Mutex mu_;
   std::optional<absl::StatusOr<v1::ExitStatus>> end_ ABSL_GUARDED_BY(mu_);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/agent/guest_error.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
@@ -24,6 +25,22 @@ constexpr size_t kEndedExecsKept = 64;
 // A reader of a log that has no process any more.
 struct EmptyReader : OutputReader {
   void Next(Callback callback) override { callback(std::optional<OutputChunk>()); }
+};
+
+// Who writes to a process of a pod.
+class EntryWriter : public InputWriter {
+ public:
+  EntryWriter(std::shared_ptr<Pod> pod, std::shared_ptr<ProcessEntry> entry)
+      : pod_(std::move(pod)), entry_(std::move(entry)) {}
+  ~EntryWriter() override { entry_->ReleaseInput(); }
+
+  void Write(std::string data, bool close, std::function<void(absl::Status)> done) override {
+    pod_->guest().WriteInput(entry_->key(), std::move(data), close, std::move(done));
+  }
+
+ private:
+  const std::shared_ptr<Pod> pod_;
+  const std::shared_ptr<ProcessEntry> entry_;
 };
 
 }  // namespace
@@ -171,12 +188,45 @@ absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadLogs(const std
   return log->NewReader(OutputStart::kBeginning, follow);
 }
 
-void LivePodRuntime::WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
-                                DoneCallback done) {
+absl::StatusOr<std::unique_ptr<InputWriter>> LivePodRuntime::OpenInput(const std::string& pod_id,
+                                                                       const ProcessKey& process) {
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Pod> pod, registry_.Find(pod_id));
+  std::shared_ptr<ProcessEntry> entry = pod->FindProcess(process);
+  if (entry == nullptr) return pod->ProcessNotFound(process);
+  if (!entry->TakeInput()) {
+    return WithDetail(absl::FailedPreconditionError(absl::StrCat(
+                          "pod ", pod_id, ", ", DescribeProcess(process),
+                          ": another attach writes to its standard input; attach without (`vc attach --no-stdin ",
+                          pod_id, "`), or end that one first")),
+                      {v1::ERROR_REASON_STDIN_TAKEN, {{"pod_id", pod_id}, {"container_id", process.container_id}}});
+  }
+  return std::make_unique<EntryWriter>(std::move(pod), std::move(entry));
+}
+
+bool LivePodRuntime::HasWriter(const std::string& pod_id, const ProcessKey& process) const {
+  const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+  const std::shared_ptr<ProcessEntry> entry = pod.ok() ? (*pod)->FindProcess(process) : nullptr;
+  return entry != nullptr && entry->input_taken();
+}
+
+void LivePodRuntime::CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) {
   absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
   if (!pod.ok()) return done(pod.status());
   if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
-  (*pod)->guest().WriteInput(process, std::move(data), close, std::move(done));
+  (*pod)->guest().WriteInput(process, "", /*close=*/true, std::move(done));
+}
+
+void LivePodRuntime::ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
+                                    const MutationOptions& options, DoneCallback done) {
+  // Not remembered by its id: to do it again does no harm.
+  absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+  if (!pod.ok()) return done(pod.status());
+  if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
+  const absl::Time deadline = std::min(options.deadline, absl::Now() + absl::Seconds(30));
+  work_.Post([pod = *std::move(pod), process, size, deadline, done = std::move(done)] {
+    const absl::Status resized = pod->guest().ResizeTerminal(process, size, deadline);
+    done(WithMetadata(Annotate(resized, absl::StrCat("pod ", pod->id())), "pod_id", pod->id()));
+  });
 }
 
 }  // namespace vcd

@@ -89,6 +89,8 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.max_parallel_boots = config_.max_parallel_boots();
   options.boot_timeout = absl::Seconds(config_.qemu().boot_timeout_seconds());
   options.stop_grace = absl::Seconds(config_.stop_grace_seconds());
+  options.exec_backlog_bytes = config_.streams().exec_backlog_bytes();
+  options.slow_reader_patience = absl::Seconds(config_.streams().slow_reader_seconds());
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();

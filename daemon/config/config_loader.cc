@@ -31,6 +31,10 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+// Less is not even one piece of output; more would let one exec take the host's memory.
+constexpr uint32_t kLeastExecBacklog = 64 << 10;
+constexpr uint32_t kMostExecBacklog = 256 << 20;
+
 // Copies a TOML table into a message, field by field; the schema is the message's own.
 class TableReader {
  public:
@@ -160,6 +164,10 @@ void FillDefaults(DaemonConfig& config) {
   Default("info", config.mutable_log()->mutable_level());
   Default("text", config.mutable_log()->mutable_format());
 
+  config::v1::StreamsConfig& streams = *config.mutable_streams();
+  if (streams.exec_backlog_bytes() == 0) streams.set_exec_backlog_bytes(1 << 20);
+  if (streams.slow_reader_seconds() == 0) streams.set_slow_reader_seconds(10);
+
   config::v1::QemuConfig& qemu = *config.mutable_qemu();
   Default("/usr/bin/qemu-system-x86_64", qemu.mutable_path());
   Default("/usr/share/vcd/vmlinux", qemu.mutable_kernel_path());
@@ -191,6 +199,13 @@ absl::Status CheckConfig(const DaemonConfig& config) {
       return InvalidField("metrics.listen", "must differ from `listen`: one speaks gRPC, the other HTTP");
     }
   }
+  if (config.streams().exec_backlog_bytes() < kLeastExecBacklog) {
+    return InvalidField("streams.exec_backlog_bytes",
+                        absl::StrCat(config.streams().exec_backlog_bytes(), " is less than ", kLeastExecBacklog));
+  }
+  VCD_RETURN_IF_ERROR(
+      CheckAtMost("streams.exec_backlog_bytes", config.streams().exec_backlog_bytes(), kMostExecBacklog));
+  VCD_RETURN_IF_ERROR(CheckAtMost("streams.slow_reader_seconds", config.streams().slow_reader_seconds(), 3600));
   const config::v1::QemuConfig& qemu = config.qemu();
   VCD_RETURN_IF_ERROR(CheckPath("qemu.path", qemu.path()));
   VCD_RETURN_IF_ERROR(CheckPath("qemu.kernel_path", qemu.kernel_path()));

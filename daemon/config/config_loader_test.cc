@@ -108,6 +108,12 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_metrics()->set_listen(c.listen()); }), HasSubstr("must differ"));
   EXPECT_EQ(problem_of([](auto& c) { c.mutable_metrics()->set_listen("127.0.0.1:0"); }), "");
   EXPECT_THAT(problem_of([](auto& c) { c.set_stop_grace_seconds(99999); }), HasSubstr("`stop_grace_seconds`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_streams()->set_exec_backlog_bytes(1000); }),
+              HasSubstr("`streams.exec_backlog_bytes`: 1000 is less than 65536"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_streams()->set_exec_backlog_bytes(300 << 20); }),
+              HasSubstr("`streams.exec_backlog_bytes`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_streams()->set_slow_reader_seconds(4000); }),
+              HasSubstr("`streams.slow_reader_seconds`"));
 }
 
 TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "core/model/process_validation.h"
 #include "core/os/mutex.h"
 #include "core/status/error_detail.h"
 #include "daemon/convert/status_mapping.h"
@@ -15,11 +17,15 @@
 namespace vcd {
 namespace {
 
+// How long a guest may take to resize a terminal, and hold up input with it.
+constexpr absl::Duration kResizeCeiling = absl::Seconds(10);
+
 // Two pumps share the call. Output: `attached` written → reader's Next → write → Next → … → its end → Wait → exit
-// status, written as the last. Input: read → WriteInput → its `done` → read → …; it ends with the client's half-close,
-// which leaves standard input open: only `close_stdin` closes it.
+// status, written as the last. Input: read → the writer's Write → its `done` → read → …; it ends with the client's
+// half-close, which leaves standard input open: only `close_stdin` closes it. Who says so in the first message is the
+// process's writer from then on, others from their first input.
 //
-// The reader and the wait promise not to call any more once they are destroyed; WriteInput's `done` does not, so it
+// The reader and the wait promise not to call any more once they are destroyed; the `done` of input does not, so it
 // holds the call itself. mu_ is never held while calling the runtime, whose callbacks may run at once and take it.
 class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse> {
  public:
@@ -82,6 +88,8 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
     // Outside the lock: both wait for a callback that runs, which takes it.
     reader_.reset();
     wait.reset();
+    // Also for those whose `done` still holds the call.
+    writer_.reset();
   }
 
  private:
@@ -99,13 +107,30 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
       status = reader.status();
       if (reader.ok()) reader_ = *std::move(reader);
     }
-    MutexLock lock(&mu_);
-    log_.emplace("Attach", CallKind::kRead, pod_id_);
-    if (!status.ok()) return EndLocked(status);
-    if (ended_) return;
-    response_.set_attached(true);
-    StartWrite(&response_);
-    StartRead(&request_);
+    if (status.ok() && start.stdin()) status = BecomeWriter();
+    if (status.ok() && start.has_terminal_size())
+      status = CheckTerminalSize("start.terminal_size", start.terminal_size());
+    {
+      MutexLock lock(&mu_);
+      log_.emplace("Attach", CallKind::kRead, pod_id_);
+      if (!status.ok()) return EndLocked(status);
+      if (ended_) return;
+      response_.set_attached(true);
+      StartWrite(&response_);
+    }
+    if (start.has_terminal_size()) {
+      Resize(start.terminal_size());
+    } else {
+      OnInputTaken(absl::OkStatus());
+    }
+  }
+
+  // The reading pump's, as writer_ is.
+  absl::Status BecomeWriter() {
+    if (writer_ != nullptr) return absl::OkStatus();
+    auto writer = runtime_.OpenInput(pod_id_, process_);
+    if (writer.ok()) writer_ = *std::move(writer);
+    return writer.status();
   }
 
   // Every further message.
@@ -117,8 +142,10 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
         if (request.close_stdin()) return WriteInput("", true);
         return OnInputTaken(absl::OkStatus());
       case v1::AttachRequest::kResize: {
+        const absl::Status status = CheckTerminalSize("resize", request.resize());
+        if (status.ok()) return Resize(request.resize());
         MutexLock lock(&mu_);
-        return EndLocked(MethodNotImplemented("ProcessService.Attach with `resize`"));
+        return EndLocked(status);
       }
       case v1::AttachRequest::kStart: {
         MutexLock lock(&mu_);
@@ -126,7 +153,7 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
       }
       case v1::AttachRequest::REQUEST_NOT_SET: {
         MutexLock lock(&mu_);
-        return EndLocked(InvalidField("request", "is empty: send `stdin` or `close_stdin`"));
+        return EndLocked(InvalidField("request", "is empty: send `stdin`, `close_stdin` or `resize`"));
       }
     }
   }
@@ -138,8 +165,27 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
       self = self_;
     }
     if (data.empty() && !close) return OnInputTaken(absl::OkStatus());
-    runtime_.WriteInput(pod_id_, process_, std::move(data), close,
-                        [self](absl::Status status) { self->OnInputTaken(status); });
+    if (const absl::Status status = BecomeWriter(); !status.ok()) {
+      // One that is gone takes nothing, and its exit status is to come.
+      if (absl::IsNotFound(status)) return OnInputTaken(status);
+      MutexLock lock(&mu_);
+      return EndLocked(status);
+    }
+    writer_->Write(std::move(data), close, [self](absl::Status status) { self->OnInputTaken(status); });
+  }
+
+  // Of several clients' terminals the writer's counts, or any when nobody writes.
+  void Resize(const v1::TerminalSize& size) ABSL_LOCKS_EXCLUDED(mu_) {
+    std::shared_ptr<AttachCall> self;
+    {
+      MutexLock lock(&mu_);
+      self = self_;
+    }
+    if (self == nullptr) return;
+    if (writer_ == nullptr && runtime_.HasWriter(pod_id_, process_)) return OnInputTaken(absl::OkStatus());
+    // That it cannot be done is no error here: a client tells its size unasked, and who has no terminal cannot use it.
+    runtime_.ResizeTerminal(pod_id_, process_, size, {absl::Now() + kResizeCeiling, ""},
+                            [self](const absl::Status&) { self->OnInputTaken(absl::OkStatus()); });
   }
 
   void OnInputTaken(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
@@ -198,6 +244,8 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
   std::string pod_id_;
   ProcessKey process_;
   std::unique_ptr<OutputReader> reader_;
+  // The reading pump's, until gRPC is done.
+  std::unique_ptr<InputWriter> writer_;
 
   Mutex mu_;
   std::shared_ptr<AttachCall> self_ ABSL_GUARDED_BY(mu_);  // Until gRPC is done.

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "core/model/process_validation.h"
 #include "daemon/service/attach_call.h"
 #include "daemon/service/log_stream.h"
 #include "daemon/service/mutation.h"
@@ -65,8 +66,8 @@ grpc::ServerUnaryReactor* ProcessService::CloseStdin(grpc::CallbackServerContext
   const UnaryCall call(context, "CloseStdin", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckProcessIds(request->pod_id(), request->container_id(), request->process_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.WriteInput(request->pod_id(), ProcessKey{request->container_id(), request->process_id()}, "",
-                      /*close=*/true, [call](absl::Status done) { call.Finish(done); });
+  runtime_.CloseInput(request->pod_id(), ProcessKey{request->container_id(), request->process_id()},
+                      [call](absl::Status done) { call.Finish(done); });
   return call.reactor();
 }
 
@@ -79,7 +80,15 @@ grpc::ServerUnaryReactor* ProcessService::ResizeTerminal(grpc::CallbackServerCon
                                                          const v1::ResizeTerminalRequest* request,
                                                          v1::ResizeTerminalResponse*) {
   const UnaryCall call(context, "ResizeTerminal", CallKind::kMutation, request->pod_id());
-  return call.FinishNow(MethodNotImplemented("ProcessService.ResizeTerminal"));
+  v1::TerminalSize size;
+  size.set_columns(request->columns());
+  size.set_rows(request->rows());
+  absl::Status status = CheckProcessIds(request->pod_id(), request->container_id(), request->process_id());
+  if (status.ok()) status = CheckTerminalSize("columns, rows", size);
+  if (!status.ok()) return call.FinishNow(status);
+  runtime_.ResizeTerminal(request->pod_id(), ProcessKey{request->container_id(), request->process_id()}, size,
+                          OptionsOf(call, *request), [call](absl::Status done) { call.Finish(done); });
+  return call.reactor();
 }
 
 }  // namespace vcd

@@ -137,6 +137,95 @@ TEST_F(ProcessServiceTest, AttachHoldsInputUntilTheGuestHasTakenIt) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST_F(ProcessServiceTest, AProcessHasOneWriterAndAnyNumberOfReaders) {
+  grpc::ClientContext first_context;
+  auto first = Attach(first_context);
+  runtime_.AwaitWriter(false);
+  SendStdin(*first, "a");  // Who writes is the writer, also unsaid.
+  runtime_.AwaitInput("a");
+  EXPECT_TRUE(runtime_.HasWriter("web", {"main", ""}));
+
+  grpc::ClientContext reader_context;
+  auto reader = Attach(reader_context);
+  grpc::ClientContext second_context;
+  auto second = stub_->Attach(&second_context);
+  v1::AttachRequest request;
+  request.mutable_start()->set_pod_id("web");
+  request.mutable_start()->set_container_id("main");
+  request.mutable_start()->set_stdin(true);
+  ASSERT_TRUE(second->Write(request));
+  v1::AttachResponse response;
+  EXPECT_FALSE(second->Read(&response));
+  const grpc::Status refused = second->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << refused.error_message();
+
+  // A reader that begins to write is refused then.
+  SendStdin(*reader, "b");
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+
+  // The end of the attach gives the right back.
+  first_context.TryCancel();
+  first->Finish();
+  runtime_.AwaitWriter(false);
+  grpc::ClientContext third_context;
+  auto third = stub_->Attach(&third_context);
+  ASSERT_TRUE(third->Write(request));
+  ASSERT_TRUE(third->Read(&response));
+  EXPECT_TRUE(response.attached());
+  third_context.TryCancel();
+  third->Finish();
+}
+
+TEST_F(ProcessServiceTest, AttachTellsTheTerminalItsSize) {
+  grpc::ClientContext context;
+  auto stream = stub_->Attach(&context);
+  v1::AttachRequest request;
+  request.mutable_start()->set_pod_id("web");
+  request.mutable_start()->set_container_id("main");
+  request.mutable_start()->set_stdin(true);
+  request.mutable_start()->mutable_terminal_size()->set_columns(132);
+  request.mutable_start()->mutable_terminal_size()->set_rows(43);
+  ASSERT_TRUE(stream->Write(request));
+  runtime_.AwaitCall("ResizeTerminal web main: 132x43");
+  request.mutable_resize()->set_columns(90);
+  request.mutable_resize()->set_rows(30);
+  ASSERT_TRUE(stream->Write(request));
+  runtime_.AwaitCall("ResizeTerminal web main: 90x30");
+
+  // Of a reader beside a writer it does not count.
+  grpc::ClientContext reader_context;
+  auto reader = Attach(reader_context);
+  request.mutable_resize()->set_columns(1);
+  ASSERT_TRUE(reader->Write(request));
+  request.mutable_resize()->set_columns(0);
+  ASSERT_TRUE(reader->Write(request));
+  v1::AttachResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  const grpc::Status refused = reader->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), HasSubstr("`resize`"));
+  EXPECT_THAT(runtime_.calls(), Not(Contains(HasSubstr("1x30"))));
+  context.TryCancel();
+  stream->Finish();
+}
+
+TEST_F(ProcessServiceTest, ResizeTerminalIsPassedOn) {
+  grpc::ClientContext context;
+  v1::ResizeTerminalRequest request;
+  request.set_pod_id("web");
+  request.set_container_id("main");
+  request.set_process_id("p1");
+  request.set_columns(80);
+  request.set_rows(24);
+  v1::ResizeTerminalResponse response;
+  EXPECT_TRUE(stub_->ResizeTerminal(&context, request, &response).ok());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("ResizeTerminal web main:p1 80x24"));
+  grpc::ClientContext again;
+  request.set_rows(70000);
+  EXPECT_EQ(stub_->ResizeTerminal(&again, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ProcessServiceTest, OnlyCloseStdinClosesStandardInput) {
   grpc::ClientContext context;
   auto stream = Attach(context);

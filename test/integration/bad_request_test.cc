@@ -177,8 +177,12 @@ TEST_F(BadRequestTest, WhatIsNotThereYetSaysSo) {
                               ForContainer<v1::GetContainerStatsRequest>("web", "main"), &stats),
               IsError(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED"));
   v1::ResizeTerminalResponse resized;
-  EXPECT_THAT(ApiClient::Call(*api_->processes, &v1::ProcessService::Stub::ResizeTerminal,
-                              ForContainer<v1::ResizeTerminalRequest>("web", "main"), &resized),
+  auto resize = ForContainer<v1::ResizeTerminalRequest>("web", "main");
+  EXPECT_THAT(ApiClient::Call(*api_->processes, &v1::ProcessService::Stub::ResizeTerminal, resize, &resized),
+              IsError(StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
+  resize.set_columns(80);
+  resize.set_rows(24);
+  EXPECT_THAT(ApiClient::Call(*api_->processes, &v1::ProcessService::Stub::ResizeTerminal, resize, &resized),
               IsError(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED"));
   v1::CheckResponse checked;
   const ApiError error = ApiClient::Call(*api_->system, &v1::SystemService::Stub::Check, v1::CheckRequest(), &checked);

@@ -131,6 +131,10 @@ class MortalSession : public GuestSession {
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override {
     return Step(life_, "Signal", [&] { return inner->Signal(process, signal, all, context); });
   }
+  absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                              const CallContext& context) override {
+    return Step(life_, "ResizeTerminal", [&] { return inner->ResizeTerminal(process, size, context); });
+  }
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override {
     return Step(life_, "RemoveProcess", [&] { return inner->RemoveProcess(process, context); });
   }

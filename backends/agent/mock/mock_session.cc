@@ -249,6 +249,12 @@ absl::Status MockSession::Signal(const ProcessKey& process, int signal, bool all
   return ToStatus(simulated().Signal(process, signal, all), process, "signal").status();
 }
 
+absl::Status MockSession::ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                                         const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Enter(MockOperation::kSignal, context));
+  return ToStatus(simulated().Resize(process, size), process, "resize the terminal").status();
+}
+
 absl::Status MockSession::RemoveProcess(const ProcessKey& process, const CallContext& context) {
   VCD_RETURN_IF_ERROR(Enter(MockOperation::kRemoveProcess, context));
   const absl::Status removed = ToStatus(simulated().RemoveProcess(process), process, "remove").status();

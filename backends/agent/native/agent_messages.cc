@@ -145,6 +145,7 @@ agent::v1::Command ToAgentCommand(const v1::Cmd& cmd) {
   *command.mutable_supplementary_groups() = cmd.supplementary_groups();
   command.set_work_dir(cmd.work_dir());
   command.set_terminal(cmd.terminal());
+  if (cmd.has_terminal_size()) *command.mutable_terminal_size() = ToAgentTerminalSize(cmd.terminal_size());
   command.set_interactive(cmd.interactive());
   command.set_discard_output(cmd.detach());
   command.set_no_new_privileges(cmd.no_new_privileges());
@@ -165,6 +166,13 @@ agent::v1::Command ToAgentCommand(const v1::Cmd& cmd) {
   if (cmd.has_oom_score_adj()) command.set_oom_score_adj(cmd.oom_score_adj());
   if (cmd.has_umask()) command.set_umask(cmd.umask());
   return command;
+}
+
+agent::v1::TerminalSize ToAgentTerminalSize(const v1::TerminalSize& size) {
+  agent::v1::TerminalSize result;
+  result.set_columns(size.columns());
+  result.set_rows(size.rows());
+  return result;
 }
 
 absl::Status ReplyStatus(const agent::v1::Reply& reply, const ProcessKey& process, absl::string_view step) {

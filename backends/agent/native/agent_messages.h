@@ -17,6 +17,8 @@ absl::StatusOr<agent::v1::CreateContainer> ToAgentContainer(const GuestContainer
 
 agent::v1::Command ToAgentCommand(const v1::Cmd& cmd);
 
+agent::v1::TerminalSize ToAgentTerminalSize(const v1::TerminalSize& size);
+
 // OK, or the guest's refusal of `step`.
 absl::Status ReplyStatus(const agent::v1::Reply& reply, const ProcessKey& process, absl::string_view step);
 

@@ -81,6 +81,18 @@ absl::Status NativeSession::Signal(const ProcessKey& process, int signal, bool a
   return OkIf(absl::StatusCode::kFailedPrecondition, ReplyStatus(reply, process, step));
 }
 
+absl::Status NativeSession::ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                                           const CallContext& context) {
+  GuestConversation::Request request;
+  request.process = process;
+  agent::v1::ResizeTerminal& message = *request.message.mutable_resize_terminal();
+  message.set_container_id(process.container_id);
+  message.set_process_id(process.process_id);
+  *message.mutable_size() = ToAgentTerminalSize(size);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "resize the terminal", context));
+  return ReplyStatus(reply, process, "resize the terminal");
+}
+
 absl::Status NativeSession::RemoveProcess(const ProcessKey& process, const CallContext& context) {
   GuestConversation::Request request;
   request.process = process;

@@ -32,6 +32,8 @@ class NativeSession : public GuestSession {
   absl::Status RemoveContainer(const std::string& container_id, const CallContext& context) override;
   absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) override;
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override;
+  absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                              const CallContext& context) override;
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override;
   void WriteInput(const ProcessKey& process, std::string data, bool close,
                   std::function<void(absl::Status)> done) override;

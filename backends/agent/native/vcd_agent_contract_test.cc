@@ -31,8 +31,8 @@ class TestRootfs {
     char path[] = "/tmp/vcd-test-XXXXXX";
     EXPECT_NE(mkdtemp(path), nullptr);
     path_ = path;
-    for (const char* file : {"/bin/sh", "/bin/cat", "/bin/sleep", "/usr/bin/head", "/lib/x86_64-linux-gnu/libc.so.6",
-                             "/lib64/ld-linux-x86-64.so.2"}) {
+    for (const char* file : {"/bin/sh", "/bin/cat", "/bin/sleep", "/bin/stty", "/usr/bin/head",
+                             "/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"}) {
       fs::create_directories(path_ + fs::path(file).parent_path().string());
       fs::copy_file(fs::canonical(file), path_ + file);
     }
@@ -93,6 +93,11 @@ class VcdAgentContractGuest : public AgentContractGuest {
   }
   v1::Cmd Exit(int code) override { return Command({"sh", "-c", "exit " + std::to_string(code)}); }
   v1::Cmd Flood(int bytes) override { return Command({"head", "-c", std::to_string(bytes), "/dev/zero"}); }
+  v1::Cmd ShowSize() override {
+    return Command({"sh", "-c",
+                    "trap 'stty size' WINCH; stty size; exec 3<&0; cat <&3 >/dev/null & "
+                    "while kill -0 $! 2>/dev/null; do wait $!; done"});
+  }
   v1::Cmd NotExecutable() override { return Command({"/etc/passwd"}); }
 
  private:

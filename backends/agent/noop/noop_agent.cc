@@ -98,6 +98,10 @@ class NoopSession : public GuestSession {
     return absl::OkStatus();
   }
 
+  absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize&, const CallContext&) override {
+    return NoProcesses(process, "resize the terminal");
+  }
+
   absl::Status RemoveProcess(const ProcessKey&, const CallContext& context) override { return Check(context); }
 
   void WriteInput(const ProcessKey& process, std::string, bool, std::function<void(absl::Status)> done) override {

@@ -100,6 +100,7 @@ std::vector<SimulatedGuest::Process> SimulatedGuest::Processes() const {
     process.stdout_end = state.process.stream(StdStream::kStdout).end();
     process.stderr_end = state.process.stream(StdStream::kStderr).end();
     process.stdin_received = state.process.input_received();
+    process.stdin_closed = state.process.input_closed();
     result.push_back(std::move(process));
   }
   return result;
@@ -153,6 +154,16 @@ SimulatedGuest::Answer SimulatedGuest::Signal(const ProcessKey& key, int signal,
     const bool meant = each == key || (all && each.container_id == key.container_id);
     if (meant && (signal == SIGKILL || !state.process.stubborn())) End(each, state, 128 + signal, signal);
   }
+  (void)Settle(/*changed=*/true);
+  return 0;
+}
+
+SimulatedGuest::Answer SimulatedGuest::Resize(const ProcessKey& key, const v1::TerminalSize& size) {
+  MutexLock lock(&mu_);
+  State* state = Find(key);
+  if (state == nullptr) return NoProcess();
+  if (state->process.exit().has_value()) return Refusal{GuestError::kWrongState, "it has ended"};
+  if (!state->process.Resize(size)) return Refusal{GuestError::kWrongState, "it has no terminal"};
   (void)Settle(/*changed=*/true);
   return 0;
 }

@@ -72,6 +72,7 @@ class SimulatedGuest {
     uint64_t stdout_end = 0;
     uint64_t stderr_end = 0;
     uint64_t stdin_received = 0;
+    bool stdin_closed = false;
   };
 
   using Refusal = SimulatedRefusal;
@@ -103,6 +104,7 @@ class SimulatedGuest {
   Answer RemoveContainer(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Exec(const ProcessKey& key, const v1::Cmd& cmd) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Signal(const ProcessKey& key, int signal, bool all) ABSL_LOCKS_EXCLUDED(mu_);
+  Answer Resize(const ProcessKey& key, const v1::TerminalSize& size) ABSL_LOCKS_EXCLUDED(mu_);
   Answer RemoveProcess(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);
   // kWrongState when input is closed. `room` tells whether there is room for more, else InputTaken will.
   Answer Input(const ProcessKey& key, const std::string& data, bool close, bool* room = nullptr)

@@ -105,6 +105,9 @@ bool SimulatedProcess::RunStep(const Step& step, absl::Time now) {
     case Step::Kind::kCopy:
       time_ = now;
       return CopyInput();
+    case Step::Kind::kSizes:
+      time_ = now;
+      return WriteSizes();
     case Step::Kind::kSleep:
       if (time_ + step.duration > now) return false;
       time_ += step.duration;
@@ -119,7 +122,7 @@ bool SimulatedProcess::RunStep(const Step& step, absl::Time now) {
 }
 
 bool SimulatedProcess::WriteStep(const Step& step) {
-  const StdStream which = step.kind == Step::Kind::kError ? StdStream::kStderr : StdStream::kStdout;
+  const StdStream which = Merged(step.kind == Step::Kind::kError ? StdStream::kStderr : StdStream::kStdout);
   const std::string text = TextOf(step, round_);
   const uint64_t total = step.kind == Step::Kind::kFlood ? step.number : text.size();
   if (cmd_.detach()) return true;
@@ -147,6 +150,30 @@ bool SimulatedProcess::CopyInput() {
   return input_closed_ && input_.empty();
 }
 
+bool SimulatedProcess::WriteSizes() {
+  if (step_done_ == 0) {
+    Write(StdStream::kStdout, SizeLine());
+    step_done_ = 1;
+    changed_ = true;
+  }
+  input_.clear();
+  return input_closed_;
+}
+
+std::string SimulatedProcess::SizeLine() const {
+  const v1::TerminalSize& size = cmd_.terminal_size();
+  if (!cmd_.terminal()) return "no terminal\n";
+  return cmd_.has_terminal_size() ? absl::StrCat(size.rows(), " ", size.columns(), "\n") : "24 80\n";
+}
+
+bool SimulatedProcess::Resize(const v1::TerminalSize& size) {
+  if (!cmd_.terminal()) return false;
+  *cmd_.mutable_terminal_size() = size;
+  const bool shows = started_ && step_ < program_.steps.size() && program_.steps[step_].kind == Step::Kind::kSizes;
+  if (shows && step_done_ != 0) Write(StdStream::kStdout, SizeLine());
+  return true;
+}
+
 size_t SimulatedProcess::Room(StdStream which) const {
   const size_t kept = stream(which).kept.size();
   return kept >= window_ ? 0 : window_ - kept;
@@ -165,7 +192,7 @@ void SimulatedProcess::Give(const std::string& data, bool close) {
 }
 
 void SimulatedProcess::Write(StdStream which, const std::string& bytes) {
-  if (!cmd_.detach()) stream(which).kept += bytes;
+  if (!cmd_.detach()) stream(Merged(which)).kept += bytes;
 }
 
 void SimulatedProcess::End(const v1::ExitStatus& status) {

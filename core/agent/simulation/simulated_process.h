@@ -51,6 +51,8 @@ class SimulatedProcess {
   void Shift(absl::Duration pause) { time_ += pause; }
 
   void Give(const std::string& data, bool close);
+  // False when it has no terminal.
+  bool Resize(const v1::TerminalSize& size);
   // By itself, beside its program; not when it is detached.
   void Write(StdStream stream, const std::string& bytes);
   void End(const v1::ExitStatus& status);
@@ -64,6 +66,10 @@ class SimulatedProcess {
   bool RunStep(const Step& step, absl::Time now);
   bool WriteStep(const Step& step);
   bool CopyInput();
+  bool WriteSizes();
+  // Where it writes: a terminal is one stream.
+  StdStream Merged(StdStream stream) const { return cmd_.terminal() ? StdStream::kStdout : stream; }
+  std::string SizeLine() const;
   size_t Room(StdStream stream) const;
 
   v1::Cmd cmd_;

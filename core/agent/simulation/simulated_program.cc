@@ -108,6 +108,8 @@ std::variant<SimulatedProgram, SimulatedRefusal> ParseSimulatedProgram(const v1:
   if (name == "tick") return Tick(cmd);
   if (name == "cat") {
     program.steps = {{Kind::kCopy}};
+  } else if (name == "size") {
+    program.steps = {{Kind::kSizes}};
   } else if (name == "print") {
     program.steps = {Print(first), Error(ArgumentOf(cmd, 2))};
   } else if (name == "echo") {

@@ -21,6 +21,7 @@ struct SimulatedStep {
     kCount,  // Writes `text` with the number of the round, and a line end.
     kFlood,  // Writes `number` bytes, each its offset modulo 251.
     kCopy,   // Writes its input until that ends.
+    kSizes,  // Writes its terminal's size at once and when that changes, as a line ROWS COLUMNS, until its input ends.
     kSleep,  // Does nothing for `duration`; for ever when that is infinite.
     kExit,   // Ends with `number`.
     kAgain,  // Begins anew.
@@ -50,9 +51,13 @@ struct SimulatedRefusal {
 //   env                        writes a line NAME=VALUE for each variable
 //   flood N                    writes N bytes, each its offset modulo 251
 //   tick [SECONDS [COUNT]]     writes `tick 1`, `tick 2`, … as lines, every second unless told otherwise; at least 10
-//   ms sleep [SECONDS]            does nothing, for ever unless told otherwise exit CODE, true, false     ends stubborn
-//   [SECONDS]         as sleep; only SIGKILL ends it script STEP…               `print TEXT` and `error TEXT` (a line
-//   each), `flood N`, `sleep SECONDS`, `copy`,
+//   ms size                       writes its terminal's size as a line ROWS COLUMNS, at once and when it changes, until
+//   its
+//                              input ends
+//   sleep [SECONDS]            does nothing, for ever unless told otherwise
+//   exit CODE, true, false     ends
+//   stubborn [SECONDS]         as sleep; only SIGKILL ends it
+//   script STEP…               `print TEXT` and `error TEXT` (a line each), `flood N`, `sleep SECONDS`, `copy`,
 //                              `exit CODE`, `again`
 //   missing, locked            cannot be run: COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
 //   any other                  runs until a signal ends it

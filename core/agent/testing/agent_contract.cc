@@ -353,6 +353,66 @@ TEST_P(AgentContractTest, AcknowledgedOutputIsNotToldAgain) {
   EXPECT_EQ(observer_->Output(kFirst, StdStream::kStdout), "after");
 }
 
+TEST_P(AgentContractTest, ATerminalIsOneStreamAndHasASize) {
+  if (!RunsProcesses()) return;
+  session().Observe();
+  v1::Cmd cmd = guest_->OnTerminal(guest_->ShowSize());
+  cmd.mutable_terminal_size()->set_columns(132);
+  cmd.mutable_terminal_size()->set_rows(43);
+  ASSERT_EQ(Run("c1", cmd), absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForOutput(kFirst, StdStream::kStdout, 6));
+  EXPECT_THAT(observer_->Output(kFirst, StdStream::kStdout), ::testing::StartsWith("43 132"));
+  ASSERT_EQ(session().Exec(kSecond, guest_->OnTerminal(guest_->Print("out", "err")), context_).status(),
+            absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForExit(kSecond).has_value());
+  EXPECT_EQ(observer_->Output(kSecond, StdStream::kStdout), "outerr");
+  EXPECT_EQ(observer_->Output(kSecond, StdStream::kStderr), "");
+}
+
+TEST_P(AgentContractTest, ResizesATerminalAlsoOverAnotherConnection) {
+  if (!RunsProcesses()) return;
+  session().Observe();
+  ASSERT_EQ(Run("c1", guest_->OnTerminal(guest_->ShowSize())), absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForOutput(kFirst, StdStream::kStdout, 5));
+  EXPECT_THAT(observer_->Output(kFirst, StdStream::kStdout), ::testing::StartsWith("24 80"));
+  Connect();
+  session().Observe();
+  v1::TerminalSize size;
+  size.set_columns(100);
+  size.set_rows(50);
+  ASSERT_EQ(session().ResizeTerminal(kFirst, size, context_), absl::OkStatus());
+  ASSERT_EQ(Write(kFirst, "", true), absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForExit(kFirst).has_value());
+  EXPECT_THAT(observer_->Output(kFirst, StdStream::kStdout), ::testing::HasSubstr("50 100"));
+  EXPECT_EQ(session().ResizeTerminal(kFirst, size, context_).code(), absl::StatusCode::kFailedPrecondition)
+      << "it has ended";
+}
+
+TEST_P(AgentContractTest, ResizesNothingButTerminals) {
+  v1::TerminalSize size;
+  size.set_columns(100);
+  size.set_rows(50);
+  ASSERT_EQ(Run("c1", guest_->RunForever()), absl::OkStatus());
+  const absl::Status refused = session().ResizeTerminal(kFirst, size, context_);
+  if (!RunsProcesses()) {
+    EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented) << refused;
+    return;
+  }
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("no terminal"));
+  EXPECT_EQ(session().ResizeTerminal(kSecond, size, context_).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_P(AgentContractTest, ClosedInputStaysClosedOverAnotherConnection) {
+  if (!RunsProcesses()) return;
+  ASSERT_EQ(session().CreateContainer(guest_->Container("c1", guest_->Cat()), context_).status(), absl::OkStatus());
+  ASSERT_EQ(Write(kFirst, "all", true), absl::OkStatus());
+  ASSERT_EQ(Run("c2", guest_->RunForever()), absl::OkStatus());
+  Connect();
+  EXPECT_EQ(Write(kFirst, "x", false).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Write({"c2", ""}, "x", false).code(), absl::StatusCode::kFailedPrecondition) << "not interactive";
+}
+
 // Instantiated where the agents are.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AgentContractTest);
 

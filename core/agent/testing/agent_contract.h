@@ -36,6 +36,13 @@ class AgentContractGuest {
   virtual v1::Cmd Flood(int bytes) { return Command({"flood", std::to_string(bytes)}); }
   virtual v1::Cmd Missing() { return Command({"missing"}); }
   virtual v1::Cmd NotExecutable() { return Command({"locked"}); }
+  // On a terminal: writes its size as a line ROWS COLUMNS, at once and when that changes, and ends with its input.
+  virtual v1::Cmd ShowSize() { return Command({"size"}); }
+  v1::Cmd OnTerminal(v1::Cmd cmd) {
+    cmd.set_terminal(true);
+    cmd.set_interactive(true);
+    return cmd;
+  }
   v1::Cmd Cat() {
     v1::Cmd cmd = Command({"cat"});
     cmd.set_interactive(true);

@@ -289,6 +289,12 @@ class FakeAgent::Session : public GuestSession {
     return Pid(guest().Signal(process, signal, all), process, "signal").status();
   }
 
+  absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
+                              const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("ResizeTerminal", Name(process), context));
+    return Pid(guest().Resize(process, size), process, "resize the terminal").status();
+  }
+
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter("RemoveProcess", Name(process), context));
     return Pid(guest().RemoveProcess(process), process, "remove").status();

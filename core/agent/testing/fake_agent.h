@@ -19,7 +19,7 @@ namespace vcd {
 // for nothing else. Thread-safe. `io` must outlive it and every session.
 //
 // A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
-// "Signal", "RemoveProcess", "WriteInput", "Shutdown".
+// "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);

@@ -16,12 +16,21 @@ namespace {
 
 constexpr int kPatienceMs = 20000;
 
+v1::TerminalSize SizeOf(const agent::v1::TerminalSize& size) {
+  v1::TerminalSize result;
+  result.set_columns(size.columns());
+  result.set_rows(size.rows());
+  return result;
+}
+
 v1::Cmd CmdOf(const agent::v1::Command& command) {
   v1::Cmd cmd;
   *cmd.mutable_args() = command.args();
   cmd.set_user(command.user());
   cmd.set_interactive(command.interactive());
   cmd.set_detach(command.discard_output());
+  cmd.set_terminal(command.terminal());
+  if (command.has_terminal_size()) *cmd.mutable_terminal_size() = SizeOf(command.terminal_size());
   return cmd;
 }
 
@@ -79,6 +88,7 @@ agent::v1::Process ProcessOf(const SimulatedGuest::Process& process) {
   result.set_stdout_acked(process.process.stdout_offset);
   result.set_stderr_acked(process.process.stderr_offset);
   result.set_stdin_received(process.stdin_received);
+  result.set_stdin_closed(process.stdin_closed);
   return result;
 }
 
@@ -241,6 +251,9 @@ agent::v1::Reply ScriptedGuest::Do(const agent::v1::HostMessage& message) {
     case agent::v1::HostMessage::kSignal:
       return ReplyOf(guest_.Signal({message.signal().container_id(), message.signal().process_id()},
                                    message.signal().signal(), message.signal().all()));
+    case agent::v1::HostMessage::kResizeTerminal:
+      return ReplyOf(guest_.Resize({message.resize_terminal().container_id(), message.resize_terminal().process_id()},
+                                   SizeOf(message.resize_terminal().size())));
     case agent::v1::HostMessage::kRemoveProcess:
       return ReplyOf(
           guest_.RemoveProcess({message.remove_process().container_id(), message.remove_process().process_id()}));

@@ -164,6 +164,16 @@ void FakePodRuntime::AwaitInputClosed() const {
   while (!input_closed_) changed_.Wait(&mu_);
 }
 
+void FakePodRuntime::AwaitCall(const std::string& call) const {
+  MutexLock lock(&mu_);
+  while (std::find(calls_.begin(), calls_.end(), call) == calls_.end()) changed_.Wait(&mu_);
+}
+
+void FakePodRuntime::AwaitWriter(bool there) const {
+  MutexLock lock(&mu_);
+  while (input_taken_ != there) changed_.Wait(&mu_);
+}
+
 void FakePodRuntime::AwaitReaders(int count) const {
   MutexLock lock(&mu_);
   while (static_cast<int>(readers_.size()) != count) changed_.Wait(&mu_);
@@ -203,6 +213,7 @@ void FakePodRuntime::Serve() {
 absl::Status FakePodRuntime::Note(const std::string& call, absl::Time deadline) {
   MutexLock lock(&mu_);
   calls_.push_back(call);
+  changed_.NotifyAll();
   if (deadline != absl::InfiniteFuture()) last_deadline_ = deadline;
   return answer_;
 }
@@ -365,8 +376,47 @@ absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::ReadLogs(const std
   return NewReader(absl::StrCat("ReadLogs ", pod_id, " ", container_id, " follow=", follow, " tail=", tail_lines));
 }
 
-void FakePodRuntime::WriteInput(const std::string&, const ProcessKey&, std::string data, bool close,
-                                DoneCallback done) {
+class FakePodRuntime::Writer : public InputWriter {
+ public:
+  explicit Writer(FakePodRuntime& runtime) : runtime_(runtime) {}
+  ~Writer() override {
+    MutexLock lock(&runtime_.mu_);
+    runtime_.input_taken_ = false;
+    runtime_.changed_.NotifyAll();
+  }
+  void Write(std::string data, bool close, std::function<void(absl::Status)> done) override {
+    runtime_.WriteInput(std::move(data), close, std::move(done));
+  }
+
+ private:
+  FakePodRuntime& runtime_;
+};
+
+absl::StatusOr<std::unique_ptr<InputWriter>> FakePodRuntime::OpenInput(const std::string&, const ProcessKey&) {
+  MutexLock lock(&mu_);
+  changed_.NotifyAll();
+  if (std::exchange(input_taken_, true)) {
+    return WithDetail(absl::FailedPreconditionError("another attach writes"), {v1::ERROR_REASON_STDIN_TAKEN, {}});
+  }
+  return std::make_unique<Writer>(*this);
+}
+
+bool FakePodRuntime::HasWriter(const std::string&, const ProcessKey&) const {
+  MutexLock lock(&mu_);
+  return input_taken_;
+}
+
+void FakePodRuntime::CloseInput(const std::string&, const ProcessKey&, DoneCallback done) {
+  WriteInput("", /*close=*/true, std::move(done));
+}
+
+void FakePodRuntime::ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
+                                    const MutationOptions& options, DoneCallback done) {
+  done(Note(absl::StrCat("ResizeTerminal ", pod_id, " ", NameOf(process), " ", size.columns(), "x", size.rows()),
+            options.deadline));
+}
+
+void FakePodRuntime::WriteInput(std::string data, bool close, DoneCallback done) {
   absl::Status answer;
   {
     MutexLock lock(&mu_);

@@ -33,7 +33,7 @@ class FakePodRuntime : public PodRuntime {
   void EndOutput(absl::Status status = absl::OkStatus());
   // The process ends.
   void Exit(int code);
-  // Whether WriteInput answers at once; otherwise when TakeInput is called.
+  // Whether input is answered at once; otherwise when TakeInput is called.
   void HoldInput(bool hold);
   void TakeInput(absl::Status status = absl::OkStatus());
 
@@ -46,6 +46,8 @@ class FakePodRuntime : public PodRuntime {
   // Blocks until so much input has come, there are so many readers, or so many waits.
   void AwaitInput(const std::string& input) const;
   void AwaitInputClosed() const;
+  void AwaitCall(const std::string& call) const;
+  void AwaitWriter(bool there) const;
   void AwaitReaders(int count) const;
   void AwaitWaits(int count) const;
 
@@ -88,13 +90,18 @@ class FakePodRuntime : public PodRuntime {
                                                        OutputStart start) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
                                                          bool follow, uint32_t tail_lines) override;
-  void WriteInput(const std::string& pod_id, const ProcessKey& process, std::string data, bool close,
-                  DoneCallback done) override;
+  absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
+  bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
+  void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;
+  void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
+                      const MutationOptions& options, DoneCallback done) override;
 
  private:
   class Reader;
   class Waiter;
+  class Writer;
 
+  void WriteInput(std::string data, bool close, DoneCallback done) ABSL_LOCKS_EXCLUDED(mu_);
   // Writes the call down; returns the answer.
   absl::Status Note(const std::string& call, absl::Time deadline = absl::InfiniteFuture()) ABSL_LOCKS_EXCLUDED(mu_);
   void AnswerPod(const std::string& call, const std::string& pod_id, absl::Time deadline, const PodCallback& done);
@@ -115,6 +122,7 @@ class FakePodRuntime : public PodRuntime {
   std::optional<int> exit_code_ ABSL_GUARDED_BY(mu_);
   std::set<Reader*> readers_ ABSL_GUARDED_BY(mu_);
   std::set<Waiter*> waits_ ABSL_GUARDED_BY(mu_);
+  bool input_taken_ ABSL_GUARDED_BY(mu_) = false;
   std::string input_ ABSL_GUARDED_BY(mu_);
   bool input_closed_ ABSL_GUARDED_BY(mu_) = false;
   bool hold_input_ ABSL_GUARDED_BY(mu_) = false;
