@@ -18,6 +18,7 @@ Environment ProcessEnvironment() {
   };
   environment.now = [] { return absl::Now(); };
   environment.watch_signals = WatchProcessSignals;
+  environment.watch_window = WatchWindowSignal;
   return environment;
 }
 

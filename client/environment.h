@@ -28,6 +28,8 @@ struct Environment {
   std::function<absl::Time()> now;
   // From here on signals are the command's to handle. Called before anything of gRPC.
   std::function<absl::StatusOr<std::unique_ptr<SignalSource>>()> watch_signals;
+  // The same for SIGWINCH: the terminal has another size.
+  std::function<absl::StatusOr<std::unique_ptr<SignalSource>>()> watch_window;
 };
 
 // The real one.

@@ -10,6 +10,8 @@
 namespace vcd::client {
 
 // `given`, if it is not empty; else the pod's only container, or `main`. Otherwise FAILED_PRECONDITION lists them.
+absl::StatusOr<std::string> ChooseContainer(const v1::Pod& pod, const std::string& given);
+// The same for a pod that is still to be looked at; it is not when `given` says all.
 absl::StatusOr<std::string> ChooseContainer(DaemonClient* daemon, const std::string& pod_id, const std::string& given);
 
 }  // namespace vcd::client

@@ -10,6 +10,7 @@
 #include "client/pod/pod_options.h"
 #include "client/process/background_call.h"
 #include "client/process/foreground.h"
+#include "client/process/foreground_options.h"
 #include "proto/vcd/v1/process_service.pb.h"
 
 namespace vcd::client {
@@ -27,11 +28,14 @@ class ExecCommand : public Command {
     arguments->Flag("-d,--detach", &detach_, "Do not wait: print the id of the process; its output goes nowhere");
     options_.Declare(arguments);
     arguments->Flag("--no-new-privileges", &no_new_privileges_, "It cannot gain privileges, as by setuid programs");
+    foreground_.Declare(arguments);
     arguments->CommandWords(&command_);
     arguments->Footer(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"
         "127 when there is no such command, 126 when it cannot be executed, 125 when vc or vcd failed, a wrong\n"
         "option included. The first SIGINT or SIGTERM goes to the command, the second ends vc alone.\n"
+        "With -it, what is typed goes to the command, Ctrl-C too; Ctrl-P Ctrl-Q leaves it alone.\n"
+        "Example: vc exec -it web -- sh\n"
         "Example: vc exec web -- ps aux");
   }
 
@@ -46,6 +50,11 @@ class ExecCommand : public Command {
     if (command_.empty())
       status = absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
     if (detach_ && cmd->interactive()) status = absl::InvalidArgumentError("-i and -d exclude each other");
+    if (status.ok() && detach_ && cmd->terminal()) {
+      status = absl::InvalidArgumentError("-t and -d exclude each other: nobody would look at the terminal");
+    }
+    if (status.ok() && cmd->terminal()) status = AdoptTerminal(invocation.environment(), cmd);
+    status.Update(foreground_.Keys().status());
     if (!status.ok()) return Fail(&invocation, status);
     return detach_ ? Start(&invocation, &request) : Follow(&invocation, &request);
   }
@@ -62,6 +71,8 @@ class ExecCommand : public Command {
   int Follow(Invocation* invocation, v1::ExecRequest* request) {
     const auto signals = invocation->environment().watch_signals();
     if (!signals.ok()) return Fail(invocation, signals.status());
+    const auto window = invocation->environment().watch_window();
+    if (!window.ok()) return Fail(invocation, window.status());
     v1::ExecResponse response;
     // Asked for here first, as the threads of calls must not be the ones that make it.
     invocation->daemon();
@@ -73,7 +84,12 @@ class ExecCommand : public Command {
     options.container_id = request->container_id();
     options.process_id = response.process_id();
     options.send_input = request->cmd().interactive();
-    return Foreground(invocation, signals->get(), options).Follow();
+    options.terminal = request->cmd().terminal();
+    options.detach_keys = *foreground_.Keys();
+    options.proxy_signals = foreground_.proxy_signals();
+    options.how_to_return = absl::StrCat("vc attach -t --process ", response.process_id(), " ", pod_id_);
+    SignalSource* const changes = options.terminal ? window->get() : nullptr;
+    return Foreground(invocation, signals->get(), changes, std::move(options)).Follow();
   }
 
   absl::Status Exec(Invocation* invocation, CallCanceller* canceller, v1::ExecRequest* request,
@@ -96,6 +112,7 @@ class ExecCommand : public Command {
   bool detach_ = false;
   bool no_new_privileges_ = false;
   CmdOptions options_;
+  ForegroundOptions foreground_;
   std::vector<std::string> command_;
 };
 

@@ -7,6 +7,7 @@
 #include "client/commands/commands.h"
 #include "client/daemon/rpc_error.h"
 #include "client/pod/pod_options.h"
+#include "client/process/foreground_options.h"
 #include "client/process/foreground_pod.h"
 #include "proto/vcd/v1/pod_service.pb.h"
 
@@ -23,11 +24,14 @@ class RunCommand : public Command {
     options_.Declare(arguments);
     arguments->Flag("--rm", &remove_, "Delete the pod when vc ends, whatever ends it");
     arguments->Flag("-d,--detach", &detach_, "Do not wait: print the id of the pod");
+    foreground_.Declare(arguments);
     arguments->Footer(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"
         "127 when there is no such command, 126 when it cannot be executed, 125 when vc or vcd failed, a wrong\n"
         "option included. The first SIGINT or SIGTERM goes to the command, the second ends vc, and with --rm the\n"
         "pod. Without --rm the pod stays.\n"
+        "With -it, what is typed goes to the command, Ctrl-C too; Ctrl-P Ctrl-Q leaves it alone.\n"
+        "Example: vc run -it --rootfs /srv/rootfs -- sh\n"
         "Example: vc run --rm --rootfs /srv/rootfs -- uname -r\n"
         "Example: echo hello | vc run --rm -i --rootfs /srv/rootfs.erofs -- cat");
   }
@@ -41,13 +45,21 @@ class RunCommand : public Command {
     }
     if (!status.ok()) return Fail(&invocation, "", status);
     const std::string container_id = (*options_.MainContainer(&*config))->id();
-    const bool interactive = (*options_.MainContainer(&*config))->cmd().interactive();
+    v1::Cmd* const cmd = (*options_.MainContainer(&*config))->mutable_cmd();
+    const bool interactive = cmd->interactive();
     if (interactive && options_.reads_stdin()) {
       return Fail(&invocation, "",
                   absl::InvalidArgumentError("-i and -f - exclude each other: both read standard input"));
     }
     if (detach_) return RunDetached(&invocation, *std::move(config));
+    if (cmd->terminal()) status = AdoptTerminal(invocation.environment(), cmd);
+    auto keys = foreground_.Keys();
+    status.Update(keys.status());
+    if (!status.ok()) return Fail(&invocation, "", status);
     ForegroundPod::Options options;
+    options.terminal = cmd->terminal();
+    options.detach_keys = *std::move(keys);
+    options.proxy_signals = foreground_.proxy_signals();
     options.config = *std::move(config);
     options.container_id = container_id.empty() ? "main" : container_id;
     options.send_input = interactive;
@@ -72,6 +84,7 @@ class RunCommand : public Command {
   }
 
   PodOptions options_;
+  ForegroundOptions foreground_;
   bool remove_ = false;
   bool detach_ = false;
 };

@@ -135,6 +135,7 @@ VCD_UNARY(container, KillContainer)
 VCD_UNARY(process, Exec)
 VCD_UNARY(process, Wait)
 VCD_UNARY(process, Signal)
+VCD_UNARY(process, ResizeTerminal)
 VCD_UNARY(system, GetVersion)
 VCD_UNARY(system, GetInfo)
 

@@ -81,6 +81,8 @@ class DaemonClient {
   absl::Status Exec(const v1::ExecRequest& request, v1::ExecResponse* response, CallOptions options = {});
   absl::Status Wait(const v1::WaitRequest& request, v1::WaitResponse* response, CallOptions options = {});
   absl::Status Signal(const v1::SignalRequest& request, v1::SignalResponse* response, CallOptions options = {});
+  absl::Status ResizeTerminal(const v1::ResizeTerminalRequest& request, v1::ResizeTerminalResponse* response,
+                              CallOptions options = {});
   absl::Status GetVersion(const v1::GetVersionRequest& request, v1::GetVersionResponse* response,
                           CallOptions options = {});
   absl::Status GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response, CallOptions options = {});

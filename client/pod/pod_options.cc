@@ -67,6 +67,7 @@ void CmdOptions::Declare(Arguments* arguments) {
   arguments->Repeated("-e,--env", &env_, "K=V", "Set a variable of its environment; K alone passes on vc's own");
   arguments->Text("-w,--workdir", &work_dir_, "DIR", "Directory in the container that it starts in");
   arguments->Text("-u,--user", &user_, "USER[:GROUP]", "Who it runs as: names of the container, or numbers");
+  arguments->Flag("-t,--tty", &terminal_, "Give it a terminal");
   arguments->Flag("-i,--interactive", &interactive_, "Pass standard input on; without it, the command reads none");
   restrictions_.Declare(arguments);
 }
@@ -102,6 +103,7 @@ absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) con
     cmd->set_primary_group(colon == std::string::npos ? "" : user_.substr(colon + 1));
   }
   if (interactive_) cmd->set_interactive(true);
+  if (terminal_) cmd->set_terminal(true);
   return restrictions_.Apply(cmd);
 }
 

@@ -28,6 +28,7 @@ class CmdOptions {
   std::string work_dir_;
   std::string user_;
   bool interactive_ = false;
+  bool terminal_ = false;
   RestrictionOptions restrictions_;
 };
 

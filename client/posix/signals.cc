@@ -37,23 +37,34 @@ class ProcessSignals : public SignalSource {
   UniqueFd fd_;
 };
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<SignalSource>> WatchProcessSignals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    // What nohup(1) or a shell's background job told us to ignore stays ignored.
-    struct sigaction action;
-    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
-    sigaddset(&set, signal);
-  }
+absl::StatusOr<std::unique_ptr<SignalSource>> Watch(const sigset_t& set) {
   if (int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return absl::ErrnoToStatus(error, "block signals");
   }
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "signalfd");
   return std::unique_ptr<SignalSource>(std::make_unique<ProcessSignals>(std::move(fd)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SignalSource>> WatchProcessSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
+    // What nohup(1) or a shell's background job told us to ignore stays ignored.
+    struct sigaction action;
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
+    sigaddset(&set, signal);
+  }
+  return Watch(set);
+}
+
+absl::StatusOr<std::unique_ptr<SignalSource>> WatchWindowSignal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGWINCH);
+  return Watch(set);
 }
 
 absl::StatusOr<int> ParseSignal(const std::string& text) {

@@ -20,9 +20,12 @@ class SignalSource {
   virtual int Take() = 0;
 };
 
-// SIGINT, SIGTERM and SIGHUP of this process. Blocks them in the calling thread and so in all that it starts later:
-// call it before anything of gRPC. They stay blocked until the process ends.
+// SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 of this process. Blocks them in the calling thread and so in
+// all that it starts later: call it before anything of gRPC. They stay blocked until the process ends.
 absl::StatusOr<std::unique_ptr<SignalSource>> WatchProcessSignals();
+
+// SIGWINCH of this process, under the same conditions.
+absl::StatusOr<std::unique_ptr<SignalSource>> WatchWindowSignal();
 
 // The number for `TERM`, `SIGTERM`, `term` or `15`; INVALID_ARGUMENT otherwise.
 absl::StatusOr<int> ParseSignal(const std::string& text);

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "client/posix/output.h"
@@ -68,11 +69,11 @@ bool AttachSession::Take(const v1::AttachResponse& response) {
   return true;
 }
 
-void AttachSession::SendInput() {
-  input_ = std::thread([this] { ReadInput(); });
+void AttachSession::SendInput(DetachKeys keys) {
+  input_ = std::thread([this, keys = std::move(keys)] { ReadInput(keys); });
 }
 
-void AttachSession::ReadInput() {
+void AttachSession::ReadInput(DetachKeys keys) {
   std::string buffer(kInputChunkBytes, '\0');
   v1::AttachRequest request;
   while (WaitReadable({stop_input_.fd(), streams_.in}) != 0) {
@@ -83,8 +84,13 @@ void AttachSession::ReadInput() {
       stream_->Write(request);
       return;
     }
-    request.set_stdin(buffer.data(), static_cast<size_t>(n));
-    if (!stream_->Write(request)) return;
+    request.set_stdin(keys.Filter(std::string_view(buffer.data(), static_cast<size_t>(n))));
+    if (!request.stdin().empty() && !stream_->Write(request)) return;
+    if (keys.pressed()) {
+      detached_ = true;
+      changed_.Set();
+      return;
+    }
   }
 }
 

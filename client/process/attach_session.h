@@ -11,6 +11,7 @@
 #include "client/daemon/attach_stream.h"
 #include "client/environment.h"
 #include "client/posix/event_fd.h"
+#include "client/process/detach_keys.h"
 #include "proto/vcd/v1/process.pb.h"
 #include "proto/vcd/v1/process_service.pb.h"
 
@@ -33,14 +34,16 @@ class AttachSession {
   AttachSession(std::unique_ptr<AttachStream> stream, v1::AttachRequest::Start start, Streams streams);
   ~AttachSession();
 
-  // Readable after attached() or ended() has changed; ClearChanged makes it wait for the next change.
+  // Readable after attached(), detached() or ended() has changed; ClearChanged makes it wait for the next change.
   int changed_fd() const { return changed_.fd(); }
   void ClearChanged() { changed_.Take(); }
   bool attached() const { return attached_; }
   bool ended() const { return ended_; }
 
-  // Starts to send standard input; its end closes the process's. Once, when attached.
-  void SendInput();
+  // Starts to send standard input; its end closes the process's. Once, when attached. `keys` end the sending, and then
+  // detached() is true.
+  void SendInput(DetachKeys keys);
+  bool detached() const { return detached_; }
   // Ends the session at once, also while nobody takes its output.
   void Cancel();
   // Waits for the end.
@@ -50,7 +53,7 @@ class AttachSession {
   void ReadStream(const v1::AttachRequest& first);
   // False when the session is over.
   bool Take(const v1::AttachResponse& response);
-  void ReadInput();
+  void ReadInput(DetachKeys keys);
 
   const std::unique_ptr<AttachStream> stream_;
   const Streams streams_;
@@ -59,6 +62,7 @@ class AttachSession {
   EventFd stop_input_;
   std::atomic<bool> attached_{false};
   std::atomic<bool> ended_{false};
+  std::atomic<bool> detached_{false};
   Outcome outcome_;  // The reader's until ended_.
   bool finished_ = false;
   std::thread input_;

@@ -107,7 +107,7 @@ class AttachSessionTest : public testing::Test {
 
 TEST_F(AttachSessionTest, EndsWhileStandardInputStaysOpenAndSilent) {
   Attach();
-  session_->SendInput();
+  session_->SendInput(DetachKeys());
   Exit(9);
   const auto outcome = session_->Finish();
   ASSERT_TRUE(outcome.exit_status);
@@ -121,14 +121,14 @@ TEST_F(AttachSessionTest, EndsWhileTheProcessTakesNoInput) {
     state_.full = true;
   }
   ASSERT_EQ(::write(in_write_.get(), "x", 1), 1);
-  session_->SendInput();
+  session_->SendInput(DetachKeys());
   Exit(1);
   EXPECT_TRUE(session_->Finish().exit_status);
 }
 
 TEST_F(AttachSessionTest, ClosesTheProcesssInputAtTheEndOfOurs) {
   Attach();
-  session_->SendInput();
+  session_->SendInput(DetachKeys());
   ASSERT_EQ(::write(in_write_.get(), "hello", 5), 5);
   in_write_.Reset();
   {
@@ -167,7 +167,7 @@ TEST_F(AttachSessionTest, GoesAwayInTheMiddle) {
   v1::AttachResponse response;
   response.set_stdout(std::string(1 << 20, 'x'));  // More than the pipe takes.
   state_.Send(response);
-  session_->SendInput();
+  session_->SendInput(DetachKeys());
   session_.reset();
 }
 

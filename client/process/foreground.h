@@ -8,14 +8,20 @@
 
 #include "client/invocation.h"
 #include "client/posix/signals.h"
+#include "client/posix/terminal.h"
 #include "client/process/attach_session.h"
 #include "client/process/background_call.h"
+#include "client/process/detach_keys.h"
 #include "proto/vcd/v1/process_service.pb.h"
 
 namespace vcd::client {
 
-// A process of a pod as if it were one of this terminal: its output is ours, ours its input if wanted, its exit status
-// becomes vc's, and the first signal to vc goes to it. The second, or a hang-up, ends the waiting. One thread.
+// A process of a pod as if it were one of this terminal: its output is ours, ours its input if wanted, and its exit
+// status becomes vc's. One thread.
+//
+// Signals that ask for an end (SIGINT, SIGTERM) go to it once, and the second ends the waiting, as a hang-up does; all
+// others go to it each time. With a terminal of its own our keys, Ctrl-C among them, are bytes for it, our window is
+// its window, and a signal, which then comes from elsewhere, ends the waiting at once.
 class Foreground {
  public:
   struct Options {
@@ -23,26 +29,38 @@ class Foreground {
     std::string container_id;
     std::string process_id;  // Empty: the container's first.
     bool send_input = false;
+    bool terminal = false;      // The process has one. `send_input` then makes ours raw.
+    DetachKeys detach_keys;     // With `send_input`: leave the process alone, and end.
+    bool proxy_signals = true;  // Otherwise signals end the waiting, and the process does not hear of them.
+    bool from_start = true;     // Also what it printed before.
+    bool redraw = false;        // Makes a program that fills the terminal draw it anew.
+    std::string how_to_return;  // For who has detached: "vc attach web".
     // What lets the process run, called when its output is attached; null when it runs already.
     BackgroundCall::Call start;
   };
 
-  Foreground(Invocation* invocation, SignalSource* signals, Options options);
+  // `window` says when the size of our terminal changes; null for a process without one.
+  Foreground(Invocation* invocation, SignalSource* signals, SignalSource* window, Options options);
 
   // Blocks until the process has ended or nobody waits for it any more. Returns the exit status for vc: the command's
-  // own; 128 + signal when signals ended the waiting; 141 when nobody reads the output, and then the process was sent
-  // SIGPIPE; 125 … 127, with a line on standard error, when it could not run or was lost.
+  // own; 0 when the keys ended the waiting, 128 + signal when signals did; 141 when nobody reads the output, and then
+  // the process was sent SIGPIPE; 125 … 127, with a line on standard error, when it could not run or was lost.
   int Follow();
 
-  // Whether the process may still run, because Follow gave up.
-  bool gave_up() const { return gave_up_; }
+  // Whether the process is to go on without us.
+  bool detached() const { return detached_; }
 
  private:
   // What each of these returns is the exit status when that is decided.
   std::optional<int> OnSignal(int signal);
   std::optional<int> OnStarted();
   std::optional<int> OnChanged();
+  int FollowUntilDecided();
+  void BeginRunning();
   int Conclude();
+  int Detach();
+  void OnWindow();
+  void Resize(TerminalExtent extent);
   int GiveUp(int signal);
 
   void Forward(int signal);
@@ -51,14 +69,18 @@ class Foreground {
 
   Invocation* const invocation_;
   SignalSource* const signals_;
+  SignalSource* const window_;
   const Options options_;
+  std::unique_ptr<RawTerminal> raw_;
   AttachSession session_;
   std::unique_ptr<BackgroundCall> start_;
   std::unique_ptr<BackgroundCall> forward_;
+  std::unique_ptr<BackgroundCall> resize_;
+  std::optional<TerminalExtent> next_extent_;  // To be told when resize_ is done.
   bool running_ = false;
   int signals_seen_ = 0;
   int pending_signal_ = 0;  // Came before there was a process to take it.
-  bool gave_up_ = false;
+  bool detached_ = false;
 };
 
 }  // namespace vcd::client

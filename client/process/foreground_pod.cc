@@ -46,9 +46,15 @@ int ForegroundPod::Run() {
     return CommandFailureExitCode(signals.status());
   }
   signals_ = *std::move(signals);
+  auto window = invocation_->environment().watch_window();
+  if (!window.ok()) {
+    invocation_->Complain(id(), window.status());
+    return CommandFailureExitCode(window.status());
+  }
+  window_ = *std::move(window);
   daemon_ = &invocation_->daemon();
   if (Create()) exit_status_ = Follow();
-  if (options_.remove && may_exist_) Remove();
+  if (options_.remove && may_exist_ && !detached_) Remove();
   return exit_status_;
 }
 
@@ -103,6 +109,10 @@ int ForegroundPod::Follow() {
   options.pod_id = id();
   options.container_id = options_.container_id;
   options.send_input = options_.send_input;
+  options.terminal = options_.terminal;
+  options.detach_keys = options_.detach_keys;
+  options.proxy_signals = options_.proxy_signals;
+  options.how_to_return = absl::StrCat("vc attach ", id());
   options.start = [this](CallCanceller* canceller) {
     v1::StartPodRequest request;
     request.set_pod_id(id());
@@ -111,7 +121,13 @@ int ForegroundPod::Follow() {
     options.canceller = canceller;
     return daemon().StartPod(request, &response, options);
   };
-  return Foreground(invocation_, signals_.get(), std::move(options)).Follow();
+  Foreground foreground(invocation_, signals_.get(), options_.terminal ? window_.get() : nullptr, std::move(options));
+  const int exit_status = foreground.Follow();
+  detached_ = foreground.detached();
+  if (detached_ && options_.remove) {
+    invocation_->Complain(id(), absl::StrCat("the pod stays; \"vc rm -f ", id(), "\" deletes it"));
+  }
+  return exit_status;
 }
 
 void ForegroundPod::Remove() {

@@ -9,6 +9,7 @@
 #include "client/daemon/daemon_client.h"
 #include "client/invocation.h"
 #include "client/posix/signals.h"
+#include "client/process/detach_keys.h"
 #include "proto/vcd/v1/pod.pb.h"
 
 namespace vcd::client {
@@ -20,6 +21,9 @@ class ForegroundPod {
     v1::PodConfig config;
     std::string container_id;  // Whose first process is the command.
     bool send_input = false;
+    bool terminal = false;
+    DetachKeys detach_keys;
+    bool proxy_signals = true;
     bool remove = false;  // Delete the pod in the end.
   };
 
@@ -45,9 +49,11 @@ class ForegroundPod {
   Options options_;
   DaemonClient* daemon_ = nullptr;  // Since the signals are watched; before the first thread.
   std::unique_ptr<SignalSource> signals_;
+  std::unique_ptr<SignalSource> window_;
   bool id_is_ours_ = false;  // We made the id up: nobody else has it.
   std::string token_;        // Marks the pod otherwise.
   bool may_exist_ = false;
+  bool detached_ = false;  // The pod is to stay.
   int exit_status_ = 0;
 };
 

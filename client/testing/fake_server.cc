@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
 #include "grpcpp/grpcpp.h"
@@ -258,6 +259,11 @@ class FakeServer::Daemon : public v1::PodService::Service,
     return grpc::Status::OK;
   }
 
+  grpc::Status ResizeTerminal(grpc::ServerContext* context, const v1::ResizeTerminalRequest* request,
+                              v1::ResizeTerminalResponse*) override {
+    return Enter(context, "ResizeTerminal", *request);
+  }
+
   grpc::Status ReadLogs(grpc::ServerContext* context, const v1::ReadLogsRequest* request,
                         grpc::ServerWriter<v1::ReadLogsResponse>* writer) override {
     if (grpc::Status status = Enter(context, "ReadLogs", *request); !status.ok()) return status;
@@ -343,6 +349,7 @@ class FakeServer::Daemon : public v1::PodService::Service,
     {
       std::lock_guard<std::mutex> lock(mutex_);
       calls_.push_back(absl::StrCat(method, " ", request.ShortDebugString()));
+      changed_.notify_all();
       if (const auto found = hooks_.find(method); found != hooks_.end()) hook = found->second;
       if (const auto found = failures_.find(method); found != failures_.end()) failure = found->second;
       hangs = hanging_.count(method) > 0;
@@ -496,6 +503,23 @@ void FakeServer::Hang(const std::string& method) {
 void FakeServer::OnCall(const std::string& method, std::function<void()> hook) {
   std::lock_guard<std::mutex> lock(daemon_->mutex_);
   daemon_->hooks_[method] = std::move(hook);
+}
+
+void FakeServer::EndProcesses(int signal) {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  daemon_->signal_ = signal;
+  daemon_->changed_.notify_all();
+}
+
+void FakeServer::AwaitCall(const std::string& method, const std::string& text) {
+  std::unique_lock<std::mutex> lock(daemon_->mutex_);
+  const auto came = [&] {
+    for (const std::string& call : daemon_->calls_) {
+      if (absl::StartsWith(call, method + " ") && absl::StrContains(call, text)) return true;
+    }
+    return false;
+  };
+  daemon_->changed_.wait(lock, came);
 }
 
 std::vector<std::string> FakeServer::calls() const {

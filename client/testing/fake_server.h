@@ -60,6 +60,11 @@ class FakeServer {
   // Runs `hook` on a server thread at the start of each call of `method`.
   void OnCall(const std::string& method, std::function<void()> hook);
 
+  // A signal from elsewhere for all processes.
+  void EndProcesses(int signal);
+  // Blocks until `method` was called with `text` in its request.
+  void AwaitCall(const std::string& method, const std::string& text);
+
   // Every call so far: the method's name, a blank, the request as one line of text format.
   std::vector<std::string> calls() const;
   // Ids of the pods that are left.

@@ -57,6 +57,8 @@ RunResult RunVc(const std::string& socket_path, const std::vector<std::string>& 
     return (options.signals != nullptr ? options.signals : &none)->NewSource();
   };
 
+  environment.watch_window = [&]() -> absl::StatusOr<std::unique_ptr<SignalSource>> { return none.NewSource(); };
+
   RunResult result;
   result.exit_status = RunCommandLine(words, AllCommands(), environment);
   result.out = Content(out.get());

@@ -164,12 +164,18 @@ void RealDaemon::Kill() {
 
 std::string RealDaemon::log() const { return ReadText(directory_ + "/vcd.log"); }
 
+std::vector<std::string> RealDaemon::VcCommandLine(const std::vector<std::string>& words) const {
+  std::vector<std::string> line = {Runfile("client/vc")};
+  line.insert(line.end(), words.begin(), words.end());
+  return line;
+}
+
+std::vector<std::string> RealDaemon::VcEnvironment() const {
+  return {"PATH=/usr/bin:/bin", absl::StrCat("VCD_ADDRESS=unix://", directory_, "/vcd.sock")};
+}
+
 std::unique_ptr<Program> RealDaemon::StartVc(const std::vector<std::string>& words) {
-  std::vector<std::string> argv = {Runfile("client/vc")};
-  argv.insert(argv.end(), words.begin(), words.end());
-  return std::make_unique<Program>(
-      std::move(argv),
-      std::vector<std::string>{"PATH=/usr/bin:/bin", absl::StrCat("VCD_ADDRESS=unix://", directory_, "/vcd.sock")});
+  return std::make_unique<Program>(VcCommandLine(words), VcEnvironment());
 }
 
 ProgramResult RealDaemon::Vc(const std::vector<std::string>& words, const std::string& input) {

@@ -48,6 +48,9 @@ class RealDaemon {
 
   // `vc` with these words, talking to this vcd.
   ProgramResult Vc(const std::vector<std::string>& words, const std::string& input = "");
+  // Its command line, and its environment.
+  std::vector<std::string> VcCommandLine(const std::vector<std::string>& words) const;
+  std::vector<std::string> VcEnvironment() const;
   // The same, not waited for.
   std::unique_ptr<Program> StartVc(const std::vector<std::string>& words);
 

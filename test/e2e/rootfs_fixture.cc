@@ -15,9 +15,9 @@ namespace {
 constexpr char kBusybox[] = "/bin/busybox";
 
 constexpr const char* kApplets[] = {
-    "cat",   "chmod", "cp",    "date",  "dd",   "echo",   "env",  "false", "grep", "head",   "hostname", "id",
-    "kill",  "ls",    "mkdir", "mount", "ps",   "printf", "pwd",  "rm",    "seq",  "setsid", "sh",       "sha256sum",
-    "sleep", "stat",  "sync",  "tail",  "test", "touch",  "true", "uname", "wc",   "yes",
+    "cat",  "chmod", "cp",    "date",   "dd",  "echo",  "env", "false", "grep",   "head",  "hostname",  "id",    "kill",
+    "ls",   "mkdir", "mount", "printf", "ps",  "pwd",   "rm",  "seq",   "setsid", "sh",    "sha256sum", "sleep", "stat",
+    "stty", "sync",  "tail",  "test",   "top", "touch", "tr",  "true",  "tty",    "uname", "vi",        "wc",    "yes",
 };
 
 void WriteText(const std::filesystem::path& path, const std::string& text) {

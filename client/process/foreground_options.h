@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CLIENT_PROCESS_FOREGROUND_OPTIONS_H_
+#define VCD_CLIENT_PROCESS_FOREGROUND_OPTIONS_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/arguments.h"
+#include "client/environment.h"
+#include "client/posix/signals.h"
+#include "client/process/detach_keys.h"
+#include "proto/vcd/v1/process.pb.h"
+
+namespace vcd::client {
+
+// How to be with a process in the foreground: the options that `run`, `exec` and `attach` share.
+class ForegroundOptions {
+ public:
+  void Declare(Arguments* arguments);
+
+  // INVALID_ARGUMENT naming the option.
+  absl::StatusOr<DetachKeys> Keys() const { return DetachKeys::Parse(detach_keys_); }
+  bool proxy_signals() const { return !no_sig_proxy_; }
+
+ private:
+  std::string detach_keys_ = DetachKeys::kDefault;
+  bool no_sig_proxy_ = false;
+};
+
+// Gives `cmd`, which has a terminal, the size and TERM of ours, where it says nothing itself. INVALID_ARGUMENT when
+// there is none of ours to be its own.
+absl::Status AdoptTerminal(const Environment& environment, v1::Cmd* cmd);
+
+}  // namespace vcd::client
+
+#endif  // VCD_CLIENT_PROCESS_FOREGROUND_OPTIONS_H_

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// vc on a terminal, as a person has it before them.
+#include <signal.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/testing/fake_server.h"
+#include "client/testing/pty_program.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd::client {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kDetachKeys[] = "\x10\x11";
+
+class TerminalTest : public ::testing::Test {
+ protected:
+  TerminalTest() {
+    FakeProcess process;
+    process.output = {{v1::OUTPUT_STREAM_STDOUT, "ready\r\n"}};
+    process.echoes_stdin = true;
+    server_ = std::make_unique<FakeServer>();
+    server_->SetProcess(process);
+  }
+
+  std::unique_ptr<PtyProgram> Vc(std::vector<std::string> words) {
+    PtyProgram::Options options;
+    options.words = {"client/vc"};
+    options.words.insert(options.words.end(), words.begin(), words.end());
+    options.variables = {"VCD_ADDRESS=unix://" + server_->socket_path(), "TERM=vt100"};
+    options.columns = 100;
+    options.rows = 40;
+    return std::make_unique<PtyProgram>(options);
+  }
+  // A pod with a terminal that runs already.
+  void AddPod(bool terminal = true) {
+    v1::Pod pod;
+    pod.set_id("web");
+    pod.set_state(v1::POD_STATE_RUNNING);
+    pod.add_containers()->set_id("main");
+    v1::ContainerConfig* config = pod.mutable_config()->add_containers();
+    config->set_id("main");
+    config->mutable_cmd()->set_terminal(terminal);
+    config->mutable_cmd()->set_interactive(true);
+    server_->AddPod(pod);
+  }
+  // Until vc has gone over to send every key, and the process has seen one.
+  static void Settle(PtyProgram& vc) {
+    EXPECT_TRUE(vc.WaitForText("ready"));
+    EXPECT_TRUE(vc.WaitUntilRaw(true));
+    vc.Forget();
+    vc.Type("k");
+    EXPECT_TRUE(vc.WaitForText("k"));
+  }
+
+  std::unique_ptr<FakeServer> server_;
+};
+
+TEST_F(TerminalTest, RunPassesKeysSizeAndTerm) {
+  auto vc = Vc({"run", "--rm", "-it", "--id", "web", "--", "sh"});
+  Settle(*vc);
+  vc->Type("\x03\x04\x1a");  // What would be signals and an end are bytes for the process.
+  EXPECT_TRUE(vc->WaitForText("\x1a"));
+  EXPECT_EQ(server_->stdin_bytes(), "k\x03\x04\x1a");
+  const v1::Cmd cmd = server_->last_config().containers(0).cmd();
+  EXPECT_TRUE(cmd.terminal());
+  EXPECT_EQ(cmd.terminal_size().columns(), 100u);
+  EXPECT_EQ(cmd.terminal_size().rows(), 40u);
+  ASSERT_EQ(cmd.envs_size(), 1);
+  EXPECT_EQ(cmd.envs(0).name() + "=" + cmd.envs(0).value(), "TERM=vt100");
+  EXPECT_THAT(server_->calls(), Contains(HasSubstr("terminal_size { columns: 100 rows: 40 }")));
+}
+
+TEST_F(TerminalTest, RestoresTheTerminalWhenTheProcessEnds) {
+  FakeProcess process;
+  process.output = {{v1::OUTPUT_STREAM_STDOUT, "ready\r\n"}};
+  process.waits_for_signal = true;
+  server_->SetProcess(process);
+  AddPod();
+  auto vc = Vc({"exec", "-it", "web", "--", "sh"});
+  EXPECT_TRUE(vc->WaitForText("ready"));
+  EXPECT_TRUE(vc->WaitUntilRaw(true));
+  server_->EndProcesses(SIGINT);
+  EXPECT_EQ(vc->Wait(), 128 + SIGINT);
+  EXPECT_TRUE(vc->SettingsAreAsBefore());
+}
+
+TEST_F(TerminalTest, DetachesAndAttachesAgain) {
+  auto vc = Vc({"run", "--rm", "-it", "--id", "web", "--", "sh"});
+  Settle(*vc);
+  vc->Type(kDetachKeys);
+  EXPECT_EQ(vc->Wait(), 0);
+  EXPECT_TRUE(vc->SettingsAreAsBefore());
+  EXPECT_THAT(vc->screen(), HasSubstr("vc attach web"));
+  EXPECT_THAT(server_->stdin_bytes(), Not(HasSubstr("\x10")));
+  EXPECT_THAT(server_->pod_ids(), Contains("web")) << "--rm is for a command that has ended";
+
+  auto again = Vc({"attach", "--detach-keys", "ctrl-a,d", "web"});
+  EXPECT_TRUE(again->WaitUntilRaw(true));
+  again->Type("back\x10\x11");
+  EXPECT_TRUE(again->WaitForText("back\x10\x11"));
+  again->Type(
+      "\x01"
+      "d");
+  EXPECT_EQ(again->Wait(), 0);
+  EXPECT_TRUE(again->SettingsAreAsBefore());
+  // A program that fills the terminal draws it anew only when its size changes.
+  EXPECT_THAT(server_->calls(), Contains(HasSubstr("terminal_size { columns: 100 rows: 41 }")));
+  EXPECT_THAT(server_->calls(), Contains(AllOf(HasSubstr("ResizeTerminal"), HasSubstr("rows: 40"))));
+}
+
+TEST_F(TerminalTest, PassesOnTheWindowsSize) {
+  AddPod();
+  auto vc = Vc({"exec", "-it", "web", "--", "sh"});
+  Settle(*vc);
+  vc->Resize(132, 50);
+  server_->AwaitCall("ResizeTerminal", "columns: 132 rows: 50");
+  vc->Resize(90, 30);
+  server_->AwaitCall("ResizeTerminal", "columns: 90 rows: 30");
+}
+
+TEST_F(TerminalTest, RestoresTheTerminalWhenASignalEndsIt) {
+  AddPod();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    auto vc = Vc({"exec", "-it", "web", "--", "sh"});
+    Settle(*vc);
+    vc->Signal(signal);
+    EXPECT_EQ(vc->Wait(), 128 + signal);
+    EXPECT_TRUE(vc->SettingsAreAsBefore()) << "signal " << signal;
+  }
+}
+
+TEST_F(TerminalTest, RestoresTheTerminalWhenItCrashes) {
+  AddPod();
+  auto vc = Vc({"exec", "-it", "web", "--", "sh"});
+  Settle(*vc);
+  vc->Signal(SIGABRT);
+  EXPECT_EQ(vc->Wait(), 128 + SIGABRT);
+  EXPECT_TRUE(vc->SettingsAreAsBefore());
+}
+
+TEST_F(TerminalTest, RestoresTheTerminalWhenTheDaemonIsGone) {
+  AddPod();
+  auto vc = Vc({"exec", "-it", "web", "--", "sh"});
+  Settle(*vc);
+  server_->Stop();
+  EXPECT_EQ(vc->Wait(), 125);
+  EXPECT_TRUE(vc->SettingsAreAsBefore());
+  EXPECT_THAT(vc->screen(), HasSubstr("vc: exec web: "));
+}
+
+TEST_F(TerminalTest, OutputOfANonTerminalLeavesTheTerminalAlone) {
+  AddPod(/*terminal=*/false);
+  auto vc = Vc({"attach", "web"});
+  EXPECT_TRUE(vc->WaitForText("ready"));
+  vc->Type("a line\r");
+  EXPECT_TRUE(vc->WaitForText("a line\r\na line\r\n"));  // Our terminal's echo, and the process's answer.
+  EXPECT_TRUE(vc->SettingsAreAsBefore());
+  vc->Type("\x04");
+  EXPECT_EQ(vc->Wait(), 0);
+}
+
+}  // namespace
+}  // namespace vcd::client
