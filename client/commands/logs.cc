@@ -26,26 +26,46 @@ class LogsCommand : public Command {
   void Declare(Arguments* arguments) override {
     arguments->Positional("POD", &pod_id_, "Id of the pod");
     arguments->Flag("-f,--follow", &follow_, "Go on with what is printed later, until the process ends");
-    arguments->Number("--tail", &tail_lines_, "N", "Only the last lines (default: all)");
+    arguments->Number("--tail", &tail_lines_, "N", "Of what is there only the last lines (default: all)");
+    arguments->Text(
+        "--since", &since_, "TIME",
+        "Only what was printed then or later: a time such as 2026-01-31T08:00:00Z, or how long ago, as 10m");
     arguments->Flag("-t,--timestamps", &timestamps_, "The time, in UTC, before each line");
     arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
-    arguments->Footer("Its standard output and standard error come out apart.\nExample: vc logs -f --tail 20 web");
+    arguments->Footer(
+        "Prints what the container printed in all its runs, as far as it is kept; its standard error comes out on\n"
+        "standard error. With --tail and --since both count. What is missing is told on standard error: output that\n"
+        "found a full disk, or that was removed before it was read. Times are those at which vcd had it.\n"
+        "Example: vc logs -f --tail 20 web\n"
+        "         vc logs --since 1h30m -t web");
   }
 
   int Run(Invocation& invocation) override {
-    if (tail_lines_ && *tail_lines_ == 0 && !follow_) return kSuccess;
+    v1::ReadLogsRequest request;
+    if (!since_.empty()) {
+      const absl::StatusOr<absl::Time> since = ParseSince(since_, invocation.environment().now());
+      if (!since.ok()) {
+        invocation.Complain(pod_id_, since.status());
+        return kUsageError;
+      }
+      *request.mutable_since() = ToTimestamp(*since);
+    }
     const auto container_id = ChooseContainer(&invocation.daemon(), pod_id_, container_id_);
     if (!container_id.ok()) {
       invocation.Complain(pod_id_, container_id.status());
       return kFailure;
     }
-    v1::ReadLogsRequest request;
     request.set_pod_id(pod_id_);
     request.set_container_id(*container_id);
     request.set_follow(follow_);
-    request.set_tail_lines(tail_lines_.value_or(0));
+    if (tail_lines_) request.set_tail_lines(*tail_lines_);
     int write_errno = 0;
     const absl::Status status = invocation.daemon().ReadLogs(request, [&](const v1::ReadLogsResponse& log) {
+      if (log.lost_bytes() != 0) {
+        invocation.Complain(
+            pod_id_, absl::StrCat(log.lost_bytes(), " bytes of standard ",
+                                  log.stream() == v1::OUTPUT_STREAM_STDERR ? "error" : "output", " are missing here"));
+      }
       write_errno = Write(invocation.environment().streams, log);
       return write_errno == 0;
     });
@@ -60,6 +80,21 @@ class LogsCommand : public Command {
   }
 
  private:
+  static absl::StatusOr<absl::Time> ParseSince(const std::string& text, absl::Time now) {
+    absl::Duration ago;
+    if (absl::ParseDuration(text, &ago) && ago >= absl::ZeroDuration() && ago < absl::InfiniteDuration()) {
+      return now - ago;
+    }
+    absl::Time time;
+    std::string ignored;
+    if (absl::ParseTime(absl::RFC3339_full, text, &time, &ignored) && time != absl::InfiniteFuture() &&
+        time != absl::InfinitePast()) {
+      return time;
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--since ", text, ": neither a time, such as 2026-01-31T08:00:00Z, nor how long ago, such as 10m or 1h30m"));
+  }
+
   int Write(const Streams& streams, const v1::ReadLogsResponse& log) {
     const bool is_stderr = log.stream() == v1::OUTPUT_STREAM_STDERR;
     bool& at_line_start = is_stderr ? stderr_at_line_start_ : stdout_at_line_start_;
@@ -84,6 +119,7 @@ class LogsCommand : public Command {
   std::string pod_id_;
   bool follow_ = false;
   std::optional<uint32_t> tail_lines_;
+  std::string since_;
   bool timestamps_ = false;
   std::string container_id_;
   bool stdout_at_line_start_ = true;

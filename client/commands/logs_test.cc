@@ -55,6 +55,40 @@ TEST_F(LogsCommandTest, PassesItsOptionsOn) {
                           "ReadLogs pod_id: \"web\" container_id: \"main\" follow: true tail_lines: 5"));
 }
 
+TEST_F(LogsCommandTest, SinceIsATimeOrHowLongAgo) {
+  struct Case {
+    const char* since;
+    const char* sent;
+  };
+  for (const Case& c :
+       {Case{"10m", "since { seconds: 1699999400 }"}, Case{"0.5s", "since { seconds: 1699999999 nanos: 500000000 }"},
+        Case{"2023-11-14T22:00:00+01:00", "since { seconds: 1699995600 }"}}) {
+    EXPECT_EQ(RunVc(server_, {"logs", "--since", c.since, "-c", "main", "web"}).exit_status, 0);
+    EXPECT_THAT(server_.calls().back(), testing::EndsWith(c.sent));
+  }
+  for (const char* wrong : {"yesterday", "-1h", "10", "inf", "2023-11-14", "infinite-past"}) {
+    const RunResult result = RunVc(server_, {"logs", "--since", wrong, "-c", "main", "web"});
+    EXPECT_EQ(result.exit_status, 2) << wrong;
+    EXPECT_THAT(result.err, HasSubstr("neither a time"));
+  }
+}
+
+TEST_F(LogsCommandTest, TailOfNothingFollowsOnly) {
+  EXPECT_EQ(RunVc(server_, {"logs", "-f", "--tail", "0", "-c", "main", "web"}).exit_status, 0);
+  EXPECT_THAT(server_.calls(),
+              ElementsAre("ReadLogs pod_id: \"web\" container_id: \"main\" follow: true tail_lines: 0"));
+}
+
+TEST_F(LogsCommandTest, TellsWhatIsMissing) {
+  v1::ReadLogsResponse lost = Log(v1::OUTPUT_STREAM_STDERR, "", 1);
+  lost.set_lost_bytes(12);
+  server_.SetLogs({Log(v1::OUTPUT_STREAM_STDOUT, "a\n", 1), lost});
+  const RunResult result = RunVc(server_, {"logs", "web"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "a\n");
+  EXPECT_EQ(result.err, "vc: logs web: 12 bytes of standard error are missing here\n");
+}
+
 TEST_F(LogsCommandTest, PutsTheTimeBeforeEachLine) {
   const RunResult result = RunVc(server_, {"logs", "-t", "-c", "main", "web"});
   EXPECT_EQ(result.out, "2023-11-14T22:13:20.000000000Z one!\n2023-11-14T22:13:22.000000000Z two\n");

@@ -25,6 +25,7 @@ std::string Word(v1::EventType type);
 std::string Age(absl::Duration age);
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
 }  // namespace vcd::client
 

@@ -8,33 +8,43 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "core/os/unique_fd.h"
+#include "core/pod/log_disk.h"
+#include "core/pod/log_reader.h"
+#include "core/pod/log_writer.h"
 #include "core/pod/output_source.h"
 
 namespace vcd {
 
-// The output of a container's first process, in a file (cri_log_format.h). Bytes are acknowledged to the guest once
-// they are written, so a daemon that is killed loses none: the next one counts what the file holds and goes on from
-// there.
+// The output of a container's first process, in files (log_writer.h). Bytes are acknowledged to the guest once they are
+// written, so a daemon that is killed loses none: the next one sees how much is stored and goes on from there. What
+// cannot be written, because the disk is full, is dropped, and counted in the log when it can be written again: a full
+// disk stops no container. Output of earlier runs of the container stays until it is the oldest.
 class ContainerLog : public OutputSource {
  public:
-  // `acknowledge` lets the guest send beyond an offset; called on the I/O thread, must not block.
-  using Acknowledge = std::function<void(StdStream, uint64_t)>;
+  struct Options {
+    std::string path;
+    LogBounds bounds;
+    // Lets the guest send beyond an offset; called on the I/O thread, must not block.
+    std::function<void(StdStream, uint64_t)> acknowledge;
+    // Output is lost from now on, or stored again, for people; on the I/O thread, must not block.
+    std::function<void(const std::string&)> report;
+    LogDisk* disk = &LogDisk::Posix();
+  };
 
-  // Begins an empty log, in place of one that is there.
-  static absl::StatusOr<std::shared_ptr<ContainerLog>> Create(const std::string& path, Acknowledge acknowledge);
+  // Begins a new run of the container.
+  static absl::StatusOr<std::shared_ptr<ContainerLog>> Create(const Options& options);
 
   // Goes on with the log of a process that an earlier daemon started; begins one when it is missing.
-  static absl::StatusOr<std::shared_ptr<ContainerLog>> Resume(const std::string& path, Acknowledge acknowledge);
+  static absl::StatusOr<std::shared_ptr<ContainerLog>> Resume(const Options& options);
 
-  // Opens what is left of a process that is gone: it has ended.
+  // Reads what is left of a process that is gone, without a change on the disk. kNotFound when there is nothing.
   static absl::StatusOr<std::shared_ptr<ContainerLog>> OpenEnded(const std::string& path);
 
-  // A reader; without `follow` it ends where the file ends now.
-  std::unique_ptr<OutputReader> NewReader(OutputStart start, bool follow) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads and follows this run.
+  std::unique_ptr<OutputReader> NewReader(OutputStart start) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // A reader that begins `lines` lines before the end.
-  std::unique_ptr<OutputReader> NewTailReader(uint32_t lines, bool follow) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads what is kept of all runs; without `follow` up to where the log ends now.
+  absl::StatusOr<std::unique_ptr<OutputReader>> NewReader(const LogSelection& selection) ABSL_LOCKS_EXCLUDED(mu_);
 
  protected:
   void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
@@ -42,28 +52,25 @@ class ContainerLog : public OutputSource {
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;
 
  private:
-  struct Contents {
-    uint64_t size = 0;  // Of all whole records.
-    uint64_t stdout_bytes = 0, stderr_bytes = 0;
-  };
   struct Position : Cursor {
-    uint64_t at = 0;              // In the file.
-    uint64_t until = UINT64_MAX;  // Where to end.
-    std::string buffered;         // Read ahead from `at`.
+    explicit Position(LogReader log_reader) : reader(std::move(log_reader)) {}
+    LogReader reader;
   };
 
-  ContainerLog(std::string path, UniqueFd file, const Contents& contents, Acknowledge acknowledge);
-  static absl::StatusOr<std::shared_ptr<ContainerLog>> Open(const std::string& path, int flags, bool ended,
-                                                            Acknowledge acknowledge);
-  // Calls `visit` with each whole record of the file from `at` on.
-  static absl::Status Scan(int fd, uint64_t end,
-                           const std::function<void(const struct CriRecord&, uint64_t at)>& visit);
+  // Either with a writer, or as it ended.
+  ContainerLog(const Options& options, std::unique_ptr<LogWriter> writer);
+  ContainerLog(const std::string& path, LogPosition end);
+  static absl::StatusOr<std::shared_ptr<ContainerLog>> Open(const Options& options, bool new_run);
+  LogPosition end() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return end_;
+  }
 
-  const std::string path_;
-  const UniqueFd file_;
-  const Acknowledge acknowledge_;
-  uint64_t size_ ABSL_GUARDED_BY(mu_);
-  bool write_failed_ = false;  // Only on the I/O thread.
+  const Options options_;
+  const std::unique_ptr<LogWriter> writer_;  // Only on the I/O thread. Null when the process is gone.
+  const LogPosition run_;
+  bool failing_ = false;                  // Only on the I/O thread.
+  LogPosition end_ ABSL_GUARDED_BY(mu_);  // Of what readers may read.
 };
 
 }  // namespace vcd

@@ -73,7 +73,7 @@ class LivePodRuntime : public PodRuntime {
   absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
                                                        OutputStart start) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
-                                                         bool follow, uint32_t tail_lines) override;
+                                                         const LogSelection& selection) override;
   absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
   bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
   void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;

@@ -33,25 +33,28 @@ class OutputSource::Reader : public OutputReader {
     source_->Drop(*state_->cursor);
   }
 
-  void Next(Callback callback) override {
-    Readiness readiness;
-    {
-      MutexLock lock(&source_->mu_);
-      readiness = source_->Look(*state_->cursor);
-      if (readiness == Readiness::kWait) {
-        state_->callback = std::move(callback);
-        source_->waiting_.insert(state_);
-        return;
+  void Next(Callback callback) override { Serve(*source_, state_, std::move(callback)); }
+
+  // Calls back with what there is; waits when there is nothing.
+  static void Serve(OutputSource& source, const std::shared_ptr<ReaderState>& state, Callback callback) {
+    while (true) {
+      Readiness readiness;
+      {
+        MutexLock lock(&source.mu_);
+        readiness = source.Look(*state->cursor);
+        if (readiness == Readiness::kWait) {
+          state->callback = std::move(callback);
+          source.waiting_.insert(state);
+          return;
+        }
+      }
+      if (readiness == Readiness::kEnd) return callback(std::optional<OutputChunk>());
+      absl::StatusOr<OutputChunk> chunk = source.Take(*state->cursor);
+      if (!chunk.ok()) return callback(chunk.status());
+      if (!chunk->data.empty() || chunk->lost_bytes != 0) {
+        return callback(std::optional<OutputChunk>(*std::move(chunk)));
       }
     }
-    Serve(*source_, *state_, readiness, callback);
-  }
-
-  static void Serve(OutputSource& source, ReaderState& state, Readiness readiness, const Callback& callback) {
-    if (readiness == Readiness::kEnd) return callback(std::optional<OutputChunk>());
-    absl::StatusOr<OutputChunk> chunk = source.Take(*state.cursor);
-    if (!chunk.ok()) return callback(chunk.status());
-    callback(std::optional<OutputChunk>(*std::move(chunk)));
   }
 
  private:
@@ -92,17 +95,11 @@ void OutputSource::WakeReaders() {
     MutexLock running(&state->running);
     if (state->closed) continue;
     OutputReader::Callback callback;
-    Readiness readiness;
     {
       MutexLock lock(&mu_);
-      readiness = Look(*state->cursor);
-      if (readiness == Readiness::kWait) {
-        waiting_.insert(state);
-        continue;
-      }
       callback = std::move(state->callback);
     }
-    Reader::Serve(*this, *state, readiness, callback);
+    Reader::Serve(*this, state, std::move(callback));
   }
 }
 

@@ -40,7 +40,8 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
   virtual void Store(StdStream stream, const std::string& data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
   // Whether there is something at the cursor; kWait only while !ended_.
   virtual Readiness Look(const Cursor& cursor) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
-  // The chunk at the cursor, after Look said so.
+  // The chunk at the cursor, after Look said so; an empty one when there was nothing to show, and the cursor is past
+  // it.
   virtual absl::StatusOr<OutputChunk> Take(Cursor& cursor) ABSL_LOCKS_EXCLUDED(mu_) = 0;
   // The reader goes away.
   virtual void Drop(Cursor&) ABSL_LOCKS_EXCLUDED(mu_) {}

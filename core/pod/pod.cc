@@ -189,12 +189,20 @@ std::unique_ptr<VirtualMachine> Pod::TakeMachine() {
 absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resume_log) {
   const ProcessKey key{container_id, ""};
   // The log holds the link, not the pod: readers may keep it longer.
-  ContainerLog::Acknowledge acknowledge = [guest = guest_, key](StdStream stream, uint64_t offset) {
+  ContainerLog::Options options;
+  options.path = LogPath(container_id);
+  options.bounds = environment_.options.container_logs;
+  options.acknowledge = [guest = guest_, key](StdStream stream, uint64_t offset) {
     guest->AcknowledgeOutput(key, stream, offset);
   };
+  options.report = [weak = weak_from_this(), container_id, pod_id = id_](const std::string& what) {
+    LogWarning(pod_id, absl::StrCat("container ", container_id, ": ", what));
+    if (std::shared_ptr<Pod> self = weak.lock()) {
+      self->Tell(v1::EVENT_TYPE_CONTAINER_OUTPUT_LOST, container_id, "", std::nullopt, what);
+    }
+  };
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<ContainerLog> log,
-                       resume_log ? ContainerLog::Resume(LogPath(container_id), std::move(acknowledge))
-                                  : ContainerLog::Create(LogPath(container_id), std::move(acknowledge)));
+                       resume_log ? ContainerLog::Resume(options) : ContainerLog::Create(options));
   auto process = std::make_shared<ProcessEntry>(key, std::move(log));
   MutexLock lock(&mu_);
   processes_[key] = std::move(process);

@@ -64,7 +64,7 @@ TEST_F(PodRecoveryTest, OutputOverARestartIsNeitherLostNorDoubled) {
   Restart();
   agent().Exit("web", {"main", ""}, 0);
   EXPECT_TRUE(Wait("web").ok());
-  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
+  auto log = runtime_->ReadLogs("web", "main", {/*follow=*/true, std::nullopt, std::nullopt});
   ASSERT_TRUE(log.ok());
   std::string text;
   while (true) {

@@ -40,6 +40,12 @@ struct Backends {
   std::string default_network;
 };
 
+// How much of a container's output is kept.
+struct LogBounds {
+  uint64_t max_file_bytes = 10 << 20;  // A log goes on in a new file beyond this, unless a single record is longer.
+  uint32_t max_files = 5;              // The one that is written included; at least 2.
+};
+
 struct PodRuntimeOptions {
   std::string state_dir;  // Survives a reboot.
   std::string run_dir;    // Does not.
@@ -49,6 +55,7 @@ struct PodRuntimeOptions {
   // How far readers of an exec may be apart (ExecOutputLimits).
   uint64_t exec_backlog_bytes = 1 << 20;
   absl::Duration slow_reader_patience = absl::Seconds(10);
+  LogBounds container_logs;
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
 
@@ -170,10 +177,10 @@ class PodRuntime {
   // Follows the process's output until it ends.
   virtual absl::StatusOr<std::unique_ptr<OutputReader>> Attach(const std::string& pod_id, const ProcessKey& process,
                                                                OutputStart start) = 0;
-  // The first process's log; with `follow` until it ends. `tail_lines` 0 is all.
+  // What the container's first process has printed, in all its runs, as far as it is kept.
   virtual absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id,
-                                                                 const std::string& container_id, bool follow,
-                                                                 uint32_t tail_lines) = 0;
+                                                                 const std::string& container_id,
+                                                                 const LogSelection& selection) = 0;
   // The right to write to the process, unless another has it: kFailedPrecondition (STDIN_TAKEN). It has it until the
   // writer is destroyed, or the daemon ends.
   virtual absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id,

@@ -168,7 +168,7 @@ TEST_F(PodRuntimeTest, InputReachesTheProcess) {
   ASSERT_TRUE(writer.ok()) << writer.status();
   EXPECT_TRUE(AwaitDone([&](auto done) { (*writer)->Write("ping\n", true, done); }).ok());
   EXPECT_EQ(Wait("web")->code(), 0);
-  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 0);
+  auto log = runtime_->ReadLogs("web", "main", {/*follow=*/true, std::nullopt, std::nullopt});
   ASSERT_TRUE(log.ok());
   auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
   EXPECT_EQ((*chunk)->data, "ping\n");

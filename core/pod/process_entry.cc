@@ -51,7 +51,7 @@ std::optional<absl::StatusOr<v1::ExitStatus>> ProcessEntry::end() const {
 }
 
 std::unique_ptr<OutputReader> ProcessEntry::NewReader(OutputStart start) {
-  return log_ != nullptr ? log_->NewReader(start, /*follow=*/true) : exec_->NewReader(start);
+  return log_ != nullptr ? log_->NewReader(start) : exec_->NewReader(start);
 }
 
 std::unique_ptr<PodRuntime::WaitHandle> ProcessEntry::Wait(ExitCallback callback) {

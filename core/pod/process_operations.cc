@@ -171,8 +171,8 @@ absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::Attach(const std::
 }
 
 absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadLogs(const std::string& pod_id,
-                                                                       const std::string& container_id, bool follow,
-                                                                       uint32_t tail_lines) {
+                                                                       const std::string& container_id,
+                                                                       const LogSelection& selection) {
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<Pod> pod, registry_.Find(pod_id));
   VCD_RETURN_IF_ERROR(pod->ViewContainer(container_id).status());
   std::shared_ptr<ContainerLog> log;
@@ -184,8 +184,7 @@ absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadLogs(const std
     VCD_RETURN_IF_ERROR(ended.status());
     log = *std::move(ended);
   }
-  if (tail_lines != 0) return log->NewTailReader(tail_lines, follow);
-  return log->NewReader(OutputStart::kBeginning, follow);
+  return log->NewReader(selection);
 }
 
 absl::StatusOr<std::unique_ptr<InputWriter>> LivePodRuntime::OpenInput(const std::string& pod_id,

@@ -19,12 +19,21 @@ struct OutputChunk {
   StdStream stream = StdStream::kStdout;
   std::string data;
   absl::Time time;  // When the daemon received them.
+  // So many bytes of the stream are missing here, and there is no data.
+  uint64_t lost_bytes = 0;
 };
 
 // Where a reader begins.
 enum class OutputStart {
   kBeginning,  // All that is kept.
   kNow,        // Only what comes after.
+};
+
+// What to read of a container's log.
+struct LogSelection {
+  bool follow = false;                 // Goes on with what comes later, until the process ends.
+  std::optional<uint32_t> tail_lines;  // Of what is there only the last lines.
+  std::optional<absl::Time> since;     // Only what was received then or later.
 };
 
 // Reads one process's output, at its own pace. One caller at a time.

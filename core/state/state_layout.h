@@ -10,7 +10,7 @@ namespace vcd {
 // Where things are:
 //
 //   <state_dir>/pods/<pod>/config.json           survives a reboot; a pod exists when it has this file
-//                         /logs/<container>.log
+//                         /logs/<container>.log, <container>.log.<n>
 //              /quarantine/<pod>-<n>/            copies of what could not be read
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
 //                       /lock                    flock(2): keeps a second daemon and outside tools off the pod

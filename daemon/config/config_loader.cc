@@ -117,6 +117,11 @@ absl::Status CheckAtMost(absl::string_view field, uint32_t value, uint32_t most)
   return InvalidField(field, absl::StrCat(value, " is more than ", most));
 }
 
+absl::Status CheckAtLeast(absl::string_view field, uint32_t value, uint32_t least) {
+  if (value >= least) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(value, " is less than ", least));
+}
+
 void Default(const std::string& value, std::string* field) {
   if (field->empty()) *field = value;
 }
@@ -167,6 +172,9 @@ void FillDefaults(DaemonConfig& config) {
   config::v1::StreamsConfig& streams = *config.mutable_streams();
   if (streams.exec_backlog_bytes() == 0) streams.set_exec_backlog_bytes(1 << 20);
   if (streams.slow_reader_seconds() == 0) streams.set_slow_reader_seconds(10);
+  config::v1::LogsConfig& logs = *config.mutable_logs();
+  if (logs.max_file_bytes() == 0) logs.set_max_file_bytes(10 << 20);
+  if (logs.max_files() == 0) logs.set_max_files(5);
 
   config::v1::QemuConfig& qemu = *config.mutable_qemu();
   Default("/usr/bin/qemu-system-x86_64", qemu.mutable_path());
@@ -199,13 +207,14 @@ absl::Status CheckConfig(const DaemonConfig& config) {
       return InvalidField("metrics.listen", "must differ from `listen`: one speaks gRPC, the other HTTP");
     }
   }
-  if (config.streams().exec_backlog_bytes() < kLeastExecBacklog) {
-    return InvalidField("streams.exec_backlog_bytes",
-                        absl::StrCat(config.streams().exec_backlog_bytes(), " is less than ", kLeastExecBacklog));
-  }
+  VCD_RETURN_IF_ERROR(
+      CheckAtLeast("streams.exec_backlog_bytes", config.streams().exec_backlog_bytes(), kLeastExecBacklog));
   VCD_RETURN_IF_ERROR(
       CheckAtMost("streams.exec_backlog_bytes", config.streams().exec_backlog_bytes(), kMostExecBacklog));
   VCD_RETURN_IF_ERROR(CheckAtMost("streams.slow_reader_seconds", config.streams().slow_reader_seconds(), 3600));
+  VCD_RETURN_IF_ERROR(CheckAtLeast("logs.max_file_bytes", config.logs().max_file_bytes(), 64 << 10));
+  VCD_RETURN_IF_ERROR(CheckAtLeast("logs.max_files", config.logs().max_files(), 2));
+  VCD_RETURN_IF_ERROR(CheckAtMost("logs.max_files", config.logs().max_files(), 1000));
   const config::v1::QemuConfig& qemu = config.qemu();
   VCD_RETURN_IF_ERROR(CheckPath("qemu.path", qemu.path()));
   VCD_RETURN_IF_ERROR(CheckPath("qemu.kernel_path", qemu.kernel_path()));

@@ -26,6 +26,9 @@ listen = "127.0.0.1:9400"
 [log]
 level = "debug"
 format = "json"
+[logs]
+max_file_bytes = 100000
+max_files = 7
 [qemu]
 path = "/q"
 kernel_path = "/k"
@@ -44,6 +47,8 @@ boot_timeout_seconds = 5
   EXPECT_EQ(config->max_parallel_boots(), 3u);
   EXPECT_EQ(config->metrics().listen(), "127.0.0.1:9400");
   EXPECT_EQ(config->log().format(), "json");
+  EXPECT_EQ(config->logs().max_file_bytes(), 100000u);
+  EXPECT_EQ(config->logs().max_files(), 7u);
   EXPECT_EQ(config->qemu().accelerator(), "tcg");
   EXPECT_EQ(config->qemu().boot_timeout_seconds(), 5u);
 }
@@ -114,6 +119,9 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
               HasSubstr("`streams.exec_backlog_bytes`"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_streams()->set_slow_reader_seconds(4000); }),
               HasSubstr("`streams.slow_reader_seconds`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_logs()->set_max_file_bytes(1000); }),
+              HasSubstr("`logs.max_file_bytes`: 1000 is less than 65536"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_logs()->set_max_files(1); }), HasSubstr("`logs.max_files`"));
 }
 
 TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {

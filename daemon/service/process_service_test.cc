@@ -416,6 +416,8 @@ TEST_F(ProcessServiceTest, LogsComeInOrderWithTimeAndStream) {
   request.set_container_id("main");
   request.set_follow(true);
   request.set_tail_lines(2);
+  request.mutable_since()->set_seconds(1);
+  request.mutable_since()->set_nanos(500000000);
   grpc::ClientContext context;
   auto stream = stub_->ReadLogs(&context, request);
   v1::ReadLogsResponse response;
@@ -428,7 +430,7 @@ TEST_F(ProcessServiceTest, LogsComeInOrderWithTimeAndStream) {
   EXPECT_EQ(response.stream(), v1::OUTPUT_STREAM_STDERR);
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_TRUE(stream->Finish().ok());
-  EXPECT_THAT(runtime_.calls(), ElementsAre("ReadLogs web main follow=1 tail=2"));
+  EXPECT_THAT(runtime_.calls(), ElementsAre("ReadLogs web main follow=1 tail=2 since=1970-01-01T00:00:01.5+00:00"));
   runtime_.AwaitReaders(0);
 }
 
@@ -443,6 +445,24 @@ TEST_F(ProcessServiceTest, CancelledLogsLetGoOfTheReader) {
   context.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   runtime_.AwaitReaders(0);
+}
+
+TEST_F(ProcessServiceTest, LogsSinceNoTimeAreRefused) {
+  for (const auto& [seconds, nanos] : {std::pair<int64_t, int32_t>{0, -1}, {0, 1000000000}, {253402300800, 0}}) {
+    v1::ReadLogsRequest request;
+    request.set_pod_id("web");
+    request.set_container_id("main");
+    request.mutable_since()->set_seconds(seconds);
+    request.mutable_since()->set_nanos(nanos);
+    grpc::ClientContext context;
+    auto stream = stub_->ReadLogs(&context, request);
+    v1::ReadLogsResponse response;
+    EXPECT_FALSE(stream->Read(&response));
+    const grpc::Status status = stream->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), testing::HasSubstr("since"));
+  }
+  EXPECT_THAT(runtime_.calls(), ElementsAre());
 }
 
 TEST_F(ProcessServiceTest, LogsOfNothingSaySo) {

@@ -371,9 +371,13 @@ absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::Attach(const std::
 }
 
 absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::ReadLogs(const std::string& pod_id,
-                                                                       const std::string& container_id, bool follow,
-                                                                       uint32_t tail_lines) {
-  return NewReader(absl::StrCat("ReadLogs ", pod_id, " ", container_id, " follow=", follow, " tail=", tail_lines));
+                                                                       const std::string& container_id,
+                                                                       const LogSelection& selection) {
+  const std::string tail = selection.tail_lines.has_value() ? absl::StrCat(*selection.tail_lines) : "all";
+  const std::string since =
+      selection.since.has_value() ? absl::FormatTime(*selection.since, absl::UTCTimeZone()) : "ever";
+  return NewReader(absl::StrCat("ReadLogs ", pod_id, " ", container_id, " follow=", selection.follow, " tail=", tail,
+                                " since=", since));
 }
 
 class FakePodRuntime::Writer : public InputWriter {
