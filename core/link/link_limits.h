@@ -37,6 +37,11 @@ inline constexpr size_t kMaxFinalOutput = kOutputWindow + (size_t{1} << 20);
 // The most bytes that one Output or Input message carries, so that control messages never wait long behind data.
 inline constexpr size_t kOutputChunk = size_t{32} << 10;
 
+// How a process with Command.archive ends, beside 0; why is on its standard error.
+inline constexpr int kArchiveFailed = 1;        // The container's files could not be read or written.
+inline constexpr int kArchivePathNotFound = 2;  // There is no such path.
+inline constexpr int kArchiveInvalid = 3;       // The archive is to blame, or does not fit to what is there.
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_LINK_LINK_LIMITS_H_

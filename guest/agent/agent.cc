@@ -149,6 +149,7 @@ void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
   const std::string& id = request.container_id();
   Outcome checked = CheckId("container", id);
   if (checked.ok()) checked = CheckCommand(request.command());
+  if (checked.ok() && request.command().has_archive()) checked = Invalid("a container begins with a program");
   if (checked.ok() && request.hostname().size() > 64) checked = Invalid("the host name is longer than 64 bytes");
   if (checked.ok() && IsTaken(id)) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a container \"" + id + "\" already");

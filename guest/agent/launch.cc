@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "guest/agent/archive_command.h"
 #include "guest/agent/launch_wire.h"
 #include "guest/agent/launched_child.h"
 
@@ -78,6 +79,7 @@ pid_t Clone(const LaunchRequest& request, int* pidfd) {
 }  // namespace
 
 Outcome CheckCommand(const Command& command) {
+  if (command.has_archive()) return CheckArchiveCommand(command);
   if (command.args().empty() || command.args(0).empty()) return Invalid("the command has no program: args is empty");
   for (const std::string& argument : command.args()) {
     if (HasNul(argument)) return Invalid("an argument of the command has a zero byte in it");

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "guest/agent/archive_command.h"
 #include "guest/agent/capabilities.h"
 #include "guest/agent/command_path.h"
 #include "guest/agent/container_paths.h"
@@ -225,6 +226,14 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   // An agent that is not the guest's init may be killed, and its containers with it. A change of user resets this.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
+  if (command.has_archive()) {
+    ShieldFromContainer();
+    if (::write(kStatusFd, &kLaunchHeld, 1) != 1) ::_exit(127);
+    WaitUntilToldToGo();
+    ::close(kStatusFd);  // As execve would: it runs.
+    ::close(kGoFd);
+    RunArchiveCommand(command.archive());
+  }
   Environment environment = MakeEnvironment(command, identity->home);
   OutcomeOr<std::string> file = FindCommand(command.args(0), environment.path);
   OrFail(file.outcome());
