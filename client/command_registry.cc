@@ -17,6 +17,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewExecCommand());
   commands.push_back(NewAttachCommand());
   commands.push_back(NewLogsCommand());
+  commands.push_back(NewCpCommand());
   commands.push_back(NewPsCommand());
   commands.push_back(NewInspectCommand());
   commands.push_back(NewWaitCommand());

@@ -10,6 +10,7 @@ _LIBRARIES = {
         linkopts = [],
         deps = [],
     ),
+    "archive": struct(modules = ["libarchive"], linkopts = [], deps = []),
     # Without the define it depends on what a file includes before asio.hpp whether memory comes from malloc or from new,
     # and one file's free meets another's new.
     "asio": struct(modules = [], linkopts = ["-pthread"], deps = [], defines = ["ASIO_DISABLE_STD_ALIGNED_ALLOC"]),

@@ -16,7 +16,7 @@ PACKAGES=(
   clang-format clang-tidy
   # Libraries of the daemon, the client and the guest's agent.
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libasio-dev libspdlog-dev
-  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libyaml-cpp-dev prometheus-cpp-dev
+  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libyaml-cpp-dev libarchive-dev prometheus-cpp-dev
   libseccomp-dev
   # Libraries of the tests.
   libgtest-dev libgmock-dev libbenchmark-dev

@@ -11,6 +11,7 @@ namespace vcd::client {
 // The verbs, each in the file of its name.
 std::unique_ptr<Command> NewAnnotateCommand();
 std::unique_ptr<Command> NewAttachCommand();
+std::unique_ptr<Command> NewCpCommand();
 std::unique_ptr<Command> NewCreateCommand();
 std::unique_ptr<Command> NewEventsCommand();
 std::unique_ptr<Command> NewExecCommand();

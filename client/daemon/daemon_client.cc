@@ -194,7 +194,85 @@ class GrpcAttachStream : public AttachStream {
   std::unique_ptr<grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>> stream_;
 };
 
+class GrpcArchiveSource : public ArchiveSource {
+ public:
+  using Explain = std::function<absl::Status(const absl::Status&)>;
+
+  GrpcArchiveSource(v1::ContainerService::Stub* stub, const v1::ReadArchiveRequest& request, Explain explain)
+      : explain_(std::move(explain)), reader_(stub->ReadArchive(&context_, request)) {}
+  ~GrpcArchiveSource() override {
+    if (finished_) return;
+    context_.TryCancel();
+    reader_->Finish();
+  }
+
+  bool Read(std::string* data) override {
+    if (!reader_->Read(&response_)) return false;
+    *data = std::move(*response_.mutable_data());
+    return true;
+  }
+  absl::Status Finish() override {
+    if (!std::exchange(finished_, true)) status_ = explain_(FromGrpcStatus(reader_->Finish()));
+    return status_;
+  }
+
+ private:
+  const Explain explain_;
+  grpc::ClientContext context_;
+  const std::unique_ptr<grpc::ClientReader<v1::ReadArchiveResponse>> reader_;
+  v1::ReadArchiveResponse response_;
+  bool finished_ = false;
+  absl::Status status_;
+};
+
+class GrpcArchiveSink : public ArchiveSink {
+ public:
+  using Explain = std::function<absl::Status(const absl::Status&)>;
+
+  GrpcArchiveSink(v1::ContainerService::Stub* stub, const v1::WriteArchiveRequest::Start& start, Explain explain)
+      : explain_(std::move(explain)), writer_(stub->WriteArchive(&context_, &response_)) {
+    v1::WriteArchiveRequest request;
+    *request.mutable_start() = start;
+    writer_->Write(request);  // When it fails, so does the next.
+  }
+  ~GrpcArchiveSink() override {
+    if (finished_) return;
+    context_.TryCancel();
+    writer_->Finish();
+  }
+
+  bool Write(std::string data) override {
+    v1::WriteArchiveRequest request;
+    request.set_data(std::move(data));
+    return writer_->Write(request);
+  }
+  absl::Status Finish() override {
+    finished_ = true;
+    writer_->WritesDone();
+    return explain_(FromGrpcStatus(writer_->Finish()));
+  }
+
+ private:
+  const Explain explain_;
+  grpc::ClientContext context_;
+  v1::WriteArchiveResponse response_;
+  const std::unique_ptr<grpc::ClientWriter<v1::WriteArchiveRequest>> writer_;
+  bool finished_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<ArchiveSource> DaemonClient::ReadArchive(const v1::ReadArchiveRequest& request) {
+  return std::make_unique<GrpcArchiveSource>(&stubs_->container, request, [this](const absl::Status& status) {
+    return Explain(status, absl::InfiniteDuration());
+  });
+}
+
+std::unique_ptr<ArchiveSink> DaemonClient::WriteArchive(const v1::WriteArchiveRequest::Start& start) {
+  return std::make_unique<GrpcArchiveSink>(&stubs_->container, start, [this](const absl::Status& status) {
+    return Explain(status, absl::InfiniteDuration());
+  });
+}
 
 std::unique_ptr<AttachStream> DaemonClient::NewAttachStream() {
   return std::make_unique<GrpcAttachStream>(

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/daemon/archive_stream.h"
 #include "client/daemon/attach_stream.h"
 #include "proto/vcd/v1/container_service.pb.h"
 #include "proto/vcd/v1/event_service.pb.h"
@@ -92,6 +93,10 @@ class DaemonClient {
                         const std::function<bool(const v1::ReadLogsResponse&)>& on_item);
   absl::Status WatchEvents(const v1::WatchEventsRequest& request,
                            const std::function<bool(const v1::WatchEventsResponse&)>& on_item);
+
+  // Files out of and into a container. They borrow the client.
+  std::unique_ptr<ArchiveSource> ReadArchive(const v1::ReadArchiveRequest& request);
+  std::unique_ptr<ArchiveSink> WriteArchive(const v1::WriteArchiveRequest::Start& start);
 
   // A stream that is not yet opened.
   std::unique_ptr<AttachStream> NewAttachStream();

@@ -278,6 +278,39 @@ class FakeServer::Daemon : public v1::PodService::Service,
     return grpc::Status::OK;
   }
 
+  grpc::Status ReadArchive(grpc::ServerContext* context, const v1::ReadArchiveRequest* request,
+                           grpc::ServerWriter<v1::ReadArchiveResponse>* writer) override {
+    if (grpc::Status status = Enter(context, "ReadArchive", *request); !status.ok()) return status;
+    std::string archive;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = archives_.find(request->path());
+      if (found == archives_.end()) {
+        return DaemonError(grpc::StatusCode::NOT_FOUND, "PATH_NOT_FOUND",
+                           request->path() + ": No such file or directory");
+      }
+      archive = request->stat_only() ? found->second.substr(0, 512) + std::string(1024, '\0') : found->second;
+    }
+    for (size_t at = 0; at < archive.size(); at += 1000) {
+      v1::ReadArchiveResponse response;
+      response.set_data(archive.substr(at, 1000));
+      if (!writer->Write(response)) break;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WriteArchive(grpc::ServerContext* context, grpc::ServerReader<v1::WriteArchiveRequest>* reader,
+                            v1::WriteArchiveResponse*) override {
+    v1::WriteArchiveRequest request;
+    reader->Read(&request);
+    if (grpc::Status status = Enter(context, "WriteArchive", request.start()); !status.ok()) return status;
+    std::string archive;
+    while (reader->Read(&request)) archive += request.data();
+    std::lock_guard<std::mutex> lock(mutex_);
+    written_archive_ = archive;
+    return grpc::Status::OK;
+  }
+
   grpc::Status WatchEvents(grpc::ServerContext* context, const v1::WatchEventsRequest* request,
                            grpc::ServerWriter<v1::WatchEventsResponse>* writer) override {
     if (grpc::Status status = Enter(context, "WatchEvents", *request); !status.ok()) return status;
@@ -439,6 +472,8 @@ class FakeServer::Daemon : public v1::PodService::Service,
   std::map<std::string, v1::Pod> pods_;
   FakeProcess process_;
   std::vector<v1::ReadLogsResponse> logs_;
+  std::map<std::string, std::string> archives_;
+  std::string written_archive_;
   std::vector<v1::Event> events_;
   std::vector<std::string> not_released_;
   int page_size_ = 1000;
@@ -473,6 +508,16 @@ void FakeServer::SetProcess(const FakeProcess& process) {
 void FakeServer::SetLogs(const std::vector<v1::ReadLogsResponse>& logs) {
   std::lock_guard<std::mutex> lock(daemon_->mutex_);
   daemon_->logs_ = logs;
+}
+
+void FakeServer::SetArchive(const std::string& path, const std::string& archive) {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  daemon_->archives_[path] = archive;
+}
+
+std::string FakeServer::written_archive() const {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  return daemon_->written_archive_;
 }
 
 void FakeServer::SetEvents(const std::vector<v1::Event>& events) {

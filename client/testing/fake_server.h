@@ -47,6 +47,8 @@ class FakeServer {
   void AddPod(const v1::Pod& pod);
   void SetProcess(const FakeProcess& process);
   void SetLogs(const std::vector<v1::ReadLogsResponse>& logs);
+  // What ReadArchive answers for a path, whose first entry must fit one header block; NOT_FOUND for all others.
+  void SetArchive(const std::string& path, const std::string& archive);
   void SetEvents(const std::vector<v1::Event>& events);
   // What a deletion could not give back.
   void SetNotReleased(const std::vector<std::string>& kept);
@@ -73,6 +75,8 @@ class FakeServer {
   v1::PodConfig last_config() const;
   // The last request of Exec.
   v1::ExecRequest last_exec() const;
+  // What came by the last WriteArchive.
+  std::string written_archive() const;
   // All that came on standard input.
   std::string stdin_bytes() const;
 

@@ -26,6 +26,8 @@ struct AgentCapabilities {
   // Plays the guest of a machine that has none (HypervisorCapabilities::simulated_guest), and of no other.
   bool simulates_guest = false;
 
+  bool archives = false;  // Files of containers go in and out (GuestSession::ExecArchive).
+
   // Whether anything is to be found out about the root file systems of its containers.
   bool ReadsRootfs() const { return runs_processes && !simulates_guest; }
 };
@@ -102,6 +104,15 @@ struct GuestContainerSpec {
   bool share_process_namespace = false;
 };
 
+// Files of a container to be packed into a tar stream, or unpacked from one.
+struct GuestArchive {
+  bool write = false;           // Unpacks standard input below `path`; otherwise packs `path` to standard output.
+  std::string path;             // Absolute, in the container.
+  bool follow_symlink = false;  // Packing: what `path` leads to.
+  bool stat_only = false;       // Packing: the entry of `path` alone, without content.
+  bool keep_owner = false;      // Unpacking: the owners that the archive tells.
+};
+
 // A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be
 // made on the I/O thread; they return kUnavailable (AGENT_UNAVAILABLE) when the guest is gone. Destroying the session
 // ends the conversation, not the guest; no observer call is running or follows after that, so no lock may be held then
@@ -128,6 +139,12 @@ class GuestSession {
 
   // Runs another process in a container; returns its pid. Errors as for CreateContainer.
   virtual absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) = 0;
+
+  // As Exec, for the agent's own code in place of a program; how it ends says core/link/link_limits.h, and why its
+  // standard error. kUnimplemented unless the agent `archives`.
+  virtual absl::StatusOr<int32_t> ExecArchive(const ProcessKey&, const GuestArchive&, const CallContext&) {
+    return absl::UnimplementedError("this agent copies no files");
+  }
 
   // Sends a signal to a process, or to all of its container. kNotFound for an unknown one, OK for one that has ended.
   virtual absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) = 0;

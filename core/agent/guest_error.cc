@@ -35,6 +35,8 @@ Meaning MeaningOf(GuestError error, bool of_container) {
       return {absl::StatusCode::kInvalidArgument, v1::ERROR_REASON_COMMAND_NOT_EXECUTABLE, "cmd.args"};
     case GuestError::kUserNotFound:
       return {absl::StatusCode::kInvalidArgument, v1::ERROR_REASON_INVALID_FIELD, "cmd.user"};
+    case GuestError::kPathNotFound:
+      return {absl::StatusCode::kNotFound, v1::ERROR_REASON_PATH_NOT_FOUND, nullptr};
     case GuestError::kSystem:
       break;
   }

@@ -17,6 +17,7 @@ enum class GuestError {
   kCommandNotFound,       // The container has no such program.
   kCommandNotExecutable,  // It has, but it cannot be run.
   kUserNotFound,          // No such user or group in the container.
+  kPathNotFound,          // The container has no such file or directory.
   kSystem,                // The guest's kernel refused.
 };
 

@@ -103,4 +103,11 @@ absl::StatusOr<std::unique_ptr<OutputReader>> ContainerLog::NewReader(const LogS
                                                          selection.since.value_or(absl::InfinitePast()))));
 }
 
+absl::Status RemoveContainerLog(Filesystem& filesystem, const std::string& path) {
+  for (const uint64_t number : FullLogFiles(path)) {
+    VCD_RETURN_IF_ERROR(filesystem.RemoveFile(FullLogFile(path, number)));
+  }
+  return filesystem.RemoveFile(path);
+}
+
 }  // namespace vcd

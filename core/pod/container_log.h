@@ -73,6 +73,9 @@ class ContainerLog : public OutputSource {
   LogPosition end_ ABSL_GUARDED_BY(mu_);  // Of what readers may read.
 };
 
+// Removes all files of a log. OK when there are none.
+absl::Status RemoveContainerLog(Filesystem& filesystem, const std::string& path);
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_POD_CONTAINER_LOG_H_

@@ -107,7 +107,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   }
   if (!status.ok()) {
     pod.RemoveProcesses(config.id(), status);
-    (void)filesystem_.RemoveFile(pod.LogPath(config.id()));
+    (void)RemoveContainerLog(filesystem_, pod.LogPath(config.id()));
     (void)ForgetContainer(pod, config.id(), {});
     return Annotate(status, absl::StrCat("pod ", pod.id()));
   }
@@ -261,7 +261,7 @@ absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& co
   }
   pod.RemoveProcesses(container_id, KilledStatus());
   // Before the record goes: after that nobody would look for it.
-  VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(pod.LogPath(container_id)));
+  VCD_RETURN_IF_ERROR(RemoveContainerLog(filesystem_, pod.LogPath(container_id)));
   VCD_RETURN_IF_ERROR(ForgetContainer(pod, container_id, grant.request));
   LogInfo(pod.id(), absl::StrCat("container ", container_id, " deleted"));
   pod.Tell(v1::EVENT_TYPE_CONTAINER_DELETED, container_id);

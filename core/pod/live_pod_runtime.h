@@ -66,6 +66,8 @@ class LivePodRuntime : public PodRuntime {
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
   absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
                                                       const std::string& container_id) const override;
+  void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
+                   const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,
@@ -149,7 +151,13 @@ class LivePodRuntime : public PodRuntime {
                                    const std::function<absl::Status()>& work, const Grant& grant);
 
   // process_operations.cc
-  absl::Status ExecBody(Pod& pod, const ProcessKey& key, const v1::Cmd& cmd, const CallContext& context);
+  // Starts a process in a container and keeps it in the pod. `start` asks the guest for it.
+  using StartProcess = std::function<absl::StatusOr<int32_t>(GuestSession& session, const CallContext& context)>;
+  void SubmitExec(const std::string& pod_id, const ProcessKey& key, const Operation& operation, StartProcess start,
+                  std::function<void(absl::StatusOr<ExecResult>)> done);
+  absl::Status ExecBody(Pod& pod, const ProcessKey& key, const StartProcess& start, const CallContext& context);
+  // Ends the copies of an earlier daemon, whose callers are gone.
+  void EndCopies(Pod& pod, const CallContext& context);
   absl::Status SendSignal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                           absl::Time deadline, const state::v1::Request& request);
   void ForgetOldExecs(Pod& pod, const CallContext& context);

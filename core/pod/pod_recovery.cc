@@ -230,7 +230,7 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
   const absl::Status removed = RemoveFromGuest(pod, container, {absl::Now() + absl::Seconds(10), nullptr});
   if (!removed.ok()) LogError(pod.id(), absl::StrCat("undo container ", container.id(), ": ", removed.message()));
   pod.RemoveProcesses(container.id(), KilledStatus());
-  (void)filesystem_.RemoveFile(pod.LogPath(container.id()));
+  (void)RemoveContainerLog(filesystem_, pod.LogPath(container.id()));
   (void)ForgetContainer(pod, container.id(), {});
   LogInfo(pod.id(), absl::StrCat("container ", container.id(),
                                  container.removing() ? ": its deletion was interrupted: finished"
@@ -322,6 +322,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       if (record.state() == v1::POD_STATE_PAUSED) break;
       VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
   }
+  if (pod.session() != nullptr) EndCopies(pod, context);
   // Containers that were being made were not promised to anybody; those that were being deleted go.
   for (const state::v1::ContainerRecord& container : record.containers()) {
     const bool configured = std::any_of(config.containers().begin(), config.containers().end(),

@@ -163,6 +163,10 @@ class PodRuntime {
   // Those that are known of a container, or of all when `container_id` is empty. Does not wait.
   virtual absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
                                                               const std::string& container_id) const = 0;
+  // As Exec, for the guest's own code that packs or unpacks files. When the daemon ends meanwhile, the next one ends it.
+  virtual void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
+                           const MutationOptions& options,
+                           std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
   // Takes no lock, so that a signal gets through while another operation, such as a stop, holds the pod.
   virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                       const MutationOptions& options, DoneCallback done) = 0;

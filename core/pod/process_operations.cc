@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/agent/guest_error.h"
@@ -21,6 +23,9 @@ namespace {
 
 // Ended execs whose exit may still be asked for; older ones are forgotten, here and in the guest.
 constexpr size_t kEndedExecsKept = 64;
+
+// What the ids of processes begin with that pack or unpack files.
+constexpr char kCopyPrefix[] = "copy-";
 
 // A reader of a log that has no process any more.
 struct EmptyReader : OutputReader {
@@ -65,12 +70,48 @@ void LivePodRuntime::Exec(const std::string& pod_id, const std::string& containe
   operation.ceiling = absl::Seconds(30);
   const ProcessKey key{
       container_id, absl::StrCat("exec-", options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id))};
+  SubmitExec(
+      pod_id, key, operation,
+      [key, cmd = std::move(cmd)](GuestSession& session, const CallContext& context) {
+        return session.Exec(key, cmd, context);
+      },
+      std::move(done));
+}
+
+void LivePodRuntime::ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
+                                 const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) {
+  Operation operation;
+  operation.name = archive.write ? "WriteArchive" : "ReadArchive";
+  operation.options = options;
+  operation.mode = LockMode::kShared;
+  operation.ceiling = absl::Seconds(30);
+  const ProcessKey key{container_id, absl::StrCat(kCopyPrefix, GenerateId())};
+  SubmitExec(
+      pod_id, key, operation,
+      [key, archive = std::move(archive)](GuestSession& session, const CallContext& context) {
+        absl::StatusOr<int32_t> pid = session.ExecArchive(key, archive, context);
+        if (!absl::IsUnimplemented(pid.status())) return pid;
+        return absl::StatusOr<int32_t>(WithDetail(pid.status(), {v1::ERROR_REASON_NOT_IMPLEMENTED, {}}));
+      },
+      std::move(done));
+}
+
+void LivePodRuntime::EndCopies(Pod& pod, const CallContext& context) {
+  for (const GuestProcess& process : pod.session()->info().processes) {
+    if (!absl::StartsWith(process.key.process_id, kCopyPrefix) || process.exit.has_value()) continue;
+    const absl::Status ended = pod.session()->Signal(process.key, SIGKILL, /*all=*/false, context);
+    if (!ended.ok()) LogError(pod.id(), absl::StrCat("end ", process.key.process_id, ": ", ended.message()));
+  }
+}
+
+void LivePodRuntime::SubmitExec(const std::string& pod_id, const ProcessKey& key, const Operation& operation,
+                                StartProcess start, std::function<void(absl::StatusOr<ExecResult>)> done) {
   Submit(
       pod_id, operation,
-      [this, key, cmd = std::move(cmd)](Pod& pod, Grant& grant) {
+      [this, key, start = std::move(start)](Pod& pod, Grant& grant) {
         // The id of the process is the request's, so that a repetition finds it: also after a crash, in the guest.
         if (pod.FindProcess(key) != nullptr) return absl::OkStatus();
-        return ExecBody(pod, key, cmd, grant.context);
+        return ExecBody(pod, key, start, grant.context);
       },
       [this, pod_id, key, done = std::move(done)](const absl::Status& status) {
         if (!status.ok()) return done(status);
@@ -82,13 +123,14 @@ void LivePodRuntime::Exec(const std::string& pod_id, const std::string& containe
       });
 }
 
-absl::Status LivePodRuntime::ExecBody(Pod& pod, const ProcessKey& key, const v1::Cmd& cmd, const CallContext& context) {
+absl::Status LivePodRuntime::ExecBody(Pod& pod, const ProcessKey& key, const StartProcess& start,
+                                      const CallContext& context) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), pod.state()));
   VCD_ASSIGN_OR_RETURN(const v1::Container container, pod.ViewContainer(key.container_id));
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), key.container_id, container.state()));
   ForgetOldExecs(pod, context);
   pod.AddExecProcess(key, 0, 0, 0);
-  absl::StatusOr<int32_t> pid = pod.session()->Exec(key, cmd, context);
+  absl::StatusOr<int32_t> pid = start(*pod.session(), context);
   if (!pid.ok()) {
     pod.RemoveProcess(key);
     return WithMetadata(

@@ -100,7 +100,7 @@ std::vector<v1::BackendInfo> DescribeBackends(const Backends& backends) {
   for (const auto& [name, agent] : backends.agents) {
     const AgentCapabilities can = agent->capabilities();
     infos.push_back(Describe("agent", name, backends.default_agent,
-                             {{can.runs_processes, "runs_processes"}, {can.simulates_guest, "simulates_guest"}}));
+                             {{can.runs_processes, "runs_processes"}, {can.simulates_guest, "simulates_guest"}, {can.archives, "archives"}}));
   }
   for (const auto& [name, network] : backends.networks) {
     infos.push_back(Describe("network", name, backends.default_network, {}));

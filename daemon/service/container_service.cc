@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
+#include "daemon/service/archive_call.h"
 #include "daemon/service/mutation.h"
 #include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
@@ -125,6 +126,16 @@ grpc::ServerUnaryReactor* ContainerService::ListContainers(grpc::CallbackServerC
   const auto pod = runtime_.GetPod(request->pod_id());
   if (pod.ok()) *response->mutable_containers() = (*pod)->Unpack().containers();
   return call.FinishNow(pod.status());
+}
+
+grpc::ServerWriteReactor<v1::ReadArchiveResponse>* ContainerService::ReadArchive(
+    grpc::CallbackServerContext* context, const v1::ReadArchiveRequest* request) {
+  return StartReadArchive(runtime_, context, *request);
+}
+
+grpc::ServerReadReactor<v1::WriteArchiveRequest>* ContainerService::WriteArchive(grpc::CallbackServerContext* context,
+                                                                                 v1::WriteArchiveResponse*) {
+  return StartWriteArchive(runtime_, context);
 }
 
 grpc::ServerUnaryReactor* ContainerService::UpdateContainer(grpc::CallbackServerContext* context,

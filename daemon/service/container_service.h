@@ -30,6 +30,10 @@ class ContainerService final : public v1::ContainerService::CallbackService {
   grpc::ServerUnaryReactor* ListContainers(grpc::CallbackServerContext* context,
                                            const v1::ListContainersRequest* request,
                                            v1::ListContainersResponse* response) override;
+  grpc::ServerWriteReactor<v1::ReadArchiveResponse>* ReadArchive(grpc::CallbackServerContext* context,
+                                                                 const v1::ReadArchiveRequest* request) override;
+  grpc::ServerReadReactor<v1::WriteArchiveRequest>* WriteArchive(grpc::CallbackServerContext* context,
+                                                                 v1::WriteArchiveResponse* response) override;
 
   // Declared, and not there yet: kUnimplemented.
   grpc::ServerUnaryReactor* UpdateContainer(grpc::CallbackServerContext* context,

@@ -69,7 +69,7 @@ TEST(TarFormatTest, EveryFieldComesBack) {
   for (const size_t length : {1, 99, 100, 101, 155, 200, 256, 257, 4000}) {
     TarEntry entry = File(std::string(length, 'n'), 0);
     entries.push_back(entry);
-    for (size_t i = 10; i < length; i += 10) entry.name[i] = '/';
+    for (size_t i = 10; i + 1 < length; i += 10) entry.name[i] = '/';
     entries.push_back(entry);
     entry.type = TarType::kSymlink;
     entry.link = std::string(length, 'l');

@@ -128,6 +128,10 @@ class MortalSession : public GuestSession {
   absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) override {
     return Step(life_, "Exec", [&] { return inner->Exec(process, cmd, context); });
   }
+  absl::StatusOr<int32_t> ExecArchive(const ProcessKey& process, const GuestArchive& archive,
+                                      const CallContext& context) override {
+    return Step(life_, "ExecArchive", [&] { return inner->ExecArchive(process, archive, context); });
+  }
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override {
     return Step(life_, "Signal", [&] { return inner->Signal(process, signal, all, context); });
   }

@@ -68,6 +68,27 @@ absl::StatusOr<int32_t> NativeSession::Exec(const ProcessKey& process, const v1:
   return reply.pid();
 }
 
+absl::StatusOr<int32_t> NativeSession::ExecArchive(const ProcessKey& process, const GuestArchive& archive,
+                                                   const CallContext& context) {
+  GuestConversation::Request request;
+  request.process = process;
+  request.effect = Effect::kAddProcess;
+  request.interactive = archive.write;
+  agent::v1::Exec& exec = *request.message.mutable_exec();
+  exec.set_container_id(process.container_id);
+  exec.set_process_id(process.process_id);
+  exec.mutable_command()->set_interactive(archive.write);
+  agent::v1::Command::Archive& message = *exec.mutable_command()->mutable_archive();
+  message.set_write(archive.write);
+  message.set_path(archive.path);
+  message.set_follow_symlink(archive.follow_symlink);
+  message.set_stat_only(archive.stat_only);
+  message.set_keep_owner(archive.keep_owner);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "copy", context));
+  VCD_RETURN_IF_ERROR(ReplyStatus(reply, process, "copy"));
+  return reply.pid();
+}
+
 absl::Status NativeSession::Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) {
   GuestConversation::Request request;
   request.process = process;

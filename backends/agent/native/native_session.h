@@ -31,6 +31,8 @@ class NativeSession : public GuestSession {
   absl::Status StartContainer(const std::string& container_id, const CallContext& context) override;
   absl::Status RemoveContainer(const std::string& container_id, const CallContext& context) override;
   absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) override;
+  absl::StatusOr<int32_t> ExecArchive(const ProcessKey& process, const GuestArchive& archive,
+                                      const CallContext& context) override;
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override;
   absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
                               const CallContext& context) override;

@@ -225,6 +225,29 @@ TEST_P(AgentContractTest, RunsMoreProcessesInAContainer) {
   EXPECT_EQ(ReasonOf(missing), v1::ERROR_REASON_COMMAND_NOT_FOUND) << missing;
 }
 
+TEST_P(AgentContractTest, PacksFilesOfAContainerOrSaysThatItCannot) {
+  if (!RunsProcesses()) return;
+  session().Observe();
+  ASSERT_EQ(Run("c1", guest_->RunForever()), absl::OkStatus());
+  GuestArchive archive;
+  archive.path = "/";
+  archive.stat_only = true;
+  const absl::StatusOr<int32_t> pid = session().ExecArchive(kSecond, archive, context_);
+  if (!guest_->agent().capabilities().archives) {
+    EXPECT_EQ(pid.status().code(), absl::StatusCode::kUnimplemented);
+    return;
+  }
+  ASSERT_TRUE(pid.ok()) << pid.status();
+  const std::optional<v1::ExitStatus> exit = observer_->WaitForExit(kSecond);
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code(), 0) << observer_->Output(kSecond, StdStream::kStderr);
+  const std::string tar = observer_->Output(kSecond, StdStream::kStdout);
+  EXPECT_EQ(tar.size() % 512, 0u);
+  EXPECT_EQ(tar.substr(0, 3), std::string("./\0", 3));
+  archive.path = "relative";
+  EXPECT_EQ(session().ExecArchive({"c1", "p2"}, archive, context_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_P(AgentContractTest, TheEndOfTheFirstProcessEndsTheOthers) {
   if (!RunsProcesses()) return;
   session().Observe();

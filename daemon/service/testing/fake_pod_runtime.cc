@@ -338,6 +338,16 @@ absl::StatusOr<std::vector<v1::ExecInfo>> FakePodRuntime::ListExecs(const std::s
   return execs;
 }
 
+void FakePodRuntime::ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
+                                 const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) {
+  const absl::Status answer =
+      Note(absl::StrCat("ExecArchive ", pod_id, " ", container_id, " ", archive.path, " write=", archive.write,
+                        " follow=", archive.follow_symlink, " stat=", archive.stat_only, " owner=", archive.keep_owner),
+           options.deadline);
+  if (!answer.ok()) return done(answer);
+  done(ExecResult{"copy-1", 42});
+}
+
 void FakePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                             const MutationOptions& options, DoneCallback done) {
   done(Note(absl::StrCat("Signal ", pod_id, " ", NameOf(process), " ", signal, " all=", all), options.deadline));

@@ -82,6 +82,8 @@ class FakePodRuntime : public PodRuntime {
   // Two, one of which has ended.
   absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
                                                       const std::string& container_id) const override;
+  void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
+                   const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// `vc cp` into and out of a virtual machine, and logs of real output.
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "test/e2e/e2e_test.h"
+
+namespace vcd {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class CopyTest : public E2eTest {
+ protected:
+  CopyTest() {
+    char pattern[] = "/tmp/vcd-copy-XXXXXX";
+    root_ = ::mkdtemp(pattern);
+  }
+  ~CopyTest() override { fs::remove_all(root_); }
+
+  static void Write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+  static std::string Read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+  }
+  // All that a copy must keep.
+  static std::string Listing(const std::string& directory) {
+    return RunProgram({"/bin/sh", "-c", "cd " + directory + " && find . -mindepth 1 -printf '%p %y %m %n %T@ %l\\n' | sort"}).out;
+  }
+
+  std::string root_;
+};
+
+TEST_F(CopyTest, TreesAndStreamsGoBothWays) {
+  RunDetached("box", {"sleep", "1000"});
+  const std::string tree = root_ + "/tree";
+  fs::create_directories(tree + "/sub/empty");
+  Write(tree + "/plain", "hello\n");
+  std::string large(20 << 20, '\0');
+  uint32_t state = 12345;
+  for (char& c : large) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  Write(tree + "/large", large);
+  Write(tree + "/" + std::string(180, 'n'), "long name");
+  fs::create_hard_link(tree + "/plain", tree + "/sub/same");
+  fs::create_symlink("/etc/passwd", tree + "/absolute");
+  ::chmod((tree + "/plain").c_str(), 0751);
+  ::chmod((tree + "/sub").c_str(), 0500);
+
+  Must({"cp", tree, "box:/tmp"});
+  EXPECT_EQ(Exec("box", {"sh", "-c", "cat /tmp/tree/sub/same; readlink /tmp/tree/absolute; stat -c %a.%u /tmp/tree/plain"}).out,
+            "hello\n/etc/passwd\n751.0\n");
+  Must({"cp", "box:main:/tmp/tree", root_ + "/back"});
+  EXPECT_EQ(Listing(root_ + "/back"), Listing(tree));
+  EXPECT_TRUE(Read(root_ + "/back/large") == large) << "what came back is not what was sent";
+
+  // The rules of cp.
+  Must({"cp", tree + "/plain", "box:/tmp/renamed"});
+  EXPECT_EQ(Exec("box", {"cat", "/tmp/renamed"}).out, "hello\n");
+  Must({"cp", tree + "/.", "box:/tmp/contents"});
+  EXPECT_EQ(Exec("box", {"cat", "/tmp/contents/plain"}).out, "hello\n");
+  Must({"cp", "box:/etc/passwd", root_});
+  EXPECT_THAT(Read(root_ + "/passwd"), HasSubstr("alice"));
+
+  // Tar streams.
+  const std::string tar = Must({"cp", "box:/tmp/tree/sub", "-"});
+  Exec("box", {"mkdir", "/tmp/stream"});
+  EXPECT_THAT(Vc({"cp", "-", "box:/tmp/stream"}, tar), ExitsWith(1)) << "its link leads to what is not in the archive";
+  EXPECT_THAT(Vc({"cp", "-", "box:/tmp/stream"}, "no archive" + std::string(1024, 'x')), ExitsWith(1));
+  EXPECT_THAT(Vc({"cp", "-", "box:/tmp/stream"}, tar.substr(0, 600)).err, HasSubstr("cut"));
+
+  ProgramResult result = Vc({"cp", "box:/no/such", root_});
+  EXPECT_THAT(result, ExitsWith(1));
+  EXPECT_THAT(result.err, HasSubstr("no such file"));
+  result = Vc({"cp", tree, "box:/no/such/place"});
+  EXPECT_THAT(result, ExitsWith(1));
+  EXPECT_THAT(result.err, HasSubstr("No such file or directory"));
+  EXPECT_THAT(Vc({"cp", tree, "box:/etc/passwd"}).err, HasSubstr("is a file"));
+  EXPECT_THAT(Vc({"cp", "box:/proc/self", "-"}), ExitsWith(0)) << "a link";
+  // A link that leads out of the destination is not gone through.
+  Exec("box", {"sh", "-c", "mkdir /tmp/trap && ln -s /etc /tmp/trap/tree"});
+  EXPECT_THAT(Vc({"cp", tree, "box:/tmp/trap"}), ExitsWith(1));
+  EXPECT_THAT(Exec("box", {"ls", "/etc/plain.d", "/etc/large"}).exit_code, testing::Ne(0));
+  RemoveAllPods();
+}
+
+TEST_F(CopyTest, LogsKeepTheOutputOfEarlierRuns) {
+  RunDetached("box", {"sh", "-c", "echo run; echo oops >&2"});
+  Must({"wait", "box"});
+  Must({"stop", "box"});
+  Must({"start", "box"});
+  Must({"wait", "box"});
+  const ProgramResult logs = Vc({"logs", "box"});
+  EXPECT_EQ(logs.out, "run\nrun\n");
+  EXPECT_EQ(logs.err, "oops\noops\n");
+  EXPECT_EQ(Must({"logs", "--since", "1h", "-f", "box"}), "run\nrun\n") << "follow ends with the process";
+  EXPECT_EQ(Must({"logs", "--since", "2100-01-01T00:00:00Z", "box"}), "");
+  RemoveAllPods();
+}
+
+}  // namespace
+}  // namespace vcd
