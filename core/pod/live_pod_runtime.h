@@ -146,7 +146,7 @@ class LivePodRuntime : public PodRuntime {
                                  const Grant& grant);
   absl::Status DeleteContainerBody(Pod& pod, const std::string& container_id, bool force, const Grant& grant);
   // Lets a paused pod run for as long as `work` takes. `intend` says in the record what that is for; recovery finishes
-  // it (docs/decisions/0004-force-in-a-paused-pod.md).
+  // it (docs/decisions/0005-force-in-a-paused-pod.md).
   static absl::Status RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
                                    const std::function<absl::Status()>& work, const Grant& grant);
 

@@ -324,12 +324,17 @@ class WriteArchiveCall final : public grpc::ServerReadReactor<v1::WriteArchiveRe
       process_->End();
       return End(reader.status());
     }
+    auto writer = runtime_.OpenInput(process_->pod_id(), process_->key());
+    // One that has ended already takes nothing, and its end says why.
+    const bool is_over = absl::IsNotFound(writer.status()) || absl::IsFailedPrecondition(writer.status());
+    if (!writer.ok() && !is_over) End(writer.status());
     bool gone;
     {
       MutexLock lock(&mu_);
       gone = done_;
       started_ = true;
       if (!gone) reader_ = *std::move(reader);
+      if (writer.ok()) writer_ = *std::move(writer);
       if (!ended_) {
         StartRead(&request_);
         StartSendInitialMetadata();
@@ -362,8 +367,9 @@ class WriteArchiveCall final : public grpc::ServerReadReactor<v1::WriteArchiveRe
       self = self_;
     }
     if (self == nullptr) return;
-    runtime_.WriteInput(process_->pod_id(), process_->key(), std::move(data), close,
-                        [self, close](const absl::Status& status) { self->OnInputTaken(status, close); });
+    if (writer_ == nullptr) return;  // What is sent goes nowhere: the process has ended.
+    writer_->Write(std::move(data), close,
+                   [self, close](const absl::Status& status) { self->OnInputTaken(status, close); });
   }
 
   void OnInputTaken(const absl::Status& status, bool closed) {
@@ -399,6 +405,7 @@ class WriteArchiveCall final : public grpc::ServerReadReactor<v1::WriteArchiveRe
 
   Mutex mu_;
   std::shared_ptr<WriteArchiveCall> self_ ABSL_GUARDED_BY(mu_);  // Until gRPC is done.
+  std::unique_ptr<InputWriter> writer_;  // Set before the second message is read; whoever reads it writes.
   std::unique_ptr<OutputReader> reader_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<PodRuntime::WaitHandle> wait_ ABSL_GUARDED_BY(mu_);
   v1::WriteArchiveRequest request_ ABSL_GUARDED_BY(mu_);

@@ -39,6 +39,7 @@ agent::v1::ErrorCode CodeOf(GuestError error) {
     case GuestError::kInvalid:
       return agent::v1::ERROR_CODE_INVALID;
     case GuestError::kNotFound:
+    case GuestError::kPathNotFound:
       return agent::v1::ERROR_CODE_NOT_FOUND;
     case GuestError::kExists:
       return agent::v1::ERROR_CODE_EXISTS;
