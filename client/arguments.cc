@@ -61,6 +61,10 @@ void Arguments::Positionals(const std::string& name, std::vector<std::string>* t
   app_->add_option(name, *target, help)->required()->type_name("");
 }
 
+void Arguments::OptionalPositional(const std::string& name, std::string* target, const std::string& help) {
+  app_->add_option(name, *target, help)->type_name("");
+}
+
 void Arguments::OptionalPositionals(const std::string& name, std::vector<std::string>* target,
                                     const std::string& help) {
   // By callback, for the reason that Repeated has.

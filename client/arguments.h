@@ -33,7 +33,8 @@ class Arguments {
   // A required word, and one or more.
   void Positional(const std::string& name, std::string* target, const std::string& help);
   void Positionals(const std::string& name, std::vector<std::string>* target, const std::string& help);
-  // As Positionals, but there may be none.
+  // A word, or any number of them, after those that must be there.
+  void OptionalPositional(const std::string& name, std::string* target, const std::string& help);
   void OptionalPositionals(const std::string& name, std::vector<std::string>* target, const std::string& help);
   // All words after `--`, or from the first that is no option of the verb, as they stand. May be none.
   void CommandWords(std::vector<std::string>* target);

@@ -20,6 +20,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewCpCommand());
   commands.push_back(NewPsCommand());
   commands.push_back(NewInspectCommand());
+  commands.push_back(NewTopCommand());
+  commands.push_back(NewStatsCommand());
+  commands.push_back(NewUpdateCommand());
   commands.push_back(NewWaitCommand());
   commands.push_back(NewKillCommand());
   commands.push_back(NewPauseCommand());

@@ -34,6 +34,9 @@ enum class MockOperation : int {
   kRemoveProcess = v1::MockBehavior::kRemoveProcessFieldNumber,
   kWriteInput = v1::MockBehavior::kWriteInputFieldNumber,
   kShutdown = v1::MockBehavior::kShutdownFieldNumber,
+  kListProcesses = v1::MockBehavior::kListProcessesFieldNumber,
+  kGetStats = v1::MockBehavior::kGetStatsFieldNumber,
+  kUpdateResources = v1::MockBehavior::kUpdateResourcesFieldNumber,
   kAttachNetwork = v1::MockBehavior::kAttachNetworkFieldNumber,
   kDetachNetwork = v1::MockBehavior::kDetachNetworkFieldNumber,
 };

@@ -25,7 +25,10 @@ std::unique_ptr<Command> NewResumeCommand();
 std::unique_ptr<Command> NewRmCommand();
 std::unique_ptr<Command> NewRunCommand();
 std::unique_ptr<Command> NewStartCommand();
+std::unique_ptr<Command> NewStatsCommand();
 std::unique_ptr<Command> NewStopCommand();
+std::unique_ptr<Command> NewTopCommand();
+std::unique_ptr<Command> NewUpdateCommand();
 std::unique_ptr<Command> NewVersionCommand();
 std::unique_ptr<Command> NewWaitCommand();
 

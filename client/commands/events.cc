@@ -51,6 +51,7 @@ class EventsCommand : public Command {
       if (!part->empty()) absl::StrAppend(&line, "/", *part);
     }
     if (event.has_exit_status()) absl::StrAppend(&line, " exit=", event.exit_status().code());
+    if (event.exit_status().oom_killed()) absl::StrAppend(&line, " (out of memory)");
     if (!event.reason().empty()) absl::StrAppend(&line, " ", event.reason());
     return Printable(line) + "\n";
   }

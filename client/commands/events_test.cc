@@ -34,6 +34,15 @@ TEST(EventsCommandTest, PrintsALinePerEvent) {
   EXPECT_THAT(server.calls(), ElementsAre("WatchEvents after_revision: 6 pod_id: \"web\""));
 }
 
+TEST(EventsCommandTest, TellsProcessesApartThatRanOutOfMemory) {
+  FakeServer server;
+  v1::Event event = ExitEvent();
+  event.clear_reason();
+  event.mutable_exit_status()->set_oom_killed(true);
+  server.SetEvents({event});
+  EXPECT_THAT(RunVc(server, {"events"}).out, HasSubstr("exit=3 (out of memory)\n"));
+}
+
 TEST(EventsCommandTest, PrintsOneJsonObjectALineAndYamlDocuments) {
   FakeServer server;
   server.SetEvents({ExitEvent()});

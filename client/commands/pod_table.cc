@@ -21,6 +21,15 @@ std::string Containers(const v1::Pod& pod) {
   return absl::StrCat(running, "/", pod.containers_size());
 }
 
+// The pod's, or that of the first container that has one.
+std::string Reason(const v1::Pod& pod) {
+  if (!pod.reason().empty()) return pod.reason();
+  for (const v1::Container& container : pod.containers()) {
+    if (!container.reason().empty()) return absl::StrCat(container.id(), ": ", container.reason());
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string RenderPods(const OutputOptions& output, const std::vector<v1::Pod>& pods, absl::Time now) {
@@ -34,7 +43,7 @@ std::string RenderPods(const OutputOptions& output, const std::vector<v1::Pod>& 
     for (const v1::Pod& pod : pods) {
       const std::string created =
           pod.has_created_at() ? absl::StrCat(Age(now - ToTime(pod.created_at())), " ago") : "-";
-      table.AddRow({pod.id(), Word(pod.state()), Containers(pod), created, pod.reason()});
+      table.AddRow({pod.id(), Word(pod.state()), Containers(pod), created, Reason(pod)});
     }
     return table.Render();
   }

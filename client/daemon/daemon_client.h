@@ -77,6 +77,12 @@ class DaemonClient {
                                CallOptions options = {});
   absl::Status ListContainers(const v1::ListContainersRequest& request, v1::ListContainersResponse* response,
                               CallOptions options = {});
+  absl::Status GetPodStats(const v1::GetPodStatsRequest& request, v1::GetPodStatsResponse* response,
+                           CallOptions options = {});
+  absl::Status UpdateContainer(const v1::UpdateContainerRequest& request, v1::UpdateContainerResponse* response,
+                               CallOptions options = {});
+  absl::Status ListProcesses(const v1::ListProcessesRequest& request, v1::ListProcessesResponse* response,
+                             CallOptions options = {});
   absl::Status KillContainer(const v1::KillContainerRequest& request, v1::KillContainerResponse* response,
                              CallOptions options = {});
   absl::Status Exec(const v1::ExecRequest& request, v1::ExecResponse* response, CallOptions options = {});

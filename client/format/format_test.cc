@@ -40,6 +40,11 @@ TEST(WordTest, IsTheLowerCaseName) {
 
 TEST(AgeTest, TakesTheLargestFittingUnit) {
   EXPECT_EQ(Age(absl::Seconds(-3)), "0s");
+  EXPECT_EQ(Bytes(0), "0B");
+  EXPECT_EQ(Bytes(1023), "1023B");
+  EXPECT_EQ(Bytes(1536), "1.5KiB");
+  EXPECT_EQ(Bytes((uint64_t{1} << 20) - 1), "1.0MiB") << "not 1024.0KiB";
+  EXPECT_EQ(Bytes(~uint64_t{0}), "16.0EiB");
   EXPECT_EQ(Age(absl::Seconds(119)), "119s");
   EXPECT_EQ(Age(absl::Seconds(300)), "5m");
   EXPECT_EQ(Age(absl::Hours(5)), "5h");

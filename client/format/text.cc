@@ -2,11 +2,13 @@
 #include "client/format/text.h"
 
 #include <cstring>
+#include <iterator>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace vcd::client {
 namespace {
@@ -48,6 +50,15 @@ std::string Age(absl::Duration age) {
   if (seconds < 120 * 60) return absl::StrCat(seconds / 60, "m");
   if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, "h");
   return absl::StrCat(seconds / 86400, "d");
+}
+
+std::string Bytes(uint64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, "B");
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  for (; value >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return absl::StrFormat("%.1f%s", value, kUnits[unit]);
 }
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {

@@ -2,6 +2,7 @@
 #ifndef VCD_CLIENT_FORMAT_TEXT_H_
 #define VCD_CLIENT_FORMAT_TEXT_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -23,6 +24,9 @@ std::string Word(v1::EventType type);
 
 // How long ago, in the largest fitting unit: `8s`, `5m`, `3h`, `12d`.
 std::string Age(absl::Duration age);
+
+// In the largest fitting unit: `512B`, `1.5KiB`, `20.0MiB`.
+std::string Bytes(uint64_t bytes);
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);

@@ -112,6 +112,7 @@ void ContainerOptions::Declare(Arguments* arguments) {
   arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
   cmd_.Declare(arguments);
   isolation_.Declare(arguments);
+  resources_.Declare(arguments);
   arguments->CommandWords(&command_);
 }
 
@@ -193,6 +194,9 @@ absl::Status ContainerOptions::Apply(const Environment& environment, v1::Contain
     if (absl::Status status = SetRootfs(rootfs_, container->mutable_rootfs()); !status.ok()) return status;
   }
   if (readonly_) container->mutable_rootfs()->set_readonly(true);
+  if (resources_.given()) {
+    if (absl::Status status = resources_.Apply(container->mutable_resources()); !status.ok()) return status;
+  }
   if (!command_.empty()) {
     *container->mutable_cmd()->mutable_args() = {command_.begin(), command_.end()};
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "client/arguments.h"
 #include "client/environment.h"
+#include "client/pod/resource_options.h"
 #include "client/pod/restriction_options.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
@@ -45,6 +46,7 @@ class ContainerOptions {
   bool readonly_ = false;
   CmdOptions cmd_;
   IsolationOptions isolation_;
+  ResourceOptions resources_{/*short_names=*/false};
   std::vector<std::string> command_;
 };
 

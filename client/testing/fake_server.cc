@@ -194,6 +194,26 @@ class FakeServer::Daemon : public v1::PodService::Service,
     return grpc::Status::OK;
   }
 
+  grpc::Status GetPodStats(grpc::ServerContext* context, const v1::GetPodStatsRequest* request,
+                           v1::GetPodStatsResponse* response) override {
+    if (grpc::Status status = Enter(context, "GetPodStats", *request); !status.ok()) return status;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!pod_stats_.empty()) *response->mutable_stats() = pod_stats_.front();
+    if (pod_stats_.size() > 1) pod_stats_.erase(pod_stats_.begin());
+    return grpc::Status::OK;
+  }
+  grpc::Status ListProcesses(grpc::ServerContext* context, const v1::ListProcessesRequest* request,
+                             v1::ListProcessesResponse* response) override {
+    if (grpc::Status status = Enter(context, "ListProcesses", *request); !status.ok()) return status;
+    std::lock_guard<std::mutex> lock(mutex_);
+    *response->mutable_processes() = {processes_.begin(), processes_.end()};
+    return grpc::Status::OK;
+  }
+  grpc::Status UpdateContainer(grpc::ServerContext* context, const v1::UpdateContainerRequest* request,
+                               v1::UpdateContainerResponse*) override {
+    return Enter(context, "UpdateContainer", *request);
+  }
+
   grpc::Status KillContainer(grpc::ServerContext* context, const v1::KillContainerRequest* request,
                              v1::KillContainerResponse*) override {
     return Enter(context, "KillContainer", *request);
@@ -476,6 +496,8 @@ class FakeServer::Daemon : public v1::PodService::Service,
   std::string written_archive_;
   std::vector<v1::Event> events_;
   std::vector<std::string> not_released_;
+  std::vector<v1::PodStats> pod_stats_;
+  std::vector<v1::ProcessInfo> processes_;
   int page_size_ = 1000;
   std::map<std::string, grpc::Status> failures_;
   std::set<std::string> hanging_;
@@ -528,6 +550,16 @@ void FakeServer::SetEvents(const std::vector<v1::Event>& events) {
 void FakeServer::SetNotReleased(const std::vector<std::string>& kept) {
   std::lock_guard<std::mutex> lock(daemon_->mutex_);
   daemon_->not_released_ = kept;
+}
+
+void FakeServer::SetPodStats(const std::vector<v1::PodStats>& stats) {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  daemon_->pod_stats_ = stats;
+}
+
+void FakeServer::SetProcesses(const std::vector<v1::ProcessInfo>& processes) {
+  std::lock_guard<std::mutex> lock(daemon_->mutex_);
+  daemon_->processes_ = processes;
 }
 
 void FakeServer::SetPageSize(int page_size) {

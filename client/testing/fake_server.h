@@ -13,6 +13,7 @@
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
 #include "proto/vcd/v1/process_service.pb.h"
+#include "proto/vcd/v1/stats.pb.h"
 
 namespace vcd::client {
 
@@ -52,6 +53,9 @@ class FakeServer {
   void SetEvents(const std::vector<v1::Event>& events);
   // What a deletion could not give back.
   void SetNotReleased(const std::vector<std::string>& kept);
+  // What the calls of GetPodStats answer, one after the other; the last again and again.
+  void SetPodStats(const std::vector<v1::PodStats>& stats);
+  void SetProcesses(const std::vector<v1::ProcessInfo>& processes);
   // Pods in one page of ListPods.
   void SetPageSize(int page_size);
 

@@ -17,12 +17,15 @@
 #include "core/os/cancellation.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/process.pb.h"
+#include "proto/vcd/v1/stats.pb.h"
 
 namespace vcd {
 
 // What an agent can do.
 struct AgentCapabilities {
-  bool runs_processes = false;  // Containers have processes, streams and exits; they need a rootfs and a command.
+  // Containers have processes, streams, exits, limits and figures; they need a rootfs and a command. The guest answers
+  // pings.
+  bool runs_processes = false;
   // Plays the guest of a machine that has none (HypervisorCapabilities::simulated_guest), and of no other.
   bool simulates_guest = false;
 
@@ -66,6 +69,12 @@ struct GuestInfo {
   std::vector<GuestProcess> processes;
 };
 
+// What a guest and containers of it use.
+struct GuestUsage {
+  v1::GuestStats guest;
+  std::vector<v1::ContainerStats> containers;
+};
+
 // Hears what happens in the guest. Called on the I/O thread only, never concurrently; must not block for long, and must
 // outlive the session.
 class GuestObserver {
@@ -78,6 +87,13 @@ class GuestObserver {
 
   // A process has ended; all its output was told before. Once for each session: also for one that ended before it.
   virtual void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) = 0;
+
+  // The guest's kernel ended processes of a container for want of memory: `kills` so far, in this guest. An empty id is
+  // what belongs to no container. Not before the exit of such a process, nor after it, but beside it.
+  virtual void OnOutOfMemory(const std::string& container_id, uint64_t kills) = 0;
+
+  // Processes of the guest wait for memory: the share of the last ten seconds, percent.
+  virtual void OnMemoryPressure(double some_percent) = 0;
 
   // The guest no longer talks: no other call follows.
   virtual void OnGuestLost(const absl::Status& why) = 0;
@@ -153,6 +169,27 @@ class GuestSession {
   // that has ended.
   virtual absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
                                       const CallContext& context) = 0;
+
+  // The processes of a container, those included that nobody here started. kNotFound.
+  virtual absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& container_id,
+                                                                     const CallContext& context) = 0;
+
+  // What the guest uses, and what the container does; all containers for an empty id. kNotFound.
+  virtual absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext& context) = 0;
+
+  // Changes limits: what `change` names gets the value that it has in `all`, the limits as they are to be (see
+  // CgroupFiles). On failure they are as before: kNotFound; kInternal in the words of the guest's kernel.
+  virtual absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                                       const v1::ContainerResources& all, const CallContext& context) = 0;
+
+  // Sets the guest's clock to this host's, for a guest that stood still.
+  virtual absl::Status SetClock(const CallContext& context) = 0;
+
+  // Asks the guest for a sign of life. Never blocks; any thread.
+  virtual void Ping() = 0;
+
+  // Counts the signs of life: whatever comes from the guest. Any thread.
+  virtual uint64_t signs_of_life() const = 0;
 
   // Forgets an ended exec. OK when there is none.
   virtual absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) = 0;

@@ -70,6 +70,11 @@ class RuntimeMetrics {
   // Nothing is left to reconcile. May come again while records are still being loaded; the last time counts.
   virtual void Reconciled(absl::Duration since_open) = 0;
 
+  // A guest was asked for a sign of life, and gave none until the next time.
+  virtual void HeartbeatMissed() = 0;
+  // A guest was given up for that.
+  virtual void GuestFoundSilent() = 0;
+
   // One fsync, and how long it took.
   virtual void Synced(SyncTarget target, absl::Duration time, bool ok) = 0;
 };
@@ -80,6 +85,8 @@ class NullRuntimeMetrics final : public RuntimeMetrics {
   void OperationEnded(const OperationReport&) override {}
   void PodRecovered(RecoveryOutcome) override {}
   void Reconciled(absl::Duration) override {}
+  void HeartbeatMissed() override {}
+  void GuestFoundSilent() override {}
   void Synced(SyncTarget, absl::Duration, bool) override {}
 };
 

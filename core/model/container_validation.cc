@@ -3,6 +3,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/model/container_limits.h"
 #include "core/model/field_checks.h"
 #include "core/model/ids.h"
 #include "core/model/linux_validation.h"
@@ -42,16 +43,19 @@ absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_process
   VCD_RETURN_IF_ERROR(ValidateAnnotations(config.annotations(), absl::StrCat(field, ".annotations")));
   VCD_RETURN_IF_ERROR(CheckMounts(config, absl::StrCat(field, ".mounts")));
   VCD_RETURN_IF_ERROR(CheckDevices(config, absl::StrCat(field, ".devices")));
+  VCD_RETURN_IF_ERROR(ValidateContainerResources(config.resources(), absl::StrCat(field, ".resources")));
   VCD_RETURN_IF_ERROR(CheckLinuxSettings(config.linux(), absl::StrCat(field, ".linux")));
   // A pretend guest runs nothing, so it may be given nothing to run.
   if (!runs_processes && config.cmd().args().empty()) return absl::OkStatus();
   return CheckCmd(config.cmd(), absl::StrCat(field, ".cmd"));
 }
 
-absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, const std::string& field) {
+absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, bool runs_processes,
+                                         const std::string& field) {
   VCD_RETURN_IF_ERROR(CheckMountsAreImplemented(config, absl::StrCat(field, ".mounts")));
-  const v1::ContainerResources& limits = config.resources();
-  if (limits.ByteSizeLong() != 0) return NotImplementedField(absl::StrCat(field, ".resources"), "container limits");
+  if (!runs_processes && config.resources().ByteSizeLong() != 0) {
+    return NotImplementedField(absl::StrCat(field, ".resources"), "limits of containers without processes");
+  }
   return absl::OkStatus();
 }
 

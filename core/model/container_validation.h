@@ -13,7 +13,8 @@ namespace vcd {
 
 // All that does not depend on other containers, except what is not implemented.
 absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_processes, const std::string& field);
-absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, const std::string& field);
+absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, bool runs_processes,
+                                         const std::string& field);
 
 }  // namespace vcd
 

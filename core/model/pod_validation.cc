@@ -180,7 +180,7 @@ absl::Status ValidateCmd(const v1::Cmd& cmd, const std::string& field) {
 absl::Status ValidateContainerConfig(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
   VCD_RETURN_IF_ERROR(CheckSize(config, field));
   VCD_RETURN_IF_ERROR(CheckContainer(config, runs_processes, field));
-  return CheckContainerIsImplemented(config, field);
+  return CheckContainerIsImplemented(config, runs_processes, field);
 }
 
 absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes, const std::string& field) {
@@ -214,7 +214,8 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
     return NotImplementedField(path("hypervisor_config.image_path"), "guest root images");
   }
   for (int i = 0; i < config.containers_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CheckContainerIsImplemented(config.containers(i), Element(path("containers"), i)));
+    VCD_RETURN_IF_ERROR(
+        CheckContainerIsImplemented(config.containers(i), runs_processes, Element(path("containers"), i)));
   }
   return absl::OkStatus();
 }

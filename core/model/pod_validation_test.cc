@@ -136,6 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
              "config.containers[1].mounts[0].type"},
         Case{"MountOnRoot", [](v1::PodConfig& c) { Second(c).add_mounts()->set_destination("/./"); },
              "config.containers[1].mounts[0].destination"},
+        Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(-5); },
+             "config.containers[1].resources.pids_limit"},
         Case{"DeviceType", [](v1::PodConfig& c) { Second(c).add_devices()->set_container_path("/dev/x"); },
              "config.containers[1].devices[0].type"},
         Case{"DevicePath", [](v1::PodConfig& c) { Second(c).add_devices()->set_container_path("/dev/../etc/x"); },
@@ -226,8 +228,6 @@ INSTANTIATE_TEST_SUITE_P(
                            Second(c).mutable_mounts(0)->set_type("bind");
                          },
                          "config.containers[1].mounts[0]", absl::StatusCode::kUnimplemented},
-                    Case{"Limits", [](v1::PodConfig& c) { Second(c).mutable_resources()->set_pids_limit(5); },
-                         "config.containers[1].resources", absl::StatusCode::kUnimplemented},
                     Case{"SizeWithoutTerminal",
                          [](v1::PodConfig& c) { SecondCmd(c).mutable_terminal_size()->set_rows(1); },
                          "config.containers[1].cmd.terminal_size"},
@@ -314,6 +314,13 @@ TEST(PodConfigTest, AnAgentThatRunsNothingNeedsNeitherRootfsNorCommand) {
   config.add_containers();
   EXPECT_TRUE(ValidatePodConfig(config, /*runs_processes=*/false).ok());
   EXPECT_FALSE(ValidatePodConfig(config, /*runs_processes=*/true).ok());
+}
+
+TEST(PodConfigTest, LimitsAreForContainersWithProcesses) {
+  v1::PodConfig config = GoodPod();
+  config.mutable_containers(0)->mutable_resources()->set_pids_limit(5);
+  EXPECT_TRUE(ValidatePodConfig(config, /*runs_processes=*/true).ok());
+  EXPECT_EQ(ValidatePodConfig(config, /*runs_processes=*/false).code(), absl::StatusCode::kUnimplemented);
 }
 
 TEST(PodConfigTest, ErrorsComeBeforeWhatIsNotImplemented) {

@@ -17,27 +17,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "core/os/proc_file.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
 namespace {
-
-// Whole content of a small file of /proc; false when it cannot be read. Not by a stream: those throw when the process
-// ends between open and read (ESRCH).
-bool ReadProcFile(const std::string& path, std::string* content) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return false;
-  content->clear();
-  char buffer[4096];
-  while (true) {
-    const ssize_t size = ::read(file.get(), buffer, sizeof buffer);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    if (size == 0) return true;
-    content->append(buffer, static_cast<size_t>(size));
-  }
-}
 
 // State letter and start time of /proc/<pid>/stat. The name in parentheses may hold anything, so fields are counted
 // from the last closing one.

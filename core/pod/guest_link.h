@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,15 @@ class GuestLink {
   GuestSession* session() const ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     return session_.get();
+  }
+
+  // The signs of life so far, and asks for another. Nothing when there is no session.
+  std::optional<uint64_t> AskForLife() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (session_ == nullptr) return std::nullopt;
+    const uint64_t signs = session_->signs_of_life();
+    session_->Ping();
+    return signs;
   }
 
   void AcknowledgeOutput(const ProcessKey& process, StdStream stream, uint64_t offset) ABSL_LOCKS_EXCLUDED(mu_) {

@@ -37,6 +37,7 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       store_(filesystem, options.state_dir, options.run_dir),
       // Microseconds, so that revisions go on growing over restarts.
       registry_(static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
+      heartbeat_(io, {options.heartbeat_interval, options.heartbeat_timeout}, metrics_),
       boot_gate_(options.max_parallel_boots),
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
@@ -47,6 +48,7 @@ LivePodRuntime::~LivePodRuntime() {
   BeginShutdown();
   work_.WaitIdle();
   // Handles are let go of here rather than by whoever holds a pod last, which may be a callback of the handle itself.
+  heartbeat_.Stop();
   for (const std::shared_ptr<Pod>& pod : registry_.Pods()) {
     pod->TakeMachine().reset();
     pod->guest().Exchange(nullptr).reset();

@@ -12,6 +12,7 @@
 
 #include "core/os/file_lock.h"
 #include "core/os/mutex.h"
+#include "core/pod/heartbeat.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/pod/pod_environment.h"
@@ -22,8 +23,8 @@
 namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
-// The bodies are in pod_operations.cc, container_operations.cc and process_operations.cc; what Open does is in
-// pod_recovery.cc.
+// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc and resource_operations.cc; what
+// Open does is in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -61,6 +62,15 @@ class LivePodRuntime : public PodRuntime {
                      const MutationOptions& options, ContainerCallback done) override;
   void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                        const MutationOptions& options, DoneCallback done) override;
+
+  void UpdateContainer(const std::string& pod_id, const std::string& container_id, const v1::ContainerResources& change,
+                       const MutationOptions& options, ContainerCallback done) override;
+
+  void ListProcesses(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                     ProcessesCallback done) override;
+  void GetContainerStats(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                         ContainerStatsCallback done) override;
+  void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) override;
 
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
@@ -150,6 +160,15 @@ class LivePodRuntime : public PodRuntime {
   static absl::Status RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
                                    const std::function<absl::Status()>& work, const Grant& grant);
 
+  // resource_operations.cc
+  absl::Status UpdateContainerBody(Pod& pod, const std::string& container_id, const v1::ContainerResources& change,
+                                   const Grant& grant);
+  // Submit for bodies that read something of the guest, with the lock shared.
+  template <typename T>
+  void SubmitLook(const std::string& name, const std::string& pod_id, absl::Time deadline,
+                  std::function<absl::StatusOr<T>(Pod&, const CallContext&)> look,
+                  std::function<void(absl::StatusOr<T>)> done);
+
   // process_operations.cc
   // Starts a process in a container and keeps it in the pod. `start` asks the guest for it.
   using StartProcess = std::function<absl::StatusOr<int32_t>(GuestSession& session, const CallContext& context)>;
@@ -195,6 +214,7 @@ class LivePodRuntime : public PodRuntime {
   // Keeps a second daemon off; from Recover to the end.
   std::optional<FileLock> daemon_lock_;
   PodRegistry registry_;
+  Heartbeat heartbeat_;
   RequestLedger ledger_;
   BootGate boot_gate_;
   PodLockTable locks_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "core/agent/guest_error.h"
 #include "core/log/logger.h"
@@ -167,6 +168,7 @@ void Pod::Tell(v1::EventType type, const std::string& container_id, const std::s
 
 void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
   machine_ = std::move(machine);
+  stands_still_.store(false);
   machine_end_ = Completion<std::string>();
   machine_->OnExit([weak = weak_from_this(), end = machine_end_](const std::string& reason) {
     end.Set(reason);
@@ -350,6 +352,7 @@ void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitS
         if (!changed) return false;
         container->set_state(v1::CONTAINER_STATE_STOPPED);
         *container->mutable_exit_status() = status;
+        if (status.oom_killed()) container->set_reason("OUT_OF_MEMORY: the guest's kernel ended it for want of memory");
         container->set_guest_pid(0);
         StampNow(container->mutable_finished_at());
         return true;
@@ -358,6 +361,38 @@ void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitS
   if (!changed) return;
   LogInfo(id_, absl::StrCat("container ", process.container_id, " ended with status ", status.code()));
   Tell(v1::EVENT_TYPE_CONTAINER_STOPPED, process.container_id, "", status);
+}
+
+void Pod::OnOutOfMemory(const std::string& container_id, uint64_t kills) {
+  if (!container_id.empty() && !ViewContainer(container_id).ok()) return;
+  if (!oom_events_.Take(absl::Now())) return;
+  environment_.work.Post([self = shared_from_this(), container_id, kills] {
+    const std::string reason = absl::StrCat(kills, kills == 1 ? " process" : " processes",
+                                            " ended for want of memory so far; raise the container's limit, or the "
+                                            "guest's memory if it has none");
+    LogWarning(self->id_, absl::StrCat("container ", container_id, ": out of memory: ", reason));
+    self->Tell(v1::EVENT_TYPE_CONTAINER_OOM, container_id, "", std::nullopt, reason);
+  });
+}
+
+void Pod::OnMemoryPressure(double some_percent) {
+  if (!pressure_events_.Take(absl::Now())) return;
+  environment_.work.Post([self = shared_from_this(), some_percent] {
+    self->Tell(v1::EVENT_TYPE_POD_MEMORY_PRESSURE, "", "", std::nullopt,
+               absl::StrFormat("processes waited for memory in %.1f %% of the last 10 s", some_percent));
+  });
+}
+
+std::optional<uint64_t> Pod::AskForLife() {
+  if (stands_still_.load()) return std::nullopt;
+  return guest_->AskForLife();
+}
+
+void Pod::FoundSilent(absl::Duration time) {
+  OnGuestLost(GuestGoneStatus(
+      id_, absl::StrCat("its agent has given no sign of life for ", absl::FormatDuration(time),
+                        "; its kernel may have crashed, or the machine may be short of CPU (see [health] of vcd's "
+                        "configuration)")));
 }
 
 void Pod::OnGuestLost(const absl::Status& why) {

@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_POD_H_
 #define VCD_CORE_POD_POD_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,7 +13,9 @@
 #include "absl/status/status.h"
 #include "core/os/completion.h"
 #include "core/os/mutex.h"
+#include "core/pod/event_allowance.h"
 #include "core/pod/guest_link.h"
+#include "core/pod/heartbeat.h"
 #include "core/pod/packed.h"
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_record.h"
@@ -29,7 +32,7 @@ namespace vcd {
 // are recorded on the worker pool, in order, without the pod's lock, because a lock that hangs must not hide that a
 // container has ended. Every change of the record therefore goes through Change, which writes it and publishes the
 // snapshot.
-class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
+class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_shared_from_this<Pod> {
  public:
   // The configuration names backends that are there.
   Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::v1::PodRecord record);
@@ -86,6 +89,9 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   GuestLink& guest() { return *guest_; }
   GuestSession* session() const { return guest_->session(); }
 
+  // Whether the machine is paused, or about to be: a guest that stands still gives no sign of life.
+  void SetStandsStill(bool stands_still) { stands_still_.store(stands_still); }
+
   // ---- Processes ----
   // Makes the entry of a first process, with its log, or of an exec; replaces one of before.
   absl::Status AddContainerProcess(const std::string& container_id, bool resume_log) ABSL_LOCKS_EXCLUDED(mu_);
@@ -122,7 +128,13 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   // GuestObserver.
   void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
+  void OnOutOfMemory(const std::string& container_id, uint64_t kills) override;
+  void OnMemoryPressure(double some_percent) override;
   void OnGuestLost(const absl::Status& why) override;
+
+  // HeartbeatSubject.
+  std::optional<uint64_t> AskForLife() override;
+  void FoundSilent(absl::Duration time) override;
 
  private:
   // Nothing when `entry` is no longer the one of its key: a container that was started again has not ended with the
@@ -146,6 +158,10 @@ class Pod : public GuestObserver, public std::enable_shared_from_this<Pod> {
   Completion<std::string> machine_end_;
   std::function<void(absl::Status)> lost_;
   absl::Status config_damage_;
+  std::atomic<bool> stands_still_{false};
+  // Of events that a guest causes as it likes; the I/O thread's.
+  EventAllowance oom_events_{/*burst=*/16, /*refill=*/absl::Seconds(1)};
+  EventAllowance pressure_events_{/*burst=*/1, /*refill=*/absl::Seconds(10)};
 
   // Held from the change to the published snapshot, across the write: changes of one pod come one after the other.
   // Before mu_; never taken on the I/O thread.

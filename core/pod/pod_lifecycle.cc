@@ -23,6 +23,9 @@ namespace {
 // What cleaning up may take, whatever became of the operation.
 CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
 
+// A guest that takes longer is no reason to keep the pod from going on.
+constexpr absl::Duration kClockTime = absl::Seconds(2);
+
 void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& status) {
   if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
 }
@@ -311,12 +314,20 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
 
 absl::Status WakeGuest(Pod& pod, const CallContext& context) {
   VCD_RETURN_IF_ERROR(Annotate(pod.machine()->Resume(context), "resume the VM"));
-  return pod.session() == nullptr ? ReconnectGuest(pod, context) : absl::OkStatus();
+  if (pod.session() == nullptr) {
+    VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
+  } else {
+    LogFailure(pod, "set the guest's clock", pod.session()->SetClock(context.Within(kClockTime)));
+  }
+  pod.SetStandsStill(false);
+  return absl::OkStatus();
 }
 
 absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+  pod.SetStandsStill(true);
   const absl::Status paused =
       Annotate(pod.machine()->Pause({absl::Now() + absl::Seconds(10), context.cancellation}), "pause the VM again");
+  if (!paused.ok()) pod.SetStandsStill(false);
   if (!paused.ok() && context.cancellation != nullptr && !context.cancellation->status().ok()) return paused;
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {

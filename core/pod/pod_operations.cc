@@ -79,6 +79,7 @@ std::shared_ptr<Pod> LivePodRuntime::MakePod(const v1::PodConfig& config, state:
   auto pod = std::make_shared<Pod>(environment_, config, std::move(record));
   const std::string id = pod->id();
   pod->OnLost([this, id](const absl::Status& why) { HandleLost(id, why); });
+  if (pod->agent().capabilities().runs_processes) heartbeat_.Add(pod);
   return pod;
 }
 
@@ -325,6 +326,7 @@ absl::Status LivePodRuntime::PauseBody(Pod& pod, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kPause, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(
       pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_PAUSE, grant.request); }));
+  pod.SetStandsStill(true);
   absl::Status status = Annotate(pod.machine()->Pause(grant.context), absl::StrCat("pod ", pod.id(), ": pause the VM"));
   if (status.ok()) {
     status = pod.Change([&](state::v1::PodRecord& record) {
@@ -338,6 +340,7 @@ absl::Status LivePodRuntime::PauseBody(Pod& pod, const Grant& grant) {
   if (!status.ok()) {
     // Also after a pause that failed: it may have come through all the same.
     (void)pod.machine()->Resume({absl::Now() + absl::Seconds(10), grant.context.cancellation});
+    pod.SetStandsStill(false);
     (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
     return status;
   }
@@ -363,6 +366,7 @@ absl::Status LivePodRuntime::ResumeBody(Pod& pod, const Grant& grant) {
   absl::Status status = ResumeGuest(pod, grant.request, grant.context);
   if (!status.ok()) {
     // `paused` is what the record goes on to say, so the machine is to be.
+    pod.SetStandsStill(true);
     (void)pod.machine()->Pause({absl::Now() + absl::Seconds(10), grant.context.cancellation});
     (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
     return Annotate(status, absl::StrCat("pod ", pod.id()));

@@ -26,6 +26,7 @@
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
+#include "proto/vcd/v1/stats.pb.h"
 
 namespace vcd {
 
@@ -56,6 +57,10 @@ struct PodRuntimeOptions {
   uint64_t exec_backlog_bytes = 1 << 20;
   absl::Duration slow_reader_patience = absl::Seconds(10);
   LogBounds container_logs;
+  // A guest that gives no sign of life for `heartbeat_timeout` is lost; it is asked every `heartbeat_interval`. Zero
+  // never asks.
+  absl::Duration heartbeat_interval = absl::Seconds(10);
+  absl::Duration heartbeat_timeout = absl::Seconds(30);
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
 
@@ -154,8 +159,25 @@ class PodRuntime {
   // With force also in a paused pod, which runs for that moment.
   virtual void StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
                              const MutationOptions& options, ContainerCallback done) = 0;
+  // Changes limits of a ready or running container, now and for its later lives: what `change` names. On failure they
+  // are as before.
+  virtual void UpdateContainer(const std::string& pod_id, const std::string& container_id,
+                               const v1::ContainerResources& change, const MutationOptions& options,
+                               ContainerCallback done) = 0;
   virtual void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                                const MutationOptions& options, DoneCallback done) = 0;
+
+  // ---- What is used. They wait for a pod that another operation holds, until `deadline` ----
+  using ProcessesCallback = std::function<void(absl::StatusOr<std::vector<v1::ProcessInfo>>)>;
+  virtual void ListProcesses(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                             ProcessesCallback done) = 0;
+  using ContainerStatsCallback = std::function<void(absl::StatusOr<v1::ContainerStats>)>;
+  virtual void GetContainerStats(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                                 ContainerStatsCallback done) = 0;
+  // Of a ready, running or paused pod. Without the guest's part when that does not answer within some seconds, or
+  // cannot.
+  using PodStatsCallback = std::function<void(absl::StatusOr<v1::PodStats>)>;
+  virtual void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) = 0;
 
   // ---- Processes; an empty process id is the container's first process ----
   virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
@@ -163,10 +185,10 @@ class PodRuntime {
   // Those that are known of a container, or of all when `container_id` is empty. Does not wait.
   virtual absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
                                                               const std::string& container_id) const = 0;
-  // As Exec, for the guest's own code that packs or unpacks files. When the daemon ends meanwhile, the next one ends it.
+  // As Exec, for the guest's own code that packs or unpacks files. When the daemon ends meanwhile, the next one ends
+  // it.
   virtual void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
-                           const MutationOptions& options,
-                           std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
+                           const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
   // Takes no lock, so that a signal gets through while another operation, such as a stop, holds the pod.
   virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                       const MutationOptions& options, DoneCallback done) = 0;

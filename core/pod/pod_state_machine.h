@@ -35,6 +35,9 @@ enum class PodOperation {
   kDeleteContainer,
   kForceStopContainer,
   kForceDeleteContainer,
+  kUpdateContainer,
+  kInspect,  // Look into the guest: figures, processes.
+  kMeasure,  // Figures of the pod, which has a machine.
   kExec,
   kSignal,
 };

@@ -92,6 +92,8 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.exec_backlog_bytes = config_.streams().exec_backlog_bytes();
   options.slow_reader_patience = absl::Seconds(config_.streams().slow_reader_seconds());
   options.container_logs = {config_.logs().max_file_bytes(), config_.logs().max_files()};
+  options.heartbeat_interval = absl::Seconds(config_.health().interval_seconds());
+  options.heartbeat_timeout = absl::Seconds(config_.health().timeout_seconds());
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();

@@ -166,6 +166,10 @@ void FillDefaults(DaemonConfig& config) {
   }
   if (config.stop_grace_seconds() == 0) config.set_stop_grace_seconds(10);
 
+  config::v1::HealthConfig& health = *config.mutable_health();
+  if (!health.has_interval_seconds()) health.set_interval_seconds(10);
+  if (health.timeout_seconds() == 0) health.set_timeout_seconds(std::max(30u, 2 * health.interval_seconds()));
+
   Default("info", config.mutable_log()->mutable_level());
   Default("text", config.mutable_log()->mutable_format());
 
@@ -215,6 +219,14 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckAtLeast("logs.max_file_bytes", config.logs().max_file_bytes(), 64 << 10));
   VCD_RETURN_IF_ERROR(CheckAtLeast("logs.max_files", config.logs().max_files(), 2));
   VCD_RETURN_IF_ERROR(CheckAtMost("logs.max_files", config.logs().max_files(), 1000));
+  VCD_RETURN_IF_ERROR(CheckAtMost("health.interval_seconds", config.health().interval_seconds(), 3600));
+  VCD_RETURN_IF_ERROR(CheckAtMost("health.timeout_seconds", config.health().timeout_seconds(), 86400));
+  if (config.health().timeout_seconds() < 2 * config.health().interval_seconds()) {
+    return InvalidField(
+        "health.timeout_seconds",
+        absl::StrCat(config.health().timeout_seconds(), " is less than twice `health.interval_seconds`, ",
+                     config.health().interval_seconds(), ": one missed answer is no silence"));
+  }
   const config::v1::QemuConfig& qemu = config.qemu();
   VCD_RETURN_IF_ERROR(CheckPath("qemu.path", qemu.path()));
   VCD_RETURN_IF_ERROR(CheckPath("qemu.kernel_path", qemu.kernel_path()));

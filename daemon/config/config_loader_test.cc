@@ -23,6 +23,9 @@ max_parallel_boots = 3
 stop_grace_seconds = 4
 [metrics]
 listen = "127.0.0.1:9400"
+[health]
+interval_seconds = 0
+timeout_seconds = 7
 [log]
 level = "debug"
 format = "json"
@@ -51,6 +54,8 @@ boot_timeout_seconds = 5
   EXPECT_EQ(config->logs().max_files(), 7u);
   EXPECT_EQ(config->qemu().accelerator(), "tcg");
   EXPECT_EQ(config->qemu().boot_timeout_seconds(), 5u);
+  EXPECT_TRUE(config->health().has_interval_seconds()) << "0 is said, and is not the default";
+  EXPECT_EQ(config->health().timeout_seconds(), 7u);
 }
 
 struct BadFile {
@@ -92,6 +97,8 @@ TEST(ConfigLoaderTest, DefaultsFillOnlyWhatIsEmpty) {
   EXPECT_EQ(config.log().format(), "text");
   EXPECT_EQ(config.hypervisor(), "qemu");
   EXPECT_GE(config.max_parallel_boots(), 1u);
+  EXPECT_EQ(config.health().interval_seconds(), 10u);
+  EXPECT_EQ(config.health().timeout_seconds(), 30u);
   EXPECT_TRUE(CheckConfig(config).ok()) << CheckConfig(config);
 }
 
@@ -122,6 +129,9 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_logs()->set_max_file_bytes(1000); }),
               HasSubstr("`logs.max_file_bytes`: 1000 is less than 65536"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_logs()->set_max_files(1); }), HasSubstr("`logs.max_files`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_health()->set_timeout_seconds(19); }),
+              HasSubstr("`health.timeout_seconds`: 19 is less than twice"));
+  EXPECT_EQ(problem_of([](auto& c) { c.mutable_health()->set_interval_seconds(0); }), "") << "off";
 }
 
 TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {

@@ -111,7 +111,17 @@ DaemonMetrics::DaemonMetrics()
       recovery_time_(prometheus::BuildGauge()
                          .Name("vcd_recovery_seconds")
                          .Help("Time from the daemon's start until every pod found on disk was accounted for.")
-                         .Register(registry_)) {
+                         .Register(registry_)),
+      heartbeats_missed_(prometheus::BuildCounter()
+                             .Name("vcd_guest_heartbeats_missed_total")
+                             .Help("Times that a guest gave no sign of life within a heartbeat's interval.")
+                             .Register(registry_)
+                             .Add({})),
+      guests_silent_(prometheus::BuildCounter()
+                         .Name("vcd_guests_silent_total")
+                         .Help("Guests given up because they gave no sign of life.")
+                         .Register(registry_)
+                         .Add({})) {
   auto& recovered = prometheus::BuildCounter()
                         .Name("vcd_recovered_pods_total")
                         .Help("Pods found on disk at the daemon's start, by what came of them.")
@@ -165,6 +175,9 @@ void DaemonMetrics::PodRecovered(RecoveryOutcome outcome) { recovered_[static_ca
 void DaemonMetrics::Reconciled(absl::Duration since_open) {
   recovery_time_.Add({}).Set(absl::ToDoubleSeconds(since_open));
 }
+
+void DaemonMetrics::HeartbeatMissed() { heartbeats_missed_.Increment(); }
+void DaemonMetrics::GuestFoundSilent() { guests_silent_.Increment(); }
 
 void DaemonMetrics::Synced(SyncTarget target, absl::Duration time, bool ok) {
   const size_t index = static_cast<size_t>(target);

@@ -45,6 +45,8 @@ class DaemonMetrics final : public RuntimeMetrics {
   void OperationEnded(const OperationReport& report) override ABSL_LOCKS_EXCLUDED(mu_);
   void PodRecovered(RecoveryOutcome outcome) override;
   void Reconciled(absl::Duration since_open) override;
+  void HeartbeatMissed() override;
+  void GuestFoundSilent() override;
   void Synced(SyncTarget target, absl::Duration time, bool ok) override;
 
  private:
@@ -61,6 +63,8 @@ class DaemonMetrics final : public RuntimeMetrics {
   prometheus::Family<prometheus::Histogram>& operation_phases_;
   prometheus::Family<prometheus::Gauge>& recovery_time_;
   std::array<prometheus::Counter*, kRecoveryOutcomes> recovered_;
+  prometheus::Counter& heartbeats_missed_;
+  prometheus::Counter& guests_silent_;
   std::array<prometheus::Counter*, 2> syncs_;  // By SyncTarget, as the next two.
   std::array<prometheus::Counter*, 2> failed_syncs_;
   std::array<prometheus::Histogram*, 2> sync_times_;

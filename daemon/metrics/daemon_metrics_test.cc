@@ -101,6 +101,15 @@ TEST(DaemonMetricsTest, RecoveryIsShownOnceItHasEnded) {
                           HasSubstr("\nvcd_recovered_pods_total{outcome=\"damaged\"} 0\n")));
 }
 
+TEST(DaemonMetricsTest, CountsGuestsThatAreSilent) {
+  DaemonMetrics metrics;
+  metrics.HeartbeatMissed();
+  metrics.HeartbeatMissed();
+  metrics.GuestFoundSilent();
+  EXPECT_THAT(metrics.Render({}),
+              AllOf(HasSubstr("\nvcd_guest_heartbeats_missed_total 2\n"), HasSubstr("\nvcd_guests_silent_total 1\n")));
+}
+
 TEST(DaemonMetricsTest, CountsCallsByMethodAndCode) {
   DaemonMetrics metrics;
   RpcMetrics::Method& get = metrics.rpcs().Find("/vcd.v1.PodService/GetPod");

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
@@ -140,23 +141,43 @@ grpc::ServerReadReactor<v1::WriteArchiveRequest>* ContainerService::WriteArchive
 
 grpc::ServerUnaryReactor* ContainerService::UpdateContainer(grpc::CallbackServerContext* context,
                                                             const v1::UpdateContainerRequest* request,
-                                                            v1::UpdateContainerResponse*) {
+                                                            v1::UpdateContainerResponse* response) {
   const UnaryCall call(context, "UpdateContainer", CallKind::kMutation, request->pod_id());
-  return call.FinishNow(MethodNotImplemented("ContainerService.UpdateContainer"));
+  const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
+  if (!status.ok()) return call.FinishNow(status);
+  runtime_.UpdateContainer(request->pod_id(), request->container_id(), request->resources(), OptionsOf(call, *request),
+                           AnswerWithContainer(call, response));
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* ContainerService::ListProcesses(grpc::CallbackServerContext* context,
                                                           const v1::ListProcessesRequest* request,
-                                                          v1::ListProcessesResponse*) {
+                                                          v1::ListProcessesResponse* response) {
   const UnaryCall call(context, "ListProcesses", CallKind::kRead, request->pod_id());
-  return call.FinishNow(MethodNotImplemented("ContainerService.ListProcesses"));
+  const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
+  if (!status.ok()) return call.FinishNow(status);
+  runtime_.ListProcesses(request->pod_id(), request->container_id(), call.deadline(),
+                         [call, response](absl::StatusOr<std::vector<v1::ProcessInfo>> processes) {
+                           if (processes.ok()) {
+                             for (v1::ProcessInfo& info : *processes) *response->add_processes() = std::move(info);
+                           }
+                           call.Finish(processes.status());
+                         });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* ContainerService::GetContainerStats(grpc::CallbackServerContext* context,
                                                               const v1::GetContainerStatsRequest* request,
-                                                              v1::GetContainerStatsResponse*) {
+                                                              v1::GetContainerStatsResponse* response) {
   const UnaryCall call(context, "GetContainerStats", CallKind::kRead, request->pod_id());
-  return call.FinishNow(MethodNotImplemented("ContainerService.GetContainerStats"));
+  const absl::Status status = CheckContainerIds(request->pod_id(), request->container_id());
+  if (!status.ok()) return call.FinishNow(status);
+  runtime_.GetContainerStats(request->pod_id(), request->container_id(), call.deadline(),
+                             [call, response](absl::StatusOr<v1::ContainerStats> stats) {
+                               if (stats.ok()) *response->mutable_stats() = *std::move(stats);
+                               call.Finish(stats.status());
+                             });
+  return call.reactor();
 }
 
 }  // namespace vcd

@@ -165,4 +165,16 @@ grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerC
   return call.reactor();
 }
 
+grpc::ServerUnaryReactor* PodService::GetPodStats(grpc::CallbackServerContext* context,
+                                                  const v1::GetPodStatsRequest* request,
+                                                  v1::GetPodStatsResponse* response) {
+  const UnaryCall call(context, "GetPodStats", CallKind::kRead, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.GetPodStats(request->pod_id(), call.deadline(), [call, response](absl::StatusOr<v1::PodStats> stats) {
+    if (stats.ok()) *response->mutable_stats() = *std::move(stats);
+    call.Finish(stats.status());
+  });
+  return call.reactor();
+}
+
 }  // namespace vcd

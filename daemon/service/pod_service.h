@@ -37,6 +37,8 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
   grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                  const v1::UpdatePodAnnotationsRequest* request,
                                                  v1::UpdatePodAnnotationsResponse* response) override;
+  grpc::ServerUnaryReactor* GetPodStats(grpc::CallbackServerContext* context, const v1::GetPodStatsRequest* request,
+                                        v1::GetPodStatsResponse* response) override;
 
  private:
   PodRuntime& runtime_;

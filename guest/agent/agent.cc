@@ -16,6 +16,7 @@
 #include "guest/agent/namespace_members.h"
 
 // This file: what the host asks for. agent_processes.cc: what processes do. agent_output.cc: what the host is told.
+// agent_resources.cc: limits, figures, and memory that runs out.
 namespace vcd::guest {
 namespace {
 
@@ -30,10 +31,6 @@ constexpr std::chrono::seconds kDeviceDeadline{20};
 // More than any sane pod has, and few enough that a mad host cannot exhaust the guest by asking.
 constexpr size_t kMaxContainers = 1024;
 constexpr size_t kMaxExecsPerContainer = 4096;
-
-Outcome NotFound(const std::string& what) {
-  return Outcome(ErrorCode::ERROR_CODE_NOT_FOUND, "the guest has no " + what);
-}
 
 uint64_t BootTimeNs() {
   timespec now{};
@@ -132,7 +129,14 @@ void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
     case HostMessage::kShutdown:
       return Shutdown(ticket);
     case HostMessage::kPing:
+      if (message.ping().unix_time_ns() != 0) options_.set_clock(message.ping().unix_time_ns());
       return Answer(ticket, Outcome());
+    case HostMessage::kUpdateResources:
+      return Answer(ticket, UpdateResources(message.update_resources()));
+    case HostMessage::kGetStats:
+      return GetStats(ticket, message.get_stats());
+    case HostMessage::kListProcesses:
+      return ListProcesses(ticket, message.list_processes());
     default:
       return Answer(ticket, Invalid("this agent does not know the request: is it older than the daemon?"));
   }
@@ -207,13 +211,10 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
   const bool shares_pids = options_.isolate && request.linux().share_process_namespace();
   OutcomeOr<int> pid_namespace = shares_pids ? shared_pids_.Enter() : OutcomeOr<int>(-1);
   if (!pid_namespace.ok()) return pid_namespace.outcome();
-  if (!options_.cgroup_root.empty()) {
-    // The number keeps a new container out of the way of one of its name that is still going away.
-    auto cgroup =
-        Cgroup::Create(options_.cgroup_root + "/" + std::to_string(++last_serial_) + "-" + request.container_id());
-    if (!cgroup.ok()) return cgroup.outcome();
-    container.cgroup = std::move(*cgroup);
-  }
+  auto cgroup = MakeCgroup(request);
+  if (!cgroup.ok()) return cgroup.outcome();
+  container.cgroup = std::move(*cgroup);
+  WatchMemory(request.container_id(), &container);
   auto launched = Launch({.command = request.command(),
                           .restrictions = container.restrictions,
                           .settings = request.linux(),
@@ -304,6 +305,10 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
   if (container->init.process->ended()) {
     return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" has ended");
   }
+  if (request.signal() == SIGKILL) {
+    container->init.process->MarkToldToDie();
+    for (auto& [id, entry] : container->execs) entry.process->MarkToldToDie();
+  }
   if (container->cgroup.valid()) return container->cgroup.Signal(request.signal());
   for (const pid_t pid : ProcessesInMountNamespace(container->mount_namespace)) ::kill(pid, request.signal());
   if (!container->mount_namespace.empty()) return Outcome();
@@ -350,6 +355,10 @@ void Agent::TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received)
   // What was not sent cannot have come.
   output_received_ = std::min(std::max(output_received_, received.bytes()), output_sent_);
   PumpOutput();
+}
+
+Outcome Agent::NotFound(const std::string& what) {
+  return Outcome(ErrorCode::ERROR_CODE_NOT_FOUND, "the guest has no " + what);
 }
 
 Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {

@@ -13,6 +13,7 @@
 #include "guest/agent/cgroup.h"
 #include "guest/agent/event_loop.h"
 #include "guest/agent/link_server.h"
+#include "guest/agent/memory_watch.h"
 #include "guest/agent/outcome.h"
 #include "guest/agent/process.h"
 #include "guest/agent/restrictions.h"
@@ -32,6 +33,8 @@ class Agent {
     RootfsStore::Options rootfs;
     // Does to the machine what HELLO asks for: clock, host name, entropy.
     std::function<void(const ::vcd::agent::v1::Hello&)> greet_machine;
+    // Does the same with the clock alone, for a machine that stood still. Gets nanoseconds since 1970.
+    std::function<void(uint64_t)> set_clock;
     // Ends the machine, or the program. Runs when Shutdown is done and its reply is out.
     std::function<void()> power_off;
   };
@@ -51,6 +54,9 @@ class Agent {
 
   // A child of this process has ended and was waited for.
   void OnReaped(pid_t pid, int wait_status);
+
+  // Tells the host that the machine is short of memory.
+  void TellPressure(double some_percent);
 
   // Kills every container. For an agent that ends without Shutdown.
   void KillAll();
@@ -76,6 +82,7 @@ class Agent {
   struct RunningContainer {
     RootfsLease rootfs;  // Goes last: what the processes use.
     Cgroup cgroup;
+    std::unique_ptr<OomWatch> oom;
     Restrictions restrictions;  // Of its first process, and at least of all others.
     // Set where the pid namespace is shared: its end does not end what else is in the container.
     std::string mount_namespace;
@@ -101,6 +108,9 @@ class Agent {
   Outcome Signal(const ::vcd::agent::v1::SignalProcess& request);
   Outcome ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request);
   Outcome RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request);
+  Outcome UpdateResources(const ::vcd::agent::v1::UpdateResources& request);
+  void GetStats(const Ticket& ticket, const ::vcd::agent::v1::GetStats& request);
+  void ListProcesses(const Ticket& ticket, const ::vcd::agent::v1::ListProcesses& request);
   void TakeInput(const ::vcd::agent::v1::Input& input);
   void TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack);
   void TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received);
@@ -109,6 +119,10 @@ class Agent {
   bool IsTaken(const std::string& container_id) const;
   bool TryCreate(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request);
   Outcome LaunchFirst(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, RootfsLease lease);
+  // The container's control group with its limits; none where the machine has no control groups.
+  OutcomeOr<Cgroup> MakeCgroup(const ::vcd::agent::v1::CreateContainer& request);
+  void WatchMemory(const std::string& container_id, RunningContainer* container);
+  static bool EndedForWantOfMemory(const Process& process, int wait_status, RunningContainer* container);
   void GiveUpWaiting(const std::string& container_id);
   void AbandonUnannounced();
   void Kill(RunningContainer* container);
@@ -121,6 +135,7 @@ class Agent {
   void OnExecLaunch(Entry* entry);
   Entry* FindEntry(const ProcessName& name, const Process* process);
   Process* FindProcess(const std::string& container_id, const std::string& process_id);
+  static Outcome NotFound(const std::string& what);
   RunningContainer* FindContainer(const std::string& container_id);
 
   // Does what handlers must not do themselves, for they run inside the things that go: forgets failed execs and
@@ -136,6 +151,7 @@ class Agent {
   std::vector<Process*> AnnouncedProcesses();
 
   void Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid = 0);
+  void Answer(const Ticket& ticket, ::vcd::agent::v1::Reply reply);
   void Send(const ::vcd::agent::v1::GuestMessage& message);
 
   EventLoop* const loop_;

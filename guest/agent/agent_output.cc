@@ -23,13 +23,18 @@ bool Agent::LinkTakesOutput() const {
 }
 
 void Agent::Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid) {
+  ::vcd::agent::v1::Reply reply;
+  reply.set_code(outcome.code());
+  reply.set_message(outcome.message());
+  reply.set_pid(pid);
+  Answer(ticket, std::move(reply));
+}
+
+void Agent::Answer(const Ticket& ticket, ::vcd::agent::v1::Reply reply) {
   if (!greeted_ || ticket.request_id == 0 || ticket.connection != connection_) return;
   GuestMessage message;
   message.set_request_id(ticket.request_id);
-  auto* reply = message.mutable_reply();
-  reply->set_code(outcome.code());
-  reply->set_message(outcome.message());
-  reply->set_pid(pid);
+  *message.mutable_reply() = std::move(reply);
   Send(message);
 }
 

@@ -124,16 +124,18 @@ void Agent::AbandonUnannounced() {
 void Agent::OnReaped(pid_t pid, int wait_status) {
   if (shared_pids_.OnReaped(pid)) return;
   const auto reap = [this, pid, wait_status](RunningContainer* container) {
-    if (container->init.process->pid() == pid && !container->init.process->ended()) {
-      container->init.process->OnReaped(wait_status);
+    const auto take = [&](Process* process) {
+      if (process->pid() != pid || process->ended()) return false;
+      process->OnReaped(wait_status, EndedForWantOfMemory(*process, wait_status, container));
+      return true;
+    };
+    if (take(container->init.process.get())) {
       // In a pid namespace of its own the kernel does this.
       if (!container->mount_namespace.empty()) Kill(container);
       return true;
     }
     for (auto& [id, entry] : container->execs) {
-      if (entry.process->pid() != pid || entry.process->ended()) continue;
-      entry.process->OnReaped(wait_status);
-      return true;
+      if (take(entry.process.get())) return true;
     }
     return false;
   };

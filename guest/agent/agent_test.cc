@@ -371,6 +371,51 @@ TEST_F(AgentTest, ANewConnectionContinuesOutputWhereTheOldWasAcknowledged) {
   EXPECT_EQ(peer_->Hello().processes_size(), 0);
 }
 
+TEST_F(AgentTest, ListsProcessesWithUsersOfTheContainersOwn) {
+  // A link that leads out of the root when it is followed from outside.
+  fs::rename(root_ + "/etc/passwd", root_ + "/etc/users");
+  fs::create_symlink("/etc/users", root_ + "/etc/passwd");
+  RunSleeper("c1");
+  Command command = Shell("echo up; exec sleep 1001 \xff");
+  command.set_user("ann");
+  ASSERT_EQ(Exec("c1", "p1", command).code(), ErrorCode::ERROR_CODE_OK);
+  peer_->WaitForStdout(3, "c1", "p1");
+  HostMessage message;
+  message.mutable_list_processes()->set_container_id("c1");
+  const Reply reply = peer_->Call(message);
+  ASSERT_EQ(reply.code(), ErrorCode::ERROR_CODE_OK) << reply.message();
+  bool found = false;
+  for (const auto& entry : reply.process_list().processes()) {
+    EXPECT_GT(entry.container_pid(), 0);
+    EXPECT_LT(entry.container_pid(), 100) << "of its own namespace";
+    EXPECT_EQ(entry.user(), entry.process_id() == "p1" ? "ann" : "root");
+    if (entry.process_id() != "p1") continue;
+    found = true;
+    EXPECT_EQ(entry.uid(), 1000u);
+  }
+  EXPECT_TRUE(found);
+  EXPECT_GE(reply.process_list().processes_size(), 3) << "the shell, its sleep, and the exec";
+  EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->Call(message).code(), ErrorCode::ERROR_CODE_NOT_FOUND);
+}
+
+TEST_F(AgentTest, ALimitThatTheMachineCannotKeepIsAnError) {
+  HostMessage message;
+  auto* create = message.mutable_create_container();
+  create->set_container_id("c1");
+  create->mutable_rootfs()->set_directory(root_);
+  *create->mutable_command() = Shell("true");
+  auto* file = create->mutable_resources()->add_files();
+  file->set_name("nosuch.max");
+  file->set_value("1");
+  const Reply reply = peer_->Call(message);
+  EXPECT_EQ(reply.code(), ErrorCode::ERROR_CODE_SYSTEM);
+  EXPECT_THAT(reply.message(), HasSubstr("nosuch.max"));
+  // Nothing stays behind of it.
+  EXPECT_EQ(Create("c1", Shell("true")).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(Remove("c1").code(), ErrorCode::ERROR_CODE_OK);
+}
+
 TEST_F(AgentTest, RemovalKillsAndFreesTheName) {
   for (int round = 0; round < 3; ++round) {
     RunSleeper("c1");

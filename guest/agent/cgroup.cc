@@ -66,12 +66,8 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
 Outcome Cgroup::Signal(int signal) const {
   if (!valid()) return Outcome();
   if (signal == SIGKILL && WriteFile(path_ + "/cgroup.kill", "1").ok()) return Outcome();
-  const std::string pids = ReadFileOrEmpty(path_ + "/cgroup.procs");
-  const char* at = pids.c_str();
-  char* end = nullptr;
-  for (long pid = std::strtol(at, &end, 10); end != at; pid = std::strtol(at, &end, 10)) {
-    at = end;
-    if (pid > 0 && ::kill(static_cast<pid_t>(pid), signal) != 0 && errno != ESRCH) {
+  for (const pid_t pid : Pids()) {
+    if (::kill(pid, signal) != 0 && errno != ESRCH) {
       return SystemFailure("send signal " + std::to_string(signal) + " to process " + std::to_string(pid));
     }
   }
@@ -80,6 +76,19 @@ Outcome Cgroup::Signal(int signal) const {
 
 bool Cgroup::IsEmpty() const {
   return !valid() || ReadFileOrEmpty(path_ + "/cgroup.events").find("populated 0") != std::string::npos;
+}
+
+std::vector<pid_t> Cgroup::Pids() const {
+  std::vector<pid_t> pids;
+  if (!valid()) return pids;
+  const std::string text = ReadFileOrEmpty(path_ + "/cgroup.procs");
+  const char* at = text.c_str();
+  char* end = nullptr;
+  for (long pid = std::strtol(at, &end, 10); end != at; pid = std::strtol(at, &end, 10)) {
+    at = end;
+    if (pid > 0) pids.push_back(static_cast<pid_t>(pid));
+  }
+  return pids;
 }
 
 bool Cgroup::Remove() {

@@ -2,8 +2,11 @@
 #ifndef VCD_GUEST_AGENT_CGROUP_H_
 #define VCD_GUEST_AGENT_CGROUP_H_
 
+#include <sys/types.h>
+
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/os/unique_fd.h"
 #include "guest/agent/outcome.h"
@@ -28,6 +31,11 @@ class Cgroup {
   Cgroup& operator=(Cgroup&& other) noexcept;
 
   bool valid() const { return fd_.valid(); }
+
+  const std::string& path() const { return path_; }
+
+  // The processes in it.
+  std::vector<pid_t> Pids() const;
 
   // For CLONE_INTO_CGROUP.
   int fd() const { return fd_.get(); }

@@ -15,6 +15,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -75,12 +77,9 @@ void BringUpLoopback() {
   Log(SystemFailure("bring up the loopback interface").message());
 }
 
-void SetClock(uint64_t unix_time_ns) {
-  timespec now{};
-  now.tv_sec = static_cast<time_t>(unix_time_ns / 1'000'000'000);
-  now.tv_nsec = static_cast<long>(unix_time_ns % 1'000'000'000);
-  if (::clock_settime(CLOCK_REALTIME, &now) != 0) Log(SystemFailure("set the clock").message());
-}
+// A machine that has come up or stood still is off by more than this. Less is what the message took to get here, and no
+// reason to make time jump for those who run.
+constexpr std::chrono::milliseconds kClockTolerance{50};
 
 // A machine that was copied from another has its random numbers too, until this.
 void AddEntropy(const std::string& entropy) {
@@ -125,6 +124,17 @@ void GreetMachine(const ::vcd::agent::v1::Hello& hello) {
   if (!hostname.empty() && ::sethostname(hostname.data(), std::min<size_t>(hostname.size(), 64)) != 0) {
     Log(SystemFailure("set the host name").message());
   }
+}
+
+void SetClock(uint64_t unix_time_ns) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const int64_t wanted = static_cast<int64_t>(unix_time_ns);
+  const int64_t off = wanted - (static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec);
+  if (std::abs(off) < std::chrono::nanoseconds(kClockTolerance).count()) return;
+  now.tv_sec = static_cast<time_t>(wanted / 1'000'000'000);
+  now.tv_nsec = static_cast<long>(wanted % 1'000'000'000);
+  if (::clock_settime(CLOCK_REALTIME, &now) != 0) Log(SystemFailure("set the clock").message());
 }
 
 void PowerOff() {

@@ -2,6 +2,7 @@
 #ifndef VCD_GUEST_AGENT_GUEST_MACHINE_H_
 #define VCD_GUEST_AGENT_GUEST_MACHINE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "core/os/unique_fd.h"
@@ -21,6 +22,9 @@ UniqueFd OpenPort(const std::string& name);
 // Sets clock, host name and entropy as HELLO says. What is missing in it stays as it is; what the kernel refuses is
 // said on the console, for the machine works without.
 void GreetMachine(const ::vcd::agent::v1::Hello& hello);
+
+// Sets the clock, unless it is right but for what a message takes to get here.
+void SetClock(uint64_t unix_time_ns);
 
 // Ends the machine. Does not return.
 [[noreturn]] void PowerOff();

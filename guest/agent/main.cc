@@ -61,7 +61,9 @@ LinkServer::Handler ServeOn(Agent* agent, std::function<void()> disconnected) {
                             GreetMachine(hello);
                             if (!std::exchange(greeted, true)) loop.WhenIdle([&] { return modules.LoadNext(); });
                           },
+                      .set_clock = SetClock,
                       .power_off = [] { PowerOff(); }});
+  PressureWatch pressure(&loop, [&](double percent) { agent.TellPressure(percent); });
   std::unique_ptr<LinkServer> link;
   const auto open_link = [&] {
     if (link != nullptr) return;
@@ -111,6 +113,7 @@ int RunOnHost(HostOptions options) {
                                    .allow_directories = true,
                                    .load_modules = [](const std::string&) { return Outcome(); }},
                         .greet_machine = [](const ::vcd::agent::v1::Hello&) {},
+                        .set_clock = [](uint64_t) {},
                         .power_off = [&loop] { loop.Stop(0); }});
     Reaper reaper(&loop, [&](pid_t pid, int status) { agent.OnReaped(pid, status); });
     std::unique_ptr<LinkServer> link;

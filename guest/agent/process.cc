@@ -2,6 +2,7 @@
 #include "guest/agent/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -63,6 +64,7 @@ bool Process::Go() {
 }
 
 Outcome Process::Signal(int signal) {
+  if (signal == SIGKILL) MarkToldToDie();
   // pidfd_send_signal, and not kill: the number may be another process's by now.
   if (!ended() && ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) == 0) return Outcome();
   if (ended() || errno == ESRCH) return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "the process has ended");
@@ -75,10 +77,11 @@ Outcome Process::ResizeTerminal(const ::vcd::agent::v1::TerminalSize& size) {
   return SetTerminalSize(terminal_.get(), size);
 }
 
-void Process::OnReaped(int wait_status) {
+void Process::OnReaped(int wait_status, bool oom_killed) {
   // What it said of itself before its end comes first: why the launch failed, if it did.
   ReadLaunchStatus();
   wait_status_ = wait_status;
+  oom_killed_ = oom_killed;
   stdin_->ReaderEnded();
   stdout_->WriterEnded();
   stderr_->WriterEnded();
@@ -95,6 +98,7 @@ std::optional<::vcd::agent::v1::ExitInfo> Process::exit() const {
   } else {
     exit.set_code(WEXITSTATUS(*wait_status_));
   }
+  exit.set_oom_killed(oom_killed_);
   exit.set_stdout_end(stdout_->buffer().end());
   exit.set_stderr_end(stderr_->buffer().end());
   return exit;

@@ -51,8 +51,12 @@ class Process {
   // Sends `signal` to this process alone. ERROR_CODE_WRONG_STATE once it has ended.
   Outcome Signal(int signal);
 
-  // The reaper has it: `wait_status` is waitpid's.
-  void OnReaped(int wait_status);
+  // SIGKILL was sent, to it alone or among others: its end by that has no other cause.
+  void MarkToldToDie() { told_to_die_ = true; }
+  bool told_to_die() const { return told_to_die_; }
+
+  // The reaper has it: `wait_status` is waitpid's. `oom_killed`: the kernel ended it for want of memory.
+  void OnReaped(int wait_status, bool oom_killed = false);
   bool ended() const { return wait_status_.has_value(); }
 
   // How it ended, once all its output was read.
@@ -91,6 +95,8 @@ class Process {
   LaunchStatus launch_;
   bool told_to_go_ = false;
   bool exit_told_ = false;
+  bool told_to_die_ = false;
+  bool oom_killed_ = false;
   std::optional<int> wait_status_;
   const bool interactive_;
   UniqueFd terminal_;  // While the process lives; the streams have descriptors of their own.

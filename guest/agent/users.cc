@@ -123,4 +123,9 @@ OutcomeOr<Identity> ResolveIdentity(const UserRequest& request, std::string_view
   return identity;
 }
 
+std::string UserName(uid_t uid, std::string_view passwd) {
+  const auto entry = FindUser(passwd, [uid](const PasswdEntry& e) { return e.uid == uid; });
+  return entry ? std::string(entry->name) : std::to_string(uid);
+}
+
 }  // namespace vcd::guest

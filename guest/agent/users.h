@@ -33,6 +33,9 @@ struct Identity {
 // Groups that list the user as a member are added unless the request names a primary group.
 OutcomeOr<Identity> ResolveIdentity(const UserRequest& request, std::string_view passwd, std::string_view group);
 
+// The name of `uid` in the text of a passwd file; the number when it has none.
+std::string UserName(uid_t uid, std::string_view passwd);
+
 }  // namespace vcd::guest
 
 #endif  // VCD_GUEST_AGENT_USERS_H_

@@ -91,5 +91,11 @@ TEST(ResolveIdentityTest, WorksWithoutFiles) {
   EXPECT_THAT(identity->groups, ElementsAre(7));
 }
 
+TEST(UsersTest, NamesAUser) {
+  EXPECT_EQ(UserName(1000, kPasswd), "ann");
+  EXPECT_EQ(UserName(77, kPasswd), "77");
+  EXPECT_EQ(UserName(0, ""), "0");
+}
+
 }  // namespace
 }  // namespace vcd::guest

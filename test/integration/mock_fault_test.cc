@@ -137,6 +137,28 @@ class MockOperationTest : public MockFaultTest, public testing::WithParamInterfa
     v1::KillContainerResponse response;
     return ApiClient::Call(*api_->containers, &v1::ContainerService::Stub::KillContainer, request, &response);
   }
+  ApiError CallListProcesses() {
+    v1::ListProcessesRequest request;
+    request.set_pod_id("web");
+    request.set_container_id("main");
+    v1::ListProcessesResponse response;
+    return ApiClient::Call(*api_->containers, &v1::ContainerService::Stub::ListProcesses, request, &response);
+  }
+  ApiError CallGetContainerStats() {
+    v1::GetContainerStatsRequest request;
+    request.set_pod_id("web");
+    request.set_container_id("main");
+    v1::GetContainerStatsResponse response;
+    return ApiClient::Call(*api_->containers, &v1::ContainerService::Stub::GetContainerStats, request, &response);
+  }
+  ApiError CallUpdateContainer() {
+    v1::UpdateContainerRequest request;
+    request.set_pod_id("web");
+    request.set_container_id("main");
+    request.mutable_resources()->set_pids_limit(7);
+    v1::UpdateContainerResponse response;
+    return ApiClient::Call(*api_->containers, &v1::ContainerService::Stub::UpdateContainer, request, &response);
+  }
   ApiError CallDeleteContainer() {
     v1::DeleteContainerRequest request;
     request.set_pod_id("web");
@@ -178,6 +200,9 @@ std::vector<Operation> Operations() {
       {"start_container", nullptr, run, true},
       {"exec", running, [](MockFaultTest& test) { return Of(test).CallExec(); }},
       {"signal", running, [](MockFaultTest& test) { return Of(test).CallKill(); }},
+      {"list_processes", running, [](MockFaultTest& test) { return Of(test).CallListProcesses(); }},
+      {"get_stats", running, [](MockFaultTest& test) { return Of(test).CallGetContainerStats(); }},
+      {"update_resources", running, [](MockFaultTest& test) { return Of(test).CallUpdateContainer(); }},
       {"pause", running, [](MockFaultTest& test) { return Of(test).api().PausePod("web"); }},
       {"resume",
        [](MockFaultTest& test) {
@@ -426,6 +451,22 @@ TEST_F(MockFaultTest, ASilentGuestIsHeardAgain) {
   v1::ExitStatus exit;
   ASSERT_THAT(Wait("web", executed.process_id(), &exit), IsError(StatusCode::OK, ""));
   EXPECT_EQ(exit.code(), 4);
+}
+
+TEST_F(MockFaultTest, AGuestThatStaysSilentIsGivenUp) {
+  daemon_.Stop();
+  daemon_.config().mutable_health()->set_interval_seconds(1);
+  daemon_.config().mutable_health()->set_timeout_seconds(2);
+  Start();
+  ASSERT_THAT(api_->RunPod(Config("web")), IsError(StatusCode::OK, ""));
+  ASSERT_THAT(api_->RunPod(Config("well")), IsError(StatusCode::OK, ""));
+  Set("web", "silent_after", "0s");
+  const v1::Pod pod = WaitForState("web", v1::POD_STATE_FAILED);
+  EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(pod.reason(), HasSubstr("no sign of life for 2s"));
+  v1::Pod well;
+  ASSERT_THAT(api_->GetPod("well", &well), IsError(StatusCode::OK, ""));
+  EXPECT_EQ(well.state(), v1::POD_STATE_RUNNING);
 }
 
 TEST_F(MockFaultTest, OnlyMockMachinesHaveMockGuests) {

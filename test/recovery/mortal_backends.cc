@@ -97,6 +97,12 @@ class MortalObserver : public GuestObserver {
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override {
     if (!life_.dead()) inner_.OnProcessExit(process, status);
   }
+  void OnOutOfMemory(const std::string& container_id, uint64_t kills) override {
+    if (!life_.dead()) inner_.OnOutOfMemory(container_id, kills);
+  }
+  void OnMemoryPressure(double some_percent) override {
+    if (!life_.dead()) inner_.OnMemoryPressure(some_percent);
+  }
   void OnGuestLost(const absl::Status& why) override {
     if (!life_.dead()) inner_.OnGuestLost(why);
   }
@@ -139,6 +145,24 @@ class MortalSession : public GuestSession {
                               const CallContext& context) override {
     return Step(life_, "ResizeTerminal", [&] { return inner->ResizeTerminal(process, size, context); });
   }
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& id,
+                                                             const CallContext& context) override {
+    return Step(life_, "ListProcesses", [&] { return inner->ListProcesses(id, context); });
+  }
+  absl::StatusOr<GuestUsage> GetUsage(const std::string& id, const CallContext& context) override {
+    return Step(life_, "GetUsage", [&] { return inner->GetUsage(id, context); });
+  }
+  absl::Status UpdateResources(const std::string& id, const v1::ContainerResources& change,
+                               const v1::ContainerResources& all, const CallContext& context) override {
+    return Step(life_, "UpdateResources", [&] { return inner->UpdateResources(id, change, all, context); });
+  }
+  absl::Status SetClock(const CallContext& context) override {
+    return Step(life_, "SetClock", [&] { return inner->SetClock(context); });
+  }
+  void Ping() override {
+    if (!life_.dead()) inner->Ping();
+  }
+  uint64_t signs_of_life() const override { return inner->signs_of_life(); }
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override {
     return Step(life_, "RemoveProcess", [&] { return inner->RemoveProcess(process, context); });
   }

@@ -8,6 +8,7 @@
 
 #include "core/agent/guest_error.h"
 #include "core/agent/observer_gate.h"
+#include "core/model/container_limits.h"
 #include "core/os/mutex.h"
 #include "core/os/timer.h"
 #include "core/status/status_macros.h"
@@ -15,11 +16,17 @@
 namespace vcd {
 namespace {
 
-absl::StatusOr<int32_t> ToStatus(const SimulatedGuest::Answer& answer, const ProcessKey& key, absl::string_view step) {
+template <typename T>
+absl::StatusOr<T> ValueOf(std::variant<T, SimulatedGuest::Refusal> answer, const ProcessKey& key,
+                          absl::string_view step) {
   if (const auto* refusal = std::get_if<SimulatedGuest::Refusal>(&answer)) {
     return GuestErrorStatus(refusal->error, key, step, refusal->words);
   }
-  return std::get<int32_t>(answer);
+  return std::get<T>(std::move(answer));
+}
+
+absl::StatusOr<int32_t> ToStatus(const SimulatedGuest::Answer& answer, const ProcessKey& key, absl::string_view step) {
+  return ValueOf(answer, key, step);
 }
 
 }  // namespace
@@ -182,6 +189,8 @@ class MockSession::Conversation : public std::enable_shared_from_this<Conversati
         observer.OnOutput(output->process, output->stream, output->offset, output->data);
       } else if (const auto* exited = std::get_if<SimulatedGuest::Exited>(&event)) {
         observer.OnProcessExit(exited->process, exited->status);
+      } else if (const auto* oom = std::get_if<SimulatedGuest::OutOfMemory>(&event)) {
+        observer.OnOutOfMemory(oom->container_id, oom->kills);
       }
     });
   }
@@ -223,7 +232,8 @@ absl::Status MockSession::Enter(MockOperation operation, const CallContext& cont
 absl::StatusOr<int32_t> MockSession::CreateContainer(const GuestContainerSpec& spec, const CallContext& context) {
   const ProcessKey key{spec.config.id(), ""};
   VCD_RETURN_IF_ERROR(Enter(MockOperation::kCreateContainer, context));
-  return ToStatus(simulated().Create(key.container_id, spec.config.cmd()), key, "create");
+  const v1::ContainerResources& limits = spec.config.resources();
+  return ToStatus(simulated().Create(key.container_id, spec.config.cmd(), CgroupFiles(limits, limits)), key, "create");
 }
 
 absl::Status MockSession::StartContainer(const std::string& container_id, const CallContext& context) {
@@ -253,6 +263,33 @@ absl::Status MockSession::ResizeTerminal(const ProcessKey& process, const v1::Te
                                          const CallContext& context) {
   VCD_RETURN_IF_ERROR(Enter(MockOperation::kSignal, context));
   return ToStatus(simulated().Resize(process, size), process, "resize the terminal").status();
+}
+
+absl::StatusOr<std::vector<v1::ProcessInfo>> MockSession::ListProcesses(const std::string& container_id,
+                                                                        const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Enter(MockOperation::kListProcesses, context));
+  return ValueOf(simulated().ListProcesses(container_id), {container_id, ""}, "list processes");
+}
+
+absl::StatusOr<GuestUsage> MockSession::GetUsage(const std::string& container_id, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Enter(MockOperation::kGetStats, context));
+  return ValueOf(simulated().Usage(container_id), {container_id, ""}, "read figures");
+}
+
+absl::Status MockSession::UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                                          const v1::ContainerResources& all, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Enter(MockOperation::kUpdateResources, context));
+  return ToStatus(simulated().UpdateLimits(container_id, CgroupFiles(change, all)), {container_id, ""}, "change limits")
+      .status();
+}
+
+absl::Status MockSession::SetClock(const CallContext&) {
+  if (control_->Silent(pod_id_)) return GuestGoneStatus(pod_id_, "it does not answer");
+  return guest_->status();
+}
+
+void MockSession::Ping() {
+  if (guest_->status().ok() && !control_->Silent(pod_id_)) signs_of_life_.fetch_add(1, std::memory_order_relaxed);
 }
 
 absl::Status MockSession::RemoveProcess(const ProcessKey& process, const CallContext& context) {

@@ -2,9 +2,12 @@
 #ifndef VCD_BACKENDS_AGENT_MOCK_MOCK_SESSION_H_
 #define VCD_BACKENDS_AGENT_MOCK_MOCK_SESSION_H_
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +37,14 @@ class MockSession : public GuestSession {
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override;
   absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
                               const CallContext& context) override;
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& container_id,
+                                                             const CallContext& context) override;
+  absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext& context) override;
+  absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                               const v1::ContainerResources& all, const CallContext& context) override;
+  absl::Status SetClock(const CallContext& context) override;
+  void Ping() override;
+  uint64_t signs_of_life() const override { return signs_of_life_.load(std::memory_order_relaxed); }
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override;
   void WriteInput(const ProcessKey& process, std::string data, bool close,
                   std::function<void(absl::Status)> done) override;
@@ -51,6 +62,7 @@ class MockSession : public GuestSession {
   const std::string pod_id_;
   // What timers and the guest may still call when the session is gone.
   const std::shared_ptr<Conversation> conversation_;
+  std::atomic<uint64_t> signs_of_life_{0};
   GuestInfo info_;
 };
 

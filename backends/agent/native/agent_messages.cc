@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "backends/agent/native/agent_usage.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
 #include "core/model/seccomp_program.h"
@@ -39,21 +40,6 @@ constexpr const char* kMaskedPaths[] = {
 constexpr const char* kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 constexpr uint64_t kShmBytes = uint64_t{64} << 20;
 constexpr uint32_t kDeviceMode = 0666;
-
-absl::Status Unsupported(absl::string_view container_id, absl::string_view field) {
-  return WithDetail(absl::UnimplementedError(absl::StrCat("container ", container_id, ": `", field,
-                                                          "` is not supported by the agent native; leave it empty")),
-                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", std::string(field)}}});
-}
-
-absl::Status CheckSupported(const v1::ContainerConfig& config) {
-  const v1::ContainerResources& resources = config.resources();
-  if (resources.cpu_quota_us() > 0 || resources.cpu_shares() != 0 || resources.memory_limit_bytes() > 0 ||
-      resources.pids_limit() > 0) {
-    return Unsupported(config.id(), "resources");
-  }
-  return absl::OkStatus();
-}
 
 agent::v1::RootfsSource ToAgentRootfs(const GuestContainerSpec& spec) {
   agent::v1::RootfsSource source;
@@ -122,13 +108,13 @@ absl::StatusOr<agent::v1::LinuxSettings> ToAgentLinux(const GuestContainerSpec& 
 }  // namespace
 
 absl::StatusOr<agent::v1::CreateContainer> ToAgentContainer(const GuestContainerSpec& spec) {
-  VCD_RETURN_IF_ERROR(CheckSupported(spec.config));
   agent::v1::CreateContainer container;
   container.set_container_id(spec.config.id());
   container.set_hostname(spec.hostname);
   *container.mutable_rootfs() = ToAgentRootfs(spec);
   *container.mutable_command() = ToAgentCommand(spec.config.cmd());
   VCD_ASSIGN_OR_RETURN(*container.mutable_linux(), ToAgentLinux(spec));
+  *container.mutable_resources() = ToAgentResources(spec.config.resources(), spec.config.resources());
   return container;
 }
 
@@ -227,6 +213,7 @@ absl::StatusOr<v1::ExitStatus> FromAgentExit(const agent::v1::ExitInfo& exit) {
   v1::ExitStatus status;
   status.set_code(exit.code());
   status.set_signal(exit.signal());
+  status.set_oom_killed(exit.oom_killed());
   return status;
 }
 

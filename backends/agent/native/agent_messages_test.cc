@@ -136,13 +136,16 @@ TEST(AgentMessagesTest, SaysAllOfWhatAContainerSees) {
   EXPECT_EQ(said.devices(0).file_mode(), 0666u) << "the default";
 }
 
-TEST(AgentMessagesTest, RefusesWhatTheProtocolCannotSay) {
+TEST(AgentMessagesTest, LimitsBecomeFilesOfTheControlGroup) {
   GuestContainerSpec spec;
   spec.config.set_id("c1");
-  spec.config.mutable_resources()->set_pids_limit(0);
-  EXPECT_TRUE(ToAgentContainer(spec).ok()) << "no limit asks for nothing";
+  EXPECT_EQ(ToAgentContainer(spec)->resources().files_size(), 0) << "no limit asks for nothing";
   spec.config.mutable_resources()->set_memory_limit_bytes(1 << 20);
-  EXPECT_THAT(std::string(ToAgentContainer(spec).status().message()), HasSubstr("`resources`"));
+  const absl::StatusOr<agent::v1::CreateContainer> container = ToAgentContainer(spec);
+  ASSERT_TRUE(container.ok()) << container.status();
+  ASSERT_EQ(container->resources().files_size(), 1);
+  EXPECT_EQ(container->resources().files(0).name(), "memory.max");
+  EXPECT_EQ(container->resources().files(0).value(), "1048576");
 }
 
 TEST(AgentMessagesTest, RepliesBecomeStatusesWithReasons) {

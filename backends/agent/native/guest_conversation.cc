@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "backends/agent/native/agent_messages.h"
+#include "backends/agent/native/agent_usage.h"
 #include "backends/agent/native/guest_message_size.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
@@ -95,6 +96,17 @@ void GuestConversation::AcknowledgeOutput(const ProcessKey& key, StdStream strea
   });
 }
 
+void GuestConversation::Ping() {
+  io_.Post([self = shared_from_this()] {
+    if (self->ping_id_ != 0) return;
+    Request request;
+    request.message.mutable_ping();
+    const uint64_t id = self->next_request_id_;
+    self->SendNow(std::move(request));
+    if (self->requests_.count(id) != 0) self->ping_id_ = id;
+  });
+}
+
 void GuestConversation::Close() {
   io_.Post([self = shared_from_this()] { self->Lose(GuestGoneStatus(self->spec_.pod_id, "the session was closed")); });
 }
@@ -128,6 +140,7 @@ void GuestConversation::OnFrame(const std::string& body) {
     if (parsed && message.has_hello_ack() && message.hello_ack().nonce() == nonce_) OnHelloAnswer(message.hello_ack());
     return;
   }
+  frames_.fetch_add(1, std::memory_order_relaxed);
   const absl::Status status = parsed ? OnMessage(message) : absl::InvalidArgumentError("a message that is none");
   if (!status.ok()) return Break(status.message());
   Pump();
@@ -193,7 +206,7 @@ absl::Status GuestConversation::OnMessage(agent::v1::GuestMessage& message) {
     case agent::v1::GuestMessage::kInputAck:
       return OnInputAck(message.input_ack());
     case agent::v1::GuestMessage::kEvent:
-      return absl::OkStatus();  // Nobody asks for these yet.
+      return OnEvent(message.event());
     case agent::v1::GuestMessage::kHelloAck:
       return absl::InvalidArgumentError("an answer to no HELLO");
     case agent::v1::GuestMessage::BODY_NOT_SET:
@@ -207,6 +220,7 @@ absl::Status GuestConversation::OnReply(uint64_t request_id, const agent::v1::Re
   if (found == requests_.end()) return absl::InvalidArgumentError("an answer to no request");
   PendingRequest request = std::move(found->second);
   requests_.erase(found);
+  if (request_id == ping_id_) ping_id_ = 0;
   // Also when nobody waits any longer: the guest has done it.
   if (reply.code() == agent::v1::ERROR_CODE_OK) {
     switch (request.effect) {
@@ -275,6 +289,17 @@ absl::Status GuestConversation::OnInputAck(const agent::v1::InputAck& ack) {
   VCD_RETURN_IF_ERROR(found->second.in.Acknowledge(ack.offset()));
   FinishWrites(found->second);
   inputs_due_.insert(key);
+  return absl::OkStatus();
+}
+
+absl::Status GuestConversation::OnEvent(const agent::v1::GuestEvent& event) {
+  VCD_RETURN_IF_ERROR(CheckAgentEvent(event));
+  // What happens before anybody observes is told by figures and exits later.
+  if (!observed_) return absl::OkStatus();
+  gate_->Call([&](GuestObserver& observer) {
+    if (event.has_oom()) observer.OnOutOfMemory(event.oom().container_id(), event.oom().kills());
+    if (event.has_memory_pressure()) observer.OnMemoryPressure(event.memory_pressure().some_percent());
+  });
   return absl::OkStatus();
 }
 

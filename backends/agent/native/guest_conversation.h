@@ -2,6 +2,7 @@
 #ifndef VCD_BACKENDS_AGENT_NATIVE_GUEST_CONVERSATION_H_
 #define VCD_BACKENDS_AGENT_NATIVE_GUEST_CONVERSATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -57,6 +58,10 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   void Send(Request request);
   void WriteInput(const ProcessKey& process, std::string data, bool close, InputStream::Done done);
   void AcknowledgeOutput(const ProcessKey& process, StdStream stream, uint64_t offset);
+  // Asks for a sign of life, unless the last time is still unanswered.
+  void Ping();
+  // Frames that have come. Any thread.
+  uint64_t frames() const { return frames_.load(std::memory_order_relaxed); }
   // Ends the conversation.
   void Close();
 
@@ -99,6 +104,7 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   absl::Status OnOutput(agent::v1::Output& output);
   absl::Status OnExit(const ProcessKey& key, const agent::v1::ExitInfo& exit);
   absl::Status OnInputAck(const agent::v1::InputAck& ack);
+  absl::Status OnEvent(const agent::v1::GuestEvent& event);
 
   void SendNow(Request request);
   void Pump();
@@ -117,6 +123,7 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   const GuestSpec spec_;
   const absl::Duration hello_freshness_;
   const std::shared_ptr<ObserverGate> gate_;
+  std::atomic<uint64_t> frames_{0};
 
   // The I/O thread's.
   std::shared_ptr<AgentLink> link_;
@@ -129,6 +136,7 @@ class GuestConversation : public AgentLink::Client, public std::enable_shared_fr
   std::deque<Held> held_;
   size_t held_bytes_ = 0;
   uint64_t next_request_id_ = 1;
+  uint64_t ping_id_ = 0;  // 0: none is unanswered.
   std::map<uint64_t, PendingRequest> requests_;
   std::map<ProcessKey, Process> processes_;
   uint64_t output_received_ = 0;  // Bytes, of all streams,

@@ -2,7 +2,9 @@
 #include "backends/agent/native/native_session.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "backends/agent/native/agent_messages.h"
+#include "backends/agent/native/agent_usage.h"
 #include "core/agent/guest_error.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -12,6 +14,9 @@ namespace vcd {
 namespace {
 
 using Effect = GuestConversation::Effect;
+
+constexpr int kMaxClockAttempts = 3;
+constexpr absl::Duration kClockFreshness = absl::Milliseconds(50);
 
 // The statuses of a guest that is as asked already.
 absl::Status OkIf(absl::StatusCode code, absl::Status status) {
@@ -112,6 +117,47 @@ absl::Status NativeSession::ResizeTerminal(const ProcessKey& process, const v1::
   *message.mutable_size() = ToAgentTerminalSize(size);
   VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "resize the terminal", context));
   return ReplyStatus(reply, process, "resize the terminal");
+}
+
+absl::StatusOr<std::vector<v1::ProcessInfo>> NativeSession::ListProcesses(const std::string& container_id,
+                                                                          const CallContext& context) {
+  GuestConversation::Request request;
+  request.process = {container_id, ""};
+  request.message.mutable_list_processes()->set_container_id(container_id);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "list processes", context));
+  VCD_RETURN_IF_ERROR(ReplyStatus(reply, {container_id, ""}, "list processes"));
+  return FromAgentProcessList(reply.process_list());
+}
+
+absl::StatusOr<GuestUsage> NativeSession::GetUsage(const std::string& container_id, const CallContext& context) {
+  GuestConversation::Request request;
+  request.process = {container_id, ""};
+  request.message.mutable_get_stats()->set_container_id(container_id);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "read figures", context));
+  VCD_RETURN_IF_ERROR(ReplyStatus(reply, {container_id, ""}, "read figures"));
+  return FromAgentStats(reply.stats());
+}
+
+absl::Status NativeSession::UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                                            const v1::ContainerResources& all, const CallContext& context) {
+  GuestConversation::Request request;
+  request.process = {container_id, ""};
+  request.message.mutable_update_resources()->set_container_id(container_id);
+  *request.message.mutable_update_resources()->mutable_resources() = ToAgentResources(change, all);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "change limits", context));
+  return ReplyStatus(reply, {container_id, ""}, "change limits");
+}
+
+absl::Status NativeSession::SetClock(const CallContext& context) {
+  // A time that took long to arrive is wrong by as much, and is told once more; then it finds the guest awake.
+  for (int attempt = 0; attempt < kMaxClockAttempts; ++attempt) {
+    const absl::Time now = absl::Now();
+    GuestConversation::Request request;
+    request.message.mutable_ping()->set_unix_time_ns(static_cast<uint64_t>(absl::ToUnixNanos(now)));
+    VCD_RETURN_IF_ERROR(Ask(std::move(request), "set the clock", context).status());
+    if (absl::Now() - now <= kClockFreshness) break;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NativeSession::RemoveProcess(const ProcessKey& process, const CallContext& context) {

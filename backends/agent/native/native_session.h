@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "backends/agent/native/guest_conversation.h"
 #include "core/agent/agent.h"
@@ -36,6 +37,14 @@ class NativeSession : public GuestSession {
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override;
   absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
                               const CallContext& context) override;
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& container_id,
+                                                             const CallContext& context) override;
+  absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext& context) override;
+  absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                               const v1::ContainerResources& all, const CallContext& context) override;
+  absl::Status SetClock(const CallContext& context) override;
+  void Ping() override { conversation_->Ping(); }
+  uint64_t signs_of_life() const override { return conversation_->frames(); }
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override;
   void WriteInput(const ProcessKey& process, std::string data, bool close,
                   std::function<void(absl::Status)> done) override;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "backends/agent/native/native_agent.h"
 #include "core/agent/testing/agent_contract.h"
@@ -98,6 +99,13 @@ class VcdAgentContractGuest : public AgentContractGuest {
                     "trap 'stty size' WINCH; stty size; exec 3<&0; cat <&3 >/dev/null & "
                     "while kill -0 $! 2>/dev/null; do wait $!; done"});
   }
+  // The controllers may all be with version 1 of the control groups.
+  bool HasLimits() override {
+    std::ifstream controllers("/sys/fs/cgroup/cgroup.controllers");
+    const std::string text((std::istreambuf_iterator<char>(controllers)), std::istreambuf_iterator<char>());
+    return text.find("memory") != std::string::npos && text.find("pids") != std::string::npos;
+  }
+  v1::Cmd Hog() override { return {}; }
   v1::Cmd NotExecutable() override { return Command({"/etc/passwd"}); }
 
  private:

@@ -102,6 +102,25 @@ class NoopSession : public GuestSession {
     return NoProcesses(process, "resize the terminal");
   }
 
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& container_id,
+                                                             const CallContext&) override {
+    return NoProcesses({container_id, ""}, "list processes");
+  }
+
+  absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext&) override {
+    return NoProcesses({container_id, ""}, "read figures");
+  }
+
+  absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources&,
+                               const v1::ContainerResources&, const CallContext&) override {
+    return NoProcesses({container_id, ""}, "change limits");
+  }
+
+  absl::Status SetClock(const CallContext& context) override { return Check(context); }
+
+  void Ping() override {}
+  uint64_t signs_of_life() const override { return 0; }
+
   absl::Status RemoveProcess(const ProcessKey&, const CallContext& context) override { return Check(context); }
 
   void WriteInput(const ProcessKey& process, std::string, bool, std::function<void(absl::Status)> done) override {

@@ -38,9 +38,9 @@ absl::Status CheckKernelParameters(const v1::HypervisorConfig& config) {
   }
   const size_t size = KernelCommandLine(config).size();
   if (size >= kMaxCommandLineBytes) {
-    return InvalidField("hypervisor_config.kernel_params",
-                        absl::StrCat("the kernel command line would be ", size, " bytes; the kernel takes ",
-                                     kMaxCommandLineBytes - 1));
+    return InvalidField(
+        "hypervisor_config.kernel_params",
+        absl::StrCat("the kernel command line would be ", size, " bytes; the kernel takes ", kMaxCommandLineBytes - 1));
   }
   return absl::OkStatus();
 }
@@ -55,6 +55,8 @@ std::string KernelCommandLine(const v1::HypervisorConfig& config) {
       "noreplace-smp",
       "no_timer_check",
       "cryptomgr.notests",
+      // Pressure stall information, which distributions switch off: how the guest notices that memory gets short.
+      "psi=1",
   };
   for (const v1::Param& param : config.kernel_params()) {
     words.push_back(param.key().empty()     ? param.value()

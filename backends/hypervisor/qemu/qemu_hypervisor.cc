@@ -11,12 +11,12 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
-#include "backends/hypervisor/qemu/process_record.h"
 #include "backends/hypervisor/qemu/qemu_command_line.h"
 #include "backends/hypervisor/qemu/qemu_config_resolver.h"
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/run_files.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
+#include "core/hypervisor/process_record.h"
 #include "core/os/process.h"
 #include "core/os/run_file.h"
 #include "core/os/supervised_process.h"
@@ -100,7 +100,8 @@ absl::Status BootError(const VmSpec& spec, SupervisedProcess& process, const abs
   }
   const std::string last_words = ReadLogTail(QemuLogPath(spec.run_dir), kLastWordsBytes);
   if (!last_words.empty()) absl::StrAppend(&cause, ": ", absl::StrReplaceAll(last_words, {{"\n", "; "}}));
-  return WithDetail(absl::FailedPreconditionError(absl::StrCat(step, ": ", cause)), {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
+  return WithDetail(absl::FailedPreconditionError(absl::StrCat(step, ": ", cause)),
+                    {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
 }
 
 absl::Status KillAndRemove(const VmSpec& spec, SupervisedProcess& process) {
@@ -128,18 +129,14 @@ absl::Status EndAll(const std::vector<std::unique_ptr<SupervisedProcess>>& proce
 }  // namespace
 
 QemuHypervisor::QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths)
-    : io_(io),
-      options_(std::move(options)),
-      accelerator_(std::move(accelerator)),
-      kvm_paths_(std::move(kvm_paths)) {}
+    : io_(io), options_(std::move(options)), accelerator_(std::move(accelerator)), kvm_paths_(std::move(kvm_paths)) {}
 
 absl::StatusOr<std::unique_ptr<QemuHypervisor>> QemuHypervisor::Create(IoThread& io, QemuOptions options,
                                                                        const KvmPaths& kvm_paths) {
   options = WithDefaults(std::move(options));
   VCD_ASSIGN_OR_RETURN(AcceleratorChoice accelerator,
                        ChooseAccelerator(options.accelerator, kvm_paths, "qemu.accelerator"));
-  return std::unique_ptr<QemuHypervisor>(
-      new QemuHypervisor(io, std::move(options), std::move(accelerator), kvm_paths));
+  return std::unique_ptr<QemuHypervisor>(new QemuHypervisor(io, std::move(options), std::move(accelerator), kvm_paths));
 }
 
 HypervisorCapabilities QemuHypervisor::capabilities() const {
@@ -156,9 +153,8 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
   if (resolved.accelerator().empty()) {
     resolved.set_accelerator(accelerator_.name);
   } else {
-    VCD_ASSIGN_OR_RETURN(
-        const AcceleratorChoice asked,
-        ChooseAccelerator(resolved.accelerator(), kvm_paths_, "hypervisor_config.accelerator"));
+    VCD_ASSIGN_OR_RETURN(const AcceleratorChoice asked,
+                         ChooseAccelerator(resolved.accelerator(), kvm_paths_, "hypervisor_config.accelerator"));
     resolved.set_accelerator(asked.name);
   }
   return resolved;

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "backends/hypervisor/qemu/process_record.h"
+#include "core/hypervisor/process_record.h"
 #include "core/hypervisor/testing/hypervisor_contract.h"
 #include "core/os/completion.h"
 #include "core/os/process.h"
@@ -44,7 +44,8 @@ std::unique_ptr<Hypervisor> MakeQemu(IoThread& io) {
 
 std::vector<std::string> ProcessesOf(const std::string& run_dir) {
   std::vector<std::string> processes;
-  for (const ProcessIdentity& identity : FindProcesses(run_dir + "/")) processes.push_back(std::to_string(identity.pid));
+  for (const ProcessIdentity& identity : FindProcesses(run_dir + "/"))
+    processes.push_back(std::to_string(identity.pid));
   return processes;
 }
 
@@ -113,7 +114,8 @@ TEST_F(QemuHypervisorTest, RefusedKernelIsABootFailureInQemusWords) {
   spec_.config.set_kernel_path(MakeFile("kernel", std::string(10000, 'x')));
   const absl::Status status = hypervisor_->Boot(spec_, Soon()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("pod-1"), HasSubstr("exited with status 1"), HasSubstr("kernel")));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("pod-1"), HasSubstr("exited with status 1"), HasSubstr("kernel")));
   ASSERT_TRUE(DetailOf(status).has_value());
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_VM_BOOT_FAILED);
   EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
@@ -131,8 +133,7 @@ TEST_F(QemuHypervisorTest, ProgramThatNeverAnswersIsEndedWithTheContext) {
   const std::string program = MakeFile("qemu", "#!/bin/sh\nexec sleep 1000\n");
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
   spec_.config.set_hypervisor_path(program);
-  const absl::Status status =
-      hypervisor_->Boot(spec_, {absl::Now() + absl::Milliseconds(300), nullptr}).status();
+  const absl::Status status = hypervisor_->Boot(spec_, {absl::Now() + absl::Milliseconds(300), nullptr}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
   EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
 }

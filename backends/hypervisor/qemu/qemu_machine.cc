@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
-#include "backends/hypervisor/qemu/process_record.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/run_files.h"
+#include "core/hypervisor/process_record.h"
 #include "core/os/run_file.h"
 #include "core/os/unix_socket.h"
 #include "core/status/error_detail.h"
@@ -129,10 +129,11 @@ state::v1::VirtualMachine QemuMachine::Record() const {
 
 absl::Status QemuMachine::Explained(const absl::Status& status) {
   // QEMU may have closed its socket a moment before its end is seen.
-  if (!absl::IsUnavailable(status) || !process_->WaitExit({absl::Now() + absl::Seconds(1), nullptr}).ok()) return status;
-  return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", options_.pod_id, " has ended: ",
-                                                        ExitReason())),
-                    {v1::ERROR_REASON_VM_EXITED, {}});
+  if (!absl::IsUnavailable(status) || !process_->WaitExit({absl::Now() + absl::Seconds(1), nullptr}).ok())
+    return status;
+  return WithDetail(
+      absl::UnavailableError(absl::StrCat("the machine of pod ", options_.pod_id, " has ended: ", ExitReason())),
+      {v1::ERROR_REASON_VM_EXITED, {}});
 }
 
 absl::StatusOr<UniqueFd> QemuMachine::ConnectAgent(const CallContext& context) {
@@ -196,6 +197,8 @@ void QemuMachine::OnExit(std::function<void(const std::string& reason)> callback
   notice_.OnExit(std::move(callback));
 }
 
-std::string QemuMachine::ConsoleTail() const { return ReadLogTail(ConsoleLogPath(options_.run_dir), kConsoleTailBytes); }
+std::string QemuMachine::ConsoleTail() const {
+  return ReadLogTail(ConsoleLogPath(options_.run_dir), kConsoleTailBytes);
+}
 
 }  // namespace vcd

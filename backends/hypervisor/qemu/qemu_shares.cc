@@ -13,10 +13,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "backends/hypervisor/qemu/process_record.h"
 #include "backends/hypervisor/qemu/qemu_command_line.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
+#include "core/hypervisor/process_record.h"
 #include "core/os/run_file.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -32,12 +32,11 @@ constexpr char kPrefix[] = "share-";
 std::string Name(int port) { return absl::StrCat(kPrefix, port); }
 
 absl::Status CheckTag(const std::string& tag) {
-  const bool printable = std::all_of(tag.begin(), tag.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
+  const bool printable =
+      std::all_of(tag.begin(), tag.end(), [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); });
   if (tag.empty() || tag.size() > kMaxTagBytes || !printable) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", tag, "\" is no tag of a shared directory: 1 to ", kMaxTagBytes, " visible ASCII characters"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", tag, "\" is no tag of a shared directory: 1 to ", kMaxTagBytes,
+                                                   " visible ASCII characters"));
   }
   return absl::OkStatus();
 }
@@ -140,17 +139,19 @@ absl::Status QemuShares::Share(const std::string& tag, const std::string& host_p
 absl::Status QemuShares::Plug(int port, const std::string& tag, const std::string& host_path,
                               const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(const std::string source, CanonicalDirectory(host_path));
-  VCD_ASSIGN_OR_RETURN(StartedVirtiofsd started, StartVirtiofsd(io_, {options_.virtiofsd_path, options_.run_dir,
-                                                                      absl::StrCat(port), source}));
+  VCD_ASSIGN_OR_RETURN(StartedVirtiofsd started,
+                       StartVirtiofsd(io_, {options_.virtiofsd_path, options_.run_dir, absl::StrCat(port), source}));
   {
     MutexLock lock(&mu_);
     directories_[port].process = std::move(started.process);
   }
   const std::string name = Name(port);
-  const json backend = {
-      {"type", "socket"},
-      {"data", {{"addr", {{"type", "fd"}, {"data", {{"str", name}}}}}, {"server", false}}}};
-  const json device = {{"driver", "vhost-user-fs-pci"}, {"id", name}, {"chardev", name}, {"tag", tag},
+  const json backend = {{"type", "socket"},
+                        {"data", {{"addr", {{"type", "fd"}, {"data", {{"str", name}}}}}, {"server", false}}}};
+  const json device = {{"driver", "vhost-user-fs-pci"},
+                       {"id", name},
+                       {"chardev", name},
+                       {"tag", tag},
                        {"bus", absl::StrCat("rp", port)}};
   absl::Status status =
       qmp_.ExecuteWithFd("getfd", {{"fdname", name}}, started.connection.get(), Step(context)).status();
@@ -207,8 +208,7 @@ absl::Status QemuShares::EndProcesses() {
   for (int port = 1; port <= kRootPorts; ++port) {
     const std::shared_ptr<SupervisedProcess> process = ProcessOf(port);
     if (process == nullptr) continue;
-    const absl::Status ended =
-        EndVirtiofsd(io_, process.get(), options_.run_dir, absl::StrCat(port), absl::Seconds(1));
+    const absl::Status ended = EndVirtiofsd(io_, process.get(), options_.run_dir, absl::StrCat(port), absl::Seconds(1));
     if (first_error.ok()) first_error = ended;
   }
   return first_error;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/log/logger.h"
 
@@ -14,6 +15,11 @@ namespace {
 
 // More than that unread, and a process gets no more input until it has read some.
 constexpr size_t kInputRoom = size_t{256} << 10;
+
+// What each process uses, and what its guest has.
+constexpr uint64_t kProcessCpuUs = 10000;
+constexpr uint64_t kProcessBytes = uint64_t{1} << 20;
+constexpr uint64_t kGuestBytes = uint64_t{256} << 20;
 
 bool Ends(int signal) {
   return signal == SIGTERM || signal == SIGKILL || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
@@ -33,13 +39,117 @@ SimulatedGuest::SimulatedGuest(const state::v1::SimulatedGuest& saved, Options o
   next_pid_ = saved.next_pid();
   const absl::Duration pause =
       saved.paused_at_ns() == 0 ? absl::ZeroDuration() : options_.now() - absl::FromUnixNanos(saved.paused_at_ns());
+  for (const state::v1::SimulatedContainer& stored : saved.containers()) {
+    Container& container = containers_[stored.container_id()];
+    container.limits = {stored.limits().begin(), stored.limits().end()};
+    container.oom_kills = container.oom_kills_told = stored.oom_kills();
+  }
   for (const state::v1::SimulatedProcess& stored : saved.processes()) {
     auto program = ParseSimulatedProgram(stored.cmd());
     if (!std::holds_alternative<SimulatedProgram>(program)) continue;  // Of another version of this.
     State state{SimulatedProcess(stored, std::get<SimulatedProgram>(std::move(program)), options_.output_window)};
     state.process.Shift(pause);
+    state.oom_counted = state.process.exit().has_value();
     processes_.emplace(ProcessKey{stored.container_id(), stored.process_id()}, std::move(state));
   }
+}
+
+SimulatedGuest::Answer SimulatedGuest::CheckLimits(const std::vector<CgroupFile>& limits) {
+  for (const CgroupFile& file : limits) {
+    const std::string controller = file.name.substr(0, file.name.find('.'));
+    const bool known = controller == "cpu" || controller == "cpuset" || controller == "io" || controller == "memory" ||
+                       controller == "pids";
+    if (known || file.optional) continue;
+    return Refusal{GuestError::kSystem, absl::StrCat("set ", file.name, " to \"", file.value,
+                                                     "\": the guest's kernel has no such file; the controllers it has "
+                                                     "are: cpu cpuset io memory pids")};
+  }
+  return 0;
+}
+
+SimulatedGuest::Answer SimulatedGuest::UpdateLimits(const std::string& container_id,
+                                                    const std::vector<CgroupFile>& limits) {
+  MutexLock lock(&mu_);
+  if (Find({container_id, ""}) == nullptr) return NoContainer();
+  const Answer checked = CheckLimits(limits);
+  if (std::holds_alternative<Refusal>(checked)) return checked;
+  for (const CgroupFile& file : limits) containers_[container_id].limits[file.name] = file.value;
+  (void)Settle(/*changed=*/true);
+  return 0;
+}
+
+v1::ContainerStats SimulatedGuest::UsageOf(const std::string& container_id) const {
+  uint64_t processes = 0;
+  for (const auto& [key, state] : processes_) {
+    if (key.container_id == container_id && !state.process.exit().has_value()) ++processes;
+  }
+  v1::ContainerStats stats;
+  stats.set_container_id(container_id);
+  const absl::Time now = options_.now();
+  stats.mutable_time()->set_seconds(absl::ToUnixSeconds(now));
+  stats.mutable_time()->set_nanos(static_cast<int32_t>(absl::ToUnixNanos(now) % 1000000000));
+  stats.set_cpu_usage_us(processes * kProcessCpuUs);
+  stats.set_cpu_user_us(processes * kProcessCpuUs);
+  stats.set_memory_usage_bytes(processes * kProcessBytes);
+  stats.set_memory_working_set_bytes(processes * kProcessBytes);
+  stats.set_memory_anonymous_bytes(processes * kProcessBytes);
+  stats.set_memory_peak_bytes(processes * kProcessBytes);
+  stats.set_pids(processes);
+  const auto container = containers_.find(container_id);
+  if (container == containers_.end()) return stats;
+  stats.set_oom_kills(container->second.oom_kills);
+  // `max` is no number, and no limit.
+  const auto limit = [&container](const char* file) {
+    uint64_t value = 0;
+    const auto found = container->second.limits.find(file);
+    return found != container->second.limits.end() && absl::SimpleAtoi(found->second, &value) ? value : 0;
+  };
+  stats.set_memory_limit_bytes(limit("memory.max"));
+  stats.set_pids_limit(limit("pids.max"));
+  return stats;
+}
+
+std::variant<GuestUsage, SimulatedRefusal> SimulatedGuest::Usage(const std::string& container_id) const {
+  MutexLock lock(&mu_);
+  GuestUsage usage;
+  uint64_t used = 0;
+  bool found = container_id.empty();
+  for (const auto& [key, state] : processes_) {
+    if (!state.process.exit().has_value()) used += kProcessBytes;
+    if (!key.process_id.empty() || (!container_id.empty() && key.container_id != container_id)) continue;
+    found = true;
+    usage.containers.push_back(UsageOf(key.container_id));
+  }
+  if (!found) return NoContainer();
+  usage.guest.set_memory_total_bytes(kGuestBytes);
+  usage.guest.set_memory_available_bytes(kGuestBytes - std::min(used, kGuestBytes));
+  return usage;
+}
+
+std::variant<std::vector<v1::ProcessInfo>, SimulatedRefusal> SimulatedGuest::ListProcesses(
+    const std::string& container_id) const {
+  MutexLock lock(&mu_);
+  if (processes_.count({container_id, ""}) == 0) return NoContainer();
+  std::vector<v1::ProcessInfo> list;
+  for (const auto& [key, state] : processes_) {
+    if (key.container_id != container_id || state.process.exit().has_value()) continue;
+    v1::ProcessInfo& info = list.emplace_back();
+    info.set_pid(state.process.pid());
+    info.set_parent_pid(1);
+    info.set_container_pid(static_cast<int32_t>(list.size()));
+    info.set_user(state.process.cmd().user().empty() ? "root" : state.process.cmd().user());
+    info.set_state("S");
+    info.set_threads(1);
+    if (state.process.started()) {
+      info.mutable_started_at()->set_seconds(absl::ToUnixSeconds(state.process.started_at()));
+    }
+    info.set_cpu_time_us(kProcessCpuUs);
+    info.set_rss_bytes(kProcessBytes);
+    info.set_virtual_bytes(2 * kProcessBytes);
+    *info.mutable_args() = state.process.cmd().args();
+    info.set_process_id(key.process_id);
+  }
+  return list;
 }
 
 uint64_t SimulatedGuest::Attach(Listener listener) {
@@ -106,9 +216,16 @@ std::vector<SimulatedGuest::Process> SimulatedGuest::Processes() const {
   return result;
 }
 
-SimulatedGuest::Answer SimulatedGuest::Create(const std::string& container_id, const v1::Cmd& cmd) {
+SimulatedGuest::Answer SimulatedGuest::Create(const std::string& container_id, const v1::Cmd& cmd,
+                                              const std::vector<CgroupFile>& limits) {
   MutexLock lock(&mu_);
-  return Add({container_id, ""}, cmd);
+  if (Find({container_id, ""}) != nullptr) return Refusal{GuestError::kExists, "the id is taken"};
+  const Answer checked = CheckLimits(limits);
+  if (std::holds_alternative<Refusal>(checked)) return checked;
+  for (const CgroupFile& file : limits) containers_[container_id].limits[file.name] = file.value;
+  Answer added = Add({container_id, ""}, cmd);
+  if (std::holds_alternative<Refusal>(added)) containers_.erase(container_id);
+  return added;
 }
 
 SimulatedGuest::Answer SimulatedGuest::Start(const std::string& container_id) {
@@ -128,6 +245,7 @@ SimulatedGuest::Answer SimulatedGuest::RemoveContainer(const std::string& contai
   for (auto it = processes_.begin(); it != processes_.end();) {
     it = it->first.container_id == container_id ? processes_.erase(it) : std::next(it);
   }
+  containers_.erase(container_id);
   (void)Settle(/*changed=*/true);
   return 0;
 }
@@ -263,6 +381,8 @@ absl::Status SimulatedGuest::Settle(bool changed) {
     for (auto& [key, state] : processes_) {
       changed |= state.process.Run(now);
       if (key.process_id.empty() && state.process.exit().has_value()) EndOthers(key);
+      if (!state.process.exit().has_value() || std::exchange(state.oom_counted, true)) continue;
+      if (state.process.exit()->oom_killed()) ++containers_[key.container_id].oom_kills;
     }
   }
   absl::Status saved;
@@ -285,6 +405,12 @@ absl::Status SimulatedGuest::Save() {
     stored->set_process_id(key.process_id);
     state.process.Store(stored);
   }
+  for (const auto& [id, container] : containers_) {
+    state::v1::SimulatedContainer* stored = saved.add_containers();
+    stored->set_container_id(id);
+    stored->mutable_limits()->insert(container.limits.begin(), container.limits.end());
+    stored->set_oom_kills(container.oom_kills);
+  }
   return options_.save(saved);
 }
 
@@ -300,6 +426,11 @@ void SimulatedGuest::Wake() {
 
 void SimulatedGuest::TellAll() {
   if (listener_ == nullptr || muted_) return;
+  for (auto& [id, container] : containers_) {
+    if (container.oom_kills == container.oom_kills_told) continue;
+    container.oom_kills_told = container.oom_kills;
+    listener_(OutOfMemory{id, container.oom_kills});
+  }
   for (auto& [key, state] : processes_) Tell(key, state);
 }
 

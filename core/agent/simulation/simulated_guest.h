@@ -17,8 +17,10 @@
 #include "core/agent/guest_error.h"
 #include "core/agent/simulation/simulated_process.h"
 #include "core/agent/simulation/simulated_program.h"
+#include "core/model/container_limits.h"
 #include "core/os/mutex.h"
 #include "proto/vcd/state/v1/simulated_guest.pb.h"
+#include "proto/vcd/v1/stats.pb.h"
 
 namespace vcd {
 
@@ -62,7 +64,12 @@ class SimulatedGuest {
     ProcessKey process;
     uint64_t offset;
   };
-  using Event = std::variant<Output, Exited, InputTaken>;
+  // Processes of the container were ended for want of memory, so many so far.
+  struct OutOfMemory {
+    std::string container_id;
+    uint64_t kills;
+  };
+  using Event = std::variant<Output, Exited, InputTaken, OutOfMemory>;
   // Called in order under the guest's lock: must not call back into it.
   using Listener = std::function<void(Event)>;
 
@@ -99,7 +106,8 @@ class SimulatedGuest {
 
   std::vector<Process> Processes() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  Answer Create(const std::string& container_id, const v1::Cmd& cmd) ABSL_LOCKS_EXCLUDED(mu_);
+  Answer Create(const std::string& container_id, const v1::Cmd& cmd, const std::vector<CgroupFile>& limits = {})
+      ABSL_LOCKS_EXCLUDED(mu_);
   Answer Start(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   Answer RemoveContainer(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Exec(const ProcessKey& key, const v1::Cmd& cmd) ABSL_LOCKS_EXCLUDED(mu_);
@@ -111,6 +119,13 @@ class SimulatedGuest {
       ABSL_LOCKS_EXCLUDED(mu_);
   void Acknowledge(const ProcessKey& key, StdStream stream, uint64_t offset) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Its control groups have cpu, cpuset, io, memory and pids; a limit of anything else is refused, with all beside it.
+  Answer UpdateLimits(const std::string& container_id, const std::vector<CgroupFile>& limits) ABSL_LOCKS_EXCLUDED(mu_);
+  // What runs uses: each process the same of everything, and a guest of 256 MiB.
+  std::variant<GuestUsage, Refusal> Usage(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
+  std::variant<std::vector<v1::ProcessInfo>, Refusal> ListProcesses(const std::string& container_id) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // What a process does by itself. False when there is none, it is held (but for Exit) or has ended.
   bool Exit(const ProcessKey& key, int code, int signal = 0) ABSL_LOCKS_EXCLUDED(mu_);
   bool Print(const ProcessKey& key, StdStream stream, const std::string& bytes) ABSL_LOCKS_EXCLUDED(mu_);
@@ -121,10 +136,19 @@ class SimulatedGuest {
   // What the link has told of a process.
   struct State {
     SimulatedProcess process;
+    bool oom_counted = false;
     bool exit_told = false;
     bool input_waits = false;  // InputTaken is owed.
   };
 
+  struct Container {
+    std::map<std::string, std::string> limits;  // By file.
+    uint64_t oom_kills = 0;
+    uint64_t oom_kills_told = 0;
+  };
+
+  static Answer CheckLimits(const std::vector<CgroupFile>& limits);
+  v1::ContainerStats UsageOf(const std::string& container_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   State* Find(const ProcessKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Answer Add(const ProcessKey& key, const v1::Cmd& cmd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void End(const ProcessKey& key, State& state, int code, int signal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -144,6 +168,7 @@ class SimulatedGuest {
   bool muted_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t attachment_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<ProcessKey, State> processes_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Container> containers_ ABSL_GUARDED_BY(mu_);
   std::set<int> ignored_signals_ ABSL_GUARDED_BY(mu_);
   int32_t next_pid_ ABSL_GUARDED_BY(mu_) = 101;
   // InfinitePast while it runs.

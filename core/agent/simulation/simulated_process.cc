@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/agent/simulation/simulated_process.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -46,7 +48,8 @@ SimulatedProcess::SimulatedProcess(const state::v1::SimulatedProcess& stored, Si
       step_(stored.step()),
       step_done_(stored.step_done()),
       round_(stored.round()),
-      time_(absl::FromUnixNanos(stored.time_ns())) {
+      time_(absl::FromUnixNanos(stored.time_ns())),
+      started_at_(absl::FromUnixNanos(stored.started_ns())) {
   if (stored.has_exit_status()) exit_ = stored.exit_status();
 }
 
@@ -64,11 +67,13 @@ void SimulatedProcess::Store(state::v1::SimulatedProcess* stored) const {
   stored->set_step_done(step_done_);
   stored->set_round(round_);
   stored->set_time_ns(absl::ToUnixNanos(time_));
+  stored->set_started_ns(absl::ToUnixNanos(started_at_));
 }
 
 void SimulatedProcess::Start(absl::Time now) {
   started_ = true;
   time_ = now;
+  started_at_ = now;
 }
 
 bool SimulatedProcess::Run(absl::Time now) {
@@ -115,6 +120,13 @@ bool SimulatedProcess::RunStep(const Step& step, absl::Time now) {
     case Step::Kind::kExit:
       End(ExitCode(static_cast<int>(step.number)));
       return false;
+    case Step::Kind::kHog: {
+      v1::ExitStatus killed = ExitCode(128 + SIGKILL);
+      killed.set_signal(SIGKILL);
+      killed.set_oom_killed(true);
+      End(killed);
+      return false;
+    }
     case Step::Kind::kAgain:
       return true;
   }

@@ -33,6 +33,9 @@ class SimulatedProcess {
 
   int32_t pid() const { return pid_; }
   bool started() const { return started_; }
+  const v1::Cmd& cmd() const { return cmd_; }
+  // When it was let go.
+  absl::Time started_at() const { return started_at_; }
   bool stubborn() const { return program_.stubborn; }
   const std::optional<v1::ExitStatus>& exit() const { return exit_; }
   Stream& stream(StdStream which) { return streams_[which == StdStream::kStdout ? 0 : 1]; }
@@ -87,6 +90,7 @@ class SimulatedProcess {
   uint64_t round_ = 1;
   // When the last step was done: sleeps count from here, so that a process that nobody ran meanwhile catches up.
   absl::Time time_;
+  absl::Time started_at_;
   bool changed_ = false;
 };
 

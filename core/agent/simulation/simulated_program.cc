@@ -17,7 +17,7 @@ using Kind = SimulatedStep::Kind;
 // A program that writes without an end must leave others some of the time.
 constexpr absl::Duration kShortestRound = absl::Milliseconds(10);
 
-constexpr char kScriptSteps[] = "print TEXT, error TEXT, flood N, sleep SECONDS, copy, exit CODE, again";
+constexpr char kScriptSteps[] = "print TEXT, error TEXT, flood N, sleep SECONDS, copy, hog, exit CODE, again";
 
 std::string ArgumentOf(const v1::Cmd& cmd, int index) { return index < cmd.args_size() ? cmd.args(index) : ""; }
 
@@ -47,6 +47,7 @@ std::optional<SimulatedStep> ScriptStep(const std::string& line) {
   if (word == "print") return Print(rest + "\n");
   if (word == "error") return Error(rest + "\n");
   if (word == "copy" && rest.empty()) return SimulatedStep{Kind::kCopy};
+  if (word == "hog" && rest.empty()) return SimulatedStep{Kind::kHog};
   if (word == "again" && rest.empty()) return SimulatedStep{Kind::kAgain};
   if (word == "sleep") {
     const std::optional<absl::Duration> seconds = SecondsOf(rest);
@@ -124,6 +125,8 @@ std::variant<SimulatedProgram, SimulatedRefusal> ParseSimulatedProgram(const v1:
     if (absl::SimpleAtoi(first, &bytes)) program.steps = {Number(Kind::kFlood, bytes)};
   } else if (name == "exit") {
     program.steps = {Number(Kind::kExit, CodeOf(first).value_or(0))};
+  } else if (name == "hog") {
+    program.steps = {{Kind::kHog}};
   } else if (name == "false") {
     program.steps = {Number(Kind::kExit, 1)};
   } else if (name == "sleep" || name == "stubborn") {

@@ -24,6 +24,7 @@ struct SimulatedStep {
     kSizes,  // Writes its terminal's size at once and when that changes, as a line ROWS COLUMNS, until its input ends.
     kSleep,  // Does nothing for `duration`; for ever when that is infinite.
     kExit,   // Ends with `number`.
+    kHog,    // Takes memory until the guest ends it.
     kAgain,  // Begins anew.
   };
   Kind kind;
@@ -51,13 +52,14 @@ struct SimulatedRefusal {
 //   env                        writes a line NAME=VALUE for each variable
 //   flood N                    writes N bytes, each its offset modulo 251
 //   tick [SECONDS [COUNT]]     writes `tick 1`, `tick 2`, … as lines, every second unless told otherwise; at least 10
-//   ms size                       writes its terminal's size as a line ROWS COLUMNS, at once and when it changes, until
+//   size                       writes its terminal's size as a line ROWS COLUMNS, at once and when it changes, until
 //   its
 //                              input ends
 //   sleep [SECONDS]            does nothing, for ever unless told otherwise
 //   exit CODE, true, false     ends
+//   hog                        is ended for want of memory
 //   stubborn [SECONDS]         as sleep; only SIGKILL ends it
-//   script STEP…               `print TEXT` and `error TEXT` (a line each), `flood N`, `sleep SECONDS`, `copy`,
+//   script STEP…               `print TEXT` and `error TEXT` (a line each), `flood N`, `sleep SECONDS`, `copy`, `hog`,
 //                              `exit CODE`, `again`
 //   missing, locked            cannot be run: COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
 //   any other                  runs until a signal ends it

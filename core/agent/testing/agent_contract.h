@@ -43,6 +43,10 @@ class AgentContractGuest {
     cmd.set_interactive(true);
     return cmd;
   }
+  // Takes memory until it is ended for that; without arguments where the guest cannot do that.
+  virtual v1::Cmd Hog() { return Command({"hog"}); }
+  // Whether its containers can be limited: their control groups have controllers.
+  virtual bool HasLimits() { return true; }
   v1::Cmd Cat() {
     v1::Cmd cmd = Command({"cat"});
     cmd.set_interactive(true);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/agent/testing/fake_agent.h"
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/agent/observer_gate.h"
+#include "core/model/container_limits.h"
 #include "core/os/completion.h"
 #include "core/status/status_macros.h"
 
@@ -51,9 +54,15 @@ class FakeAgent::Conversation {
           observer.OnOutput(output->process, output->stream, output->offset, output->data);
         } else if (const auto* exited = std::get_if<SimulatedGuest::Exited>(&event)) {
           observer.OnProcessExit(exited->process, exited->status);
+        } else if (const auto* oom = std::get_if<SimulatedGuest::OutOfMemory>(&event)) {
+          observer.OnOutOfMemory(oom->container_id, oom->kills);
         }
       });
     });
+  }
+
+  void TellMemoryPressure(double some_percent) {
+    ObserverGate::Post(gate_, [some_percent](GuestObserver& observer) { observer.OnMemoryPressure(some_percent); });
   }
 
   // Waits for the end of the context or of the conversation.
@@ -211,6 +220,15 @@ class FakeAgent::World {
     return conversation;
   }
 
+  void SetAnswersPings(const std::string& pod_id, bool answers) {
+    MutexLock lock(&mu_);
+    GuestOf(pod_id).answers_pings = answers;
+  }
+  bool answers_pings(const std::string& pod_id) {
+    MutexLock lock(&mu_);
+    return GuestOf(pod_id).answers_pings;
+  }
+
   void SwitchOff(const std::string& pod_id) {
     MutexLock lock(&mu_);
     GuestOf(pod_id).off = true;
@@ -225,6 +243,7 @@ class FakeAgent::World {
   struct GuestEntry {
     std::optional<std::string> machine;
     bool off = false;
+    bool answers_pings = true;
     std::shared_ptr<SimulatedGuest> guest = std::make_shared<SimulatedGuest>();
     std::weak_ptr<Conversation> conversation;
   };
@@ -266,7 +285,8 @@ class FakeAgent::Session : public GuestSession {
   absl::StatusOr<int32_t> CreateContainer(const GuestContainerSpec& spec, const CallContext& context) override {
     const ProcessKey key{spec.config.id(), ""};
     VCD_RETURN_IF_ERROR(Enter("CreateContainer", Name(key), context));
-    return Pid(guest().Create(key.container_id, spec.config.cmd()), key, "create");
+    const v1::ContainerResources& limits = spec.config.resources();
+    return Pid(guest().Create(key.container_id, spec.config.cmd(), CgroupFiles(limits, limits)), key, "create");
   }
 
   absl::Status StartContainer(const std::string& container_id, const CallContext& context) override {
@@ -294,6 +314,31 @@ class FakeAgent::Session : public GuestSession {
     VCD_RETURN_IF_ERROR(Enter("ResizeTerminal", Name(process), context));
     return Pid(guest().Resize(process, size), process, "resize the terminal").status();
   }
+
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& container_id,
+                                                             const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("ListProcesses", container_id, context));
+    return ValueOf(guest().ListProcesses(container_id), {container_id, ""}, "list processes");
+  }
+
+  absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("GetUsage", container_id, context));
+    return ValueOf(guest().Usage(container_id), {container_id, ""}, "read figures");
+  }
+
+  absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
+                               const v1::ContainerResources& all, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("UpdateResources", container_id, context));
+    return Pid(guest().UpdateLimits(container_id, CgroupFiles(change, all)), {container_id, ""}, "change limits")
+        .status();
+  }
+
+  absl::Status SetClock(const CallContext& context) override { return Enter("SetClock", "", context); }
+
+  void Ping() override {
+    if (conversation_->status().ok() && world_->answers_pings(conversation_->pod_id())) ++signs_of_life_;
+  }
+  uint64_t signs_of_life() const override { return signs_of_life_; }
 
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter("RemoveProcess", Name(process), context));
@@ -343,16 +388,23 @@ class FakeAgent::Session : public GuestSession {
     return context.Check(absl::StrCat("guest of pod ", pod_id));
   }
 
-  static absl::StatusOr<int32_t> Pid(const SimulatedGuest::Answer& answer, const ProcessKey& key,
-                                     absl::string_view step) {
+  template <typename T>
+  static absl::StatusOr<T> ValueOf(std::variant<T, SimulatedGuest::Refusal> answer, const ProcessKey& key,
+                                   absl::string_view step) {
     if (const auto* refusal = std::get_if<SimulatedGuest::Refusal>(&answer)) {
       return GuestErrorStatus(refusal->error, key, step, refusal->words);
     }
-    return std::get<int32_t>(answer);
+    return std::get<T>(std::move(answer));
+  }
+
+  static absl::StatusOr<int32_t> Pid(const SimulatedGuest::Answer& answer, const ProcessKey& key,
+                                     absl::string_view step) {
+    return ValueOf(answer, key, step);
   }
 
   const std::shared_ptr<World> world_;
   const std::shared_ptr<Conversation> conversation_;
+  std::atomic<uint64_t> signs_of_life_{0};
   GuestInfo info_;
 };
 
@@ -377,6 +429,12 @@ std::vector<std::string> FakeAgent::containers(const std::string& pod_id) {
     if (process.process.key.process_id.empty()) ids.push_back(process.process.key.container_id);
   }
   return ids;
+}
+
+void FakeAgent::SetAnswersPings(const std::string& pod_id, bool answers) { world_->SetAnswersPings(pod_id, answers); }
+
+void FakeAgent::TellMemoryPressure(const std::string& pod_id, double some_percent) {
+  if (auto conversation = world_->Current(pod_id)) conversation->TellMemoryPressure(some_percent);
 }
 
 void FakeAgent::Lose(const std::string& pod_id, absl::Status why) {

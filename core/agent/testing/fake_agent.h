@@ -19,7 +19,8 @@ namespace vcd {
 // for nothing else. Thread-safe. `io` must outlive it and every session.
 //
 // A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
-// "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "Shutdown".
+// "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "ListProcesses", "GetUsage", "UpdateResources",
+// "SetClock", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);
@@ -51,6 +52,10 @@ class FakeAgent : public Agent {
   }
   // Ids of the containers in the guest, sorted.
   std::vector<std::string> containers(const std::string& pod_id);
+  // Whether the pod's guest answers pings; it does at first. All else it goes on doing.
+  void SetAnswersPings(const std::string& pod_id, bool answers);
+  // Tells that the guest is short of memory.
+  void TellMemoryPressure(const std::string& pod_id, double some_percent);
   // Ends the pod's session as a broken link would: its calls fail with `why`, and its observer hears of it. The guest
   // stays as it is.
   void Lose(const std::string& pod_id, absl::Status why);

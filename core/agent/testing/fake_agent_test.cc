@@ -19,6 +19,8 @@ class Observer : public GuestObserver {
  public:
   void OnOutput(const ProcessKey&, StdStream, uint64_t, const std::string&) override {}
   void OnProcessExit(const ProcessKey&, const v1::ExitStatus& status) override { exited.Set(status.code()); }
+  void OnOutOfMemory(const std::string&, uint64_t) override {}
+  void OnMemoryPressure(double) override {}
   void OnGuestLost(const absl::Status& why) override { lost.Set(why.ToString()); }
 
   Completion<int> exited;

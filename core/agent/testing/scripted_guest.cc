@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "core/link/link_limits.h"
+#include "core/model/container_limits.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
@@ -72,9 +73,62 @@ agent::v1::ExitInfo ExitOf(const v1::ExitStatus& status, uint64_t stdout_end, ui
   agent::v1::ExitInfo exit;
   exit.set_code(status.code());
   exit.set_signal(status.signal());
+  exit.set_oom_killed(status.oom_killed());
   exit.set_stdout_end(stdout_end);
   exit.set_stderr_end(stderr_end);
   return exit;
+}
+
+std::vector<CgroupFile> LimitsOf(const agent::v1::Resources& resources) {
+  std::vector<CgroupFile> limits;
+  for (const agent::v1::Resources::File& file : resources.files()) {
+    limits.push_back({file.name(), file.value(), file.optional()});
+  }
+  return limits;
+}
+
+agent::v1::Reply RefusalOf(const SimulatedGuest::Refusal& refusal) { return ReplyOf(SimulatedGuest::Answer(refusal)); }
+
+agent::v1::Reply ListReply(const std::variant<std::vector<v1::ProcessInfo>, SimulatedGuest::Refusal>& answer) {
+  if (const auto* refusal = std::get_if<SimulatedGuest::Refusal>(&answer)) return RefusalOf(*refusal);
+  agent::v1::Reply reply;
+  for (const v1::ProcessInfo& info : std::get<std::vector<v1::ProcessInfo>>(answer)) {
+    agent::v1::ProcessList::Entry& entry = *reply.mutable_process_list()->add_processes();
+    entry.set_pid(info.pid());
+    entry.set_parent_pid(info.parent_pid());
+    entry.set_container_pid(info.container_pid());
+    entry.set_user(info.user());
+    entry.set_state(info.state());
+    entry.set_threads(info.threads());
+    entry.set_cpu_time_us(info.cpu_time_us());
+    entry.set_rss_bytes(info.rss_bytes());
+    entry.set_virtual_bytes(info.virtual_bytes());
+    *entry.mutable_args() = info.args();
+    entry.set_process_id(info.process_id());
+  }
+  return reply;
+}
+
+agent::v1::Reply StatsReply(const std::variant<GuestUsage, SimulatedGuest::Refusal>& answer) {
+  if (const auto* refusal = std::get_if<SimulatedGuest::Refusal>(&answer)) return RefusalOf(*refusal);
+  const GuestUsage& usage = std::get<GuestUsage>(answer);
+  agent::v1::Reply reply;
+  for (const v1::ContainerStats& stats : usage.containers) {
+    agent::v1::Stats::Container& container = *reply.mutable_stats()->add_containers();
+    container.set_container_id(stats.container_id());
+    auto& figures = *container.mutable_figures();
+    figures["cpu.usage_usec"] = stats.cpu_usage_us();
+    figures["cpu.user_usec"] = stats.cpu_user_us();
+    figures["memory.current"] = stats.memory_usage_bytes();
+    figures["memory.anon"] = stats.memory_anonymous_bytes();
+    figures["memory.max"] = stats.memory_limit_bytes();
+    figures["memory.oom_kill"] = stats.oom_kills();
+    figures["pids.current"] = stats.pids();
+    figures["pids.max"] = stats.pids_limit();
+  }
+  (*reply.mutable_stats()->mutable_guest())["MemTotal"] = usage.guest.memory_total_bytes();
+  (*reply.mutable_stats()->mutable_guest())["MemAvailable"] = usage.guest.memory_available_bytes();
+  return reply;
 }
 
 agent::v1::Process ProcessOf(const SimulatedGuest::Process& process) {
@@ -112,6 +166,9 @@ agent::v1::GuestMessage MessageOf(const SimulatedGuest::Event& event) {
     told.set_container_id(taken->process.container_id);
     told.set_process_id(taken->process.process_id);
     told.set_offset(taken->offset);
+  } else if (const auto* oom = std::get_if<SimulatedGuest::OutOfMemory>(&event)) {
+    message.mutable_event()->mutable_oom()->set_container_id(oom->container_id);
+    message.mutable_event()->mutable_oom()->set_kills(oom->kills);
   }
   return message;
 }
@@ -240,8 +297,9 @@ void ScriptedGuest::Hello(const agent::v1::Hello& hello) {
 agent::v1::Reply ScriptedGuest::Do(const agent::v1::HostMessage& message) {
   switch (message.body_case()) {
     case agent::v1::HostMessage::kCreateContainer:
-      return ReplyOf(
-          guest_.Create(message.create_container().container_id(), CmdOf(message.create_container().command())));
+      return ReplyOf(guest_.Create(message.create_container().container_id(),
+                                   CmdOf(message.create_container().command()),
+                                   LimitsOf(message.create_container().resources())));
     case agent::v1::HostMessage::kStartContainer:
       return ReplyOf(guest_.Start(message.start_container().container_id()));
     case agent::v1::HostMessage::kRemoveContainer:
@@ -267,6 +325,13 @@ agent::v1::Reply ScriptedGuest::Do(const agent::v1::HostMessage& message) {
           message.output_ack().stream() == agent::v1::STREAM_STDOUT ? StdStream::kStdout : StdStream::kStderr,
           message.output_ack().offset());
       return {};
+    case agent::v1::HostMessage::kListProcesses:
+      return ListReply(guest_.ListProcesses(message.list_processes().container_id()));
+    case agent::v1::HostMessage::kGetStats:
+      return StatsReply(guest_.Usage(message.get_stats().container_id()));
+    case agent::v1::HostMessage::kUpdateResources:
+      return ReplyOf(guest_.UpdateLimits(message.update_resources().container_id(),
+                                         LimitsOf(message.update_resources().resources())));
     case agent::v1::HostMessage::kShutdown:
       powered_off_.store(true);
       return {};

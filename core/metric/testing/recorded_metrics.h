@@ -26,6 +26,14 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     ++reconciled_;
   }
+  void HeartbeatMissed() override {
+    MutexLock lock(&mu_);
+    ++heartbeats_missed_;
+  }
+  void GuestFoundSilent() override {
+    MutexLock lock(&mu_);
+    ++guests_silent_;
+  }
   void Synced(SyncTarget target, absl::Duration, bool ok) override {
     MutexLock lock(&mu_);
     syncs_.emplace_back(target, ok);
@@ -54,6 +62,14 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     return reconciled_;
   }
+  int heartbeats_missed() const {
+    MutexLock lock(&mu_);
+    return heartbeats_missed_;
+  }
+  int guests_silent() const {
+    MutexLock lock(&mu_);
+    return guests_silent_;
+  }
   std::vector<std::pair<SyncTarget, bool>> syncs() const {
     MutexLock lock(&mu_);
     return syncs_;
@@ -63,6 +79,8 @@ class RecordedMetrics final : public RuntimeMetrics {
   mutable Mutex mu_;
   std::vector<OperationReport> operations_ ABSL_GUARDED_BY(mu_);
   std::vector<RecoveryOutcome> recovered_ ABSL_GUARDED_BY(mu_);
+  int heartbeats_missed_ ABSL_GUARDED_BY(mu_) = 0;
+  int guests_silent_ ABSL_GUARDED_BY(mu_) = 0;
   int reconciled_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::pair<SyncTarget, bool>> syncs_ ABSL_GUARDED_BY(mu_);
 };

@@ -79,6 +79,22 @@ class PodClient {
     return Await<v1::Container>(
         [&](auto done) { runtime().StopContainer(id, container_id, stop, Soon(request_id), done); });
   }
+  absl::StatusOr<v1::Container> UpdateContainer(const std::string& id, const v1::ContainerResources& change,
+                                                const std::string& request_id = "") {
+    return Await<v1::Container>(
+        [&](auto done) { runtime().UpdateContainer(id, "main", change, Soon(request_id), done); });
+  }
+  absl::StatusOr<std::vector<v1::ProcessInfo>> ListProcesses(const std::string& id) {
+    return Await<std::vector<v1::ProcessInfo>>(
+        [&](auto done) { runtime().ListProcesses(id, "main", Soon().deadline, done); });
+  }
+  absl::StatusOr<v1::ContainerStats> ContainerStats(const std::string& id) {
+    return Await<v1::ContainerStats>(
+        [&](auto done) { runtime().GetContainerStats(id, "main", Soon().deadline, done); });
+  }
+  absl::StatusOr<v1::PodStats> PodStats(const std::string& id) {
+    return Await<v1::PodStats>([&](auto done) { runtime().GetPodStats(id, Soon().deadline, done); });
+  }
   absl::Status DeleteContainer(const std::string& id, const std::string& container_id,
                                const std::string& request_id = "", bool force = false) {
     return AwaitDone([&](auto done) { runtime().DeleteContainer(id, container_id, force, Soon(request_id), done); });

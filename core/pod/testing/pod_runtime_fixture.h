@@ -68,12 +68,13 @@ class PodRuntimeTest : public testing::Test, public PodClient {
     return config;
   }
 
-  // Waits for an event of the pod.
-  void AwaitEvent(EventReader& reader, v1::EventType type) {
+  // Waits for an event of the pod; one of type UNSPECIFIED when it does not come.
+  v1::Event AwaitEvent(EventReader& reader, v1::EventType type) {
     while (true) {
       auto event = Await<std::shared_ptr<const v1::Event>>([&](auto done) { reader.Next(done); });
-      ASSERT_TRUE(event.ok()) << event.status();
-      if ((*event)->type() == type) return;
+      EXPECT_TRUE(event.ok()) << event.status();
+      if (!event.ok()) return {};
+      if ((*event)->type() == type) return **event;
     }
   }
   std::unique_ptr<EventReader> Events() { return *events_.Subscribe(0, ""); }

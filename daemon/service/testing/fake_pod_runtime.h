@@ -77,6 +77,13 @@ class FakePodRuntime : public PodRuntime {
                      const MutationOptions& options, ContainerCallback done) override;
   void DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
                        const MutationOptions& options, DoneCallback done) override;
+  void UpdateContainer(const std::string& pod_id, const std::string& container_id, const v1::ContainerResources& change,
+                       const MutationOptions& options, ContainerCallback done) override;
+  void ListProcesses(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                     ProcessesCallback done) override;
+  void GetContainerStats(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
+                         ContainerStatsCallback done) override;
+  void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) override;
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
   // Two, one of which has ended.

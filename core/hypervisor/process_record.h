@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef VCD_BACKENDS_HYPERVISOR_QEMU_PROCESS_RECORD_H_
-#define VCD_BACKENDS_HYPERVISOR_QEMU_PROCESS_RECORD_H_
+#ifndef VCD_CORE_HYPERVISOR_PROCESS_RECORD_H_
+#define VCD_CORE_HYPERVISOR_PROCESS_RECORD_H_
 
 #include "core/os/process.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
@@ -22,4 +22,4 @@ inline ProcessIdentity FromRecord(const state::v1::ProcessIdentity& record) {
 
 }  // namespace vcd
 
-#endif  // VCD_BACKENDS_HYPERVISOR_QEMU_PROCESS_RECORD_H_
+#endif  // VCD_CORE_HYPERVISOR_PROCESS_RECORD_H_
