@@ -1,18 +1,13 @@
 """A part of the agent: NAME.h and NAME.cc, compiled to be small."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
-
-AGENT_COPTS = [
-    "-Os",
-    "-ffunction-sections",
-    "-fdata-sections",
-]
+load("//build_defs:guest.bzl", "GUEST_COPTS")
 
 def agent_library(name, srcs = None, hdrs = None, **kwargs):
     cc_library(
         name = name,
         srcs = [name + ".cc"] if srcs == None else srcs,
         hdrs = [name + ".h"] if hdrs == None else hdrs,
-        copts = AGENT_COPTS,
+        copts = GUEST_COPTS,
         **kwargs
     )

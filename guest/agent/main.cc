@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vcd-agent: process 1 of the guest. With --fd it serves the same protocol to a test, on the machine of the test.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -146,8 +147,15 @@ int RunOnHost(HostOptions options) {
   return 0;
 }
 
+// Buffers of streams that are idle again go back to the guest at once: the library would keep them, up to megabytes.
+void KeepMemorySmall() {
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
+}
+
 int Main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
+  KeepMemorySmall();
   if (::getpid() == 1 && argc < 2) RunGuest();
   HostOptions options;
   for (int i = 1; i < argc; ++i) {
