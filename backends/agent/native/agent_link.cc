@@ -25,7 +25,8 @@ constexpr int kSendBufferBytes = 32 << 10;
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<AgentLink>> AgentLink::Open(IoThread& io, UniqueFd stream) {
+absl::StatusOr<std::shared_ptr<AgentLink>> AgentLink::Open(IoThread& io, UniqueFd stream,
+                                                           std::shared_ptr<LinkBudget> budget) {
   int domain = 0;
   socklen_t size = sizeof(domain);
   if (getsockopt(stream.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) {
@@ -39,7 +40,7 @@ absl::StatusOr<std::shared_ptr<AgentLink>> AgentLink::Open(IoThread& io, UniqueF
   socket.set_option(asio::socket_base::send_buffer_size(kSendBufferBytes), error);  // Some streams have none.
   socket.non_blocking(true, error);
   if (error) return absl::InternalError(absl::StrCat("agent link: make the stream non-blocking: ", error.message()));
-  return std::make_shared<AgentLink>(std::move(socket));
+  return std::make_shared<AgentLink>(std::move(socket), std::move(budget));
 }
 
 void AgentLink::Start(Client& client) {
@@ -65,6 +66,7 @@ void AgentLink::SetReading(bool reading) {
 
 void AgentLink::Close() {
   client_ = nullptr;
+  budget_->Release(*this);
   asio::error_code ignored;
   socket_.close(ignored);
 }
@@ -96,7 +98,8 @@ void AgentLink::Read() {
     return Fail(absl::UnavailableError(error == asio::error::eof ? "it closed the link" : error.message()));
   }
   decoder_.Feed(std::string_view(buffer, size));
-  Deliver();
+  budget_->Hold(*this, decoder_.unfinished());
+  if (client_ != nullptr) Deliver();
 }
 
 // Ends early when the client closes or pauses the link.
@@ -127,6 +130,11 @@ void AgentLink::WriteNext() {
                       if (!self->queue_.empty()) return self->WriteNext();
                       self->client_->OnDrained();
                     });
+}
+
+void AgentLink::GiveUp() {
+  Fail(absl::UnavailableError(absl::StrCat("it did not finish a message of which ", decoder_.unfinished(),
+                                           " bytes had come, and other guests needed the memory")));
 }
 
 void AgentLink::Fail(const absl::Status& why) {

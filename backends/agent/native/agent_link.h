@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backends/agent/native/link_budget.h"
 #include "core/link/frame_codec.h"
 #include "core/link/link_limits.h"
 #include "core/os/io_thread.h"
@@ -21,7 +22,7 @@ namespace vcd {
 // Frames over a connected stream socket. Everything but Open happens on the I/O thread, which all links share: each
 // turn of a link is bounded in bytes and in frames, whatever its peer sends. An idle link holds no buffer. The object
 // lives as long as someone shares it or an operation of its own is under way.
-class AgentLink : public std::enable_shared_from_this<AgentLink> {
+class AgentLink : public std::enable_shared_from_this<AgentLink>, private LinkBudget::Holder {
  public:
   class Client {
    public:
@@ -39,11 +40,13 @@ class AgentLink : public std::enable_shared_from_this<AgentLink> {
   // The most bytes that wait to be sent, those of one frame of the longest kind beside.
   static constexpr size_t kMaxQueuedBytes = size_t{8} << 20;
 
-  // Takes the stream. Any thread.
-  static absl::StatusOr<std::shared_ptr<AgentLink>> Open(IoThread& io, UniqueFd stream);
+  // Takes the stream. Any thread. What it holds of an unfinished frame comes out of `budget`.
+  static absl::StatusOr<std::shared_ptr<AgentLink>> Open(IoThread& io, UniqueFd stream,
+                                                         std::shared_ptr<LinkBudget> budget);
 
   // Not to be called; see Open.
-  explicit AgentLink(asio::generic::stream_protocol::socket socket) : socket_(std::move(socket)) {}
+  AgentLink(asio::generic::stream_protocol::socket socket, std::shared_ptr<LinkBudget> budget)
+      : socket_(std::move(socket)), budget_(std::move(budget)) {}
 
   // Begins to read. The client stays until Close or OnClosed.
   void Start(Client& client);
@@ -65,9 +68,11 @@ class AgentLink : public std::enable_shared_from_this<AgentLink> {
   void Read();
   void Deliver();
   void WriteNext();
+  void GiveUp() override;
   void Fail(const absl::Status& why);
 
   asio::generic::stream_protocol::socket socket_;
+  const std::shared_ptr<LinkBudget> budget_;
   Client* client_ = nullptr;
   FrameDecoder decoder_{kMaxGuestMessageBytes};
   uint64_t drops_seen_ = 0;

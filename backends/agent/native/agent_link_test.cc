@@ -36,7 +36,7 @@ class Counter : public AgentLink::Client {
 struct Stream {
   Stream() {
     auto ends = SocketPair();
-    link = *AgentLink::Open(io, std::move(ends->first));
+    link = *AgentLink::Open(io, std::move(ends->first), std::make_shared<LinkBudget>());
     peer = std::move(ends->second);
   }
   static IoThread io;

@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::Connect(const GuestSp
   VCD_RETURN_IF_ERROR(context.Check(what));
   absl::StatusOr<UniqueFd> stream = machine.ConnectAgent(context);
   if (!stream.ok()) return Explain(Annotate(stream.status(), absl::StrCat(what, ": connect")), spec, machine);
-  VCD_ASSIGN_OR_RETURN(std::shared_ptr<AgentLink> link, AgentLink::Open(io_, *std::move(stream)));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<AgentLink> link, AgentLink::Open(io_, *std::move(stream), budget_));
   auto gate = std::make_shared<ObserverGate>(io_, observer);
   auto conversation = std::make_shared<GuestConversation>(io_, spec, options_.hello_freshness, gate);
   const Completion<GuestInfo> ready;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/time/time.h"
+#include "backends/agent/native/link_budget.h"
 #include "core/agent/agent.h"
 #include "core/os/io_thread.h"
 
@@ -31,6 +32,7 @@ class NativeAgent : public Agent {
  private:
   IoThread& io_;
   const Options options_;
+  const std::shared_ptr<LinkBudget> budget_ = std::make_shared<LinkBudget>();
 };
 
 }  // namespace vcd
