@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/agent/native/guest_conversation.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <sys/random.h>
 
 #include <cerrno>
@@ -31,6 +32,12 @@ constexpr size_t kHeldOverhead = 256;
 constexpr size_t kMaxNameBytes = 256;
 // Output is confirmed in steps of this, well before the guest has to wait.
 constexpr uint64_t kReceivedStep = kOutputInFlight / 4;
+
+bool Parse(const std::string& body, agent::v1::GuestMessage* message) {
+  // The library would tell the daemon's standard error of each text that is no UTF-8, as often as the guest likes.
+  const google::protobuf::LogSilencer silence;
+  return message->ParseFromString(body);
+}
 
 absl::StatusOr<std::string> RandomBytes(size_t size) {
   std::string bytes(size, '\0');
@@ -134,7 +141,7 @@ void GuestConversation::OnFrame(const std::string& body) {
   // Not meant for a connection before this one either.
   if (const absl::Status modest = CheckGuestMessageSize(body); !modest.ok()) return Break(modest.message());
   agent::v1::GuestMessage message;
-  const bool parsed = message.ParseFromString(body);
+  const bool parsed = Parse(body, &message);
   if (ready_.has_value()) {
     // Whatever else comes was meant for a connection before this one.
     if (parsed && message.has_hello_ack() && message.hello_ack().nonce() == nonce_) OnHelloAnswer(message.hello_ack());

@@ -177,6 +177,23 @@ TEST_F(NativeAgentTest, OnlyDamageAfterTheAnswerIsItsOwn) {
   EXPECT_THAT(std::string(observer_.WaitForLoss()->message()), HasSubstr("damaged frame"));
 }
 
+TEST_F(NativeAgentTest, WhatIsNoTextGoesIntoNoLog) {
+  agent::v1::GuestMessage message = HelloAnswer(agent::v1::Hello(), {});
+  message.mutable_hello_ack()->set_kernel_release("6.1\xff");
+  std::string body;
+  message.SerializePartialToString(&body);
+  std::thread guest([&] {
+    const std::optional<agent::v1::HostMessage> hello = peer_->Receive();
+    for (int i = 0; i < 100; ++i) peer_->SendBytes(EncodeFrame(body));
+    peer_->Send(HelloAnswer(hello->hello(), {}));
+  });
+  ::testing::internal::CaptureStderr();
+  const auto session = TryConnect(context_);
+  guest.join();
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_TRUE(session.ok()) << session.status();
+}
+
 TEST_F(NativeAgentTest, RefusesATableThatIsABomb) {
   std::thread guest([&] { peer_->AnswerHello(std::vector<agent::v1::Process>(200'000)); });
   const absl::Status status = TryConnect(context_).status();
