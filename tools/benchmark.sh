@@ -17,6 +17,7 @@ with medians of N rounds (default 7, at least 5), what is compared in turn:
   restart     kill -9 with 1,000 pods, until the next daemon serves, and until all pods are reconciled
   isolation   the p99 of the others while one pod of 1,000 hangs
   counts      system calls, fsyncs and instructions of each call
+  guest       the agent's size and memory, exec, output and control over the link
   pod-start   RunPod and `vc run` beside a bare QEMU boot of the same guest
 
 Prints tables with the goal beside each figure, and puts them into docs/performance.md (not with --no-docs, nor when
@@ -37,7 +38,7 @@ cd "$(dirname "$0")/.."
 # Standard output is for the result.
 tools/setup.sh >&2
 FLAGS=(--config=ci -c opt)
-bazel build "${FLAGS[@]}" //daemon:vcd //client:vc //guest/image //test/benchmark:daemon_load
+bazel build "${FLAGS[@]}" //daemon:vcd //client:vc //guest/image //guest/agent:vcd-agent //test/benchmark:daemon_load //test/benchmark:guest_load
 BIN="$(bazel info "${FLAGS[@]}" bazel-bin 2>/dev/null)"
 AS_ROOT=()
 [[ $EUID -eq 0 ]] || AS_ROOT=(sudo)

@@ -11,6 +11,7 @@ import signal
 import sys
 
 import counts
+import guest
 import isolation
 import mock_pods
 import pod_start
@@ -26,7 +27,7 @@ DAEMON_SECTIONS = {
     "isolation": isolation.isolation,
     "counts": counts.counts,
 }
-SECTIONS = ["pod-start"] + list(DAEMON_SECTIONS)
+SECTIONS = ["pod-start", "guest"] + list(DAEMON_SECTIONS)
 
 
 def markers(block):
@@ -95,6 +96,9 @@ def main():
         with contextlib.redirect_stdout(sys.stderr):
             blocks["pod-start"], start_rows = pod_start.run(arguments.bin, arguments.rounds)
         rows += start_rows
+    if "guest" in arguments.sections:
+        blocks["guest"], guest_rows = guest.run(arguments.bin, arguments.rounds)
+        rows += guest_rows
     if arguments.json:
         json.dump({"conditions": where, "rows": [row.as_json() for row in rows]}, sys.stdout, indent=1, ensure_ascii=False)
         print()

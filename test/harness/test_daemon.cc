@@ -41,6 +41,7 @@ absl::Status TestDaemon::Start() {
     simulated_ = simulated.get();
     catalog.backends.agents["simulated"] = std::move(simulated);
     catalog.backends.hypervisors["simulated"] = std::make_unique<FakeHypervisor>(io);
+    if (add_backends_) add_backends_(catalog.backends);
     return catalog;
   };
   VCD_ASSIGN_OR_RETURN(app_, App::Start(config_, factory));

@@ -4,8 +4,10 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "core/agent/testing/fake_agent.h"
@@ -28,6 +30,9 @@ class TestDaemon {
 
   // To be changed before the start: mock, noop, none, and paths under root() so far.
   config::v1::DaemonConfig& config() { return config_; }
+
+  // More backends for the daemons that are started from now on.
+  void AddBackends(std::function<void(Backends&)> add) { add_backends_ = std::move(add); }
 
   // Starts it and waits until what it found is reconciled.
   absl::Status Start();
@@ -54,6 +59,7 @@ class TestDaemon {
  private:
   std::string root_;
   config::v1::DaemonConfig config_;
+  std::function<void(Backends&)> add_backends_;
   std::unique_ptr<App> app_;
   FakeAgent* simulated_ = nullptr;  // Belongs to the application.
 };
