@@ -164,6 +164,12 @@ TEST_F(AgentTerminalTest, AnExitWaitsForNobodyWhoKeepsTheTerminal) {
   EXPECT_EQ(peer_->Stdout("c1", "p1"), "started\r\n");
 }
 
+TEST_F(AgentTerminalTest, WhoClosesTheTerminalMayOpenItAgain) {
+  const ExitInfo exit = Run("c1", OnTerminal("exec 0<&- 1>&- 2>&-; sleep 0.1; echo later >/dev/tty; exit 3"));
+  EXPECT_EQ(exit.code(), 3);
+  EXPECT_EQ(peer_->Stdout("c1"), "later\r\n");
+}
+
 TEST_F(AgentTerminalTest, MuchOutputArrivesWhole) {
   // More than terminal and window hold together, and the last of it just before the exit.
   ASSERT_EQ(

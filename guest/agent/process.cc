@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ void Process::MakeStreams(UniqueFd stdin_fd, UniqueFd stdout_fd, UniqueFd stderr
 void Process::UseTerminal(UniqueFd master) {
   const auto copy = [&master] { return UniqueFd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)); };
   MakeStreams(interactive_ ? copy() : UniqueFd(), copy(), UniqueFd());
+  slave_.Reset(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   terminal_ = std::move(master);
 }
 
@@ -85,6 +87,7 @@ void Process::OnReaped(int wait_status, bool oom_killed) {
   stdin_->ReaderEnded();
   stdout_->WriterEnded();
   stderr_->WriterEnded();
+  slave_.Reset();
   terminal_.Reset();
   listener_.output_changed(this);
 }

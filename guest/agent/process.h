@@ -99,7 +99,10 @@ class Process {
   bool oom_killed_ = false;
   std::optional<int> wait_status_;
   const bool interactive_;
-  UniqueFd terminal_;  // While the process lives; the streams have descriptors of their own.
+  // While the process lives. The streams have descriptors of their own. The slave is open here too, so that a process
+  // that closes it may open it again: the terminal ends with the process.
+  UniqueFd terminal_;
+  UniqueFd slave_;
   // Always there. Those of a terminal are made anew once it is known, before the host hears of the process.
   std::optional<OutputPipe> stdout_;
   std::optional<OutputPipe> stderr_;
