@@ -211,6 +211,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                    .allow_directories = true,
                                    .load_modules = [](const std::string&) { return Outcome(); }},
                         .greet_machine = [](const ::vcd::agent::v1::Hello&) {},
+                        .set_clock = [](uint64_t) {},
                         .power_off = [&loop] { loop.Stop(0); }});
     Reaper reaper(&loop, [&](pid_t pid, int status) { agent.OnReaped(pid, status); });
     LinkServer link(&loop, vcd::UniqueFd(ends[1]),

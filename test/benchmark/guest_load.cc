@@ -82,6 +82,8 @@ class Meter : public GuestObserver {
     ended_.insert(process);
     changed_.NotifyAll();
   }
+  void OnOutOfMemory(const std::string&, uint64_t) override {}
+  void OnMemoryPressure(double) override {}
   void OnGuestLost(const absl::Status&) override {}
 
  private:

@@ -37,6 +37,8 @@ class OutputCollector : public GuestObserver {
 
   void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
+  void OnOutOfMemory(const std::string&, uint64_t) override {}
+  void OnMemoryPressure(double) override {}
   void OnGuestLost(const absl::Status& why) override;
 
  private:

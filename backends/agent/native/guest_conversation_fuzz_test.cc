@@ -36,6 +36,8 @@ class Listener : public vcd::GuestObserver {
   void OnProcessExit(const vcd::ProcessKey&, const vcd::v1::ExitStatus& status) override {
     Check(status.code() >= 0 && status.code() <= 255);
   }
+  void OnOutOfMemory(const std::string& container_id, uint64_t) override { Check(container_id.size() < 4096); }
+  void OnMemoryPressure(double some_percent) override { Check(some_percent >= 0 && some_percent <= 100); }
   void OnGuestLost(const absl::Status& why) override {
     Check(!why.ok() && why.message().size() < 4096);
     lost.Set(0);
