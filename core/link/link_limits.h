@@ -21,7 +21,7 @@ inline constexpr size_t kInputWindow = size_t{256} << 10;
 inline constexpr size_t kOutputWindow = size_t{256} << 10;
 
 // Bytes of output, over all streams, that the host lets be under way at once (Hello.output_window). It bounds how long
-// an answer waits behind output in the buffers between the two; see docs/decisions/0005.
+// an answer waits behind output in the buffers between the two; see docs/decisions/0007.
 inline constexpr size_t kOutputInFlight = size_t{128} << 10;
 
 // The longest message that the host takes from a guest: the process table of a guest that is full.
