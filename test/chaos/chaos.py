@@ -105,7 +105,9 @@ class Client(threading.Thread):
             self.chaos.accuse("client: %r" % error)
 
     def act(self, pod):
-        operation = self.random.choice(list(OPERATIONS))
+        # Mostly one that the pod takes; what it must refuse is asked, too.
+        taken = [name for name, (states, _) in OPERATIONS.items() if states & pod.possible]
+        operation = self.random.choice(taken if self.random.random() < 0.75 else list(OPERATIONS))
         succeeded = self.perform(operation, pod.id)
         count = self.done if succeeded else self.failed
         count[operation] = count.get(operation, 0) + 1
