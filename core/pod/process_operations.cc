@@ -146,7 +146,12 @@ absl::StatusOr<std::vector<v1::ExecInfo>> LivePodRuntime::ListExecs(const std::s
                                                                     const std::string& container_id) const {
   VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
   if (!container_id.empty()) VCD_RETURN_IF_ERROR(pod->ViewContainer(container_id).status());
-  return pod->Execs(container_id);
+  std::vector<v1::ExecInfo> execs = pod->Execs(container_id);
+  // Copies are processes of the daemon's own, which no Exec started.
+  execs.erase(std::remove_if(execs.begin(), execs.end(),
+                             [](const v1::ExecInfo& exec) { return absl::StartsWith(exec.process_id(), kCopyPrefix); }),
+              execs.end());
+  return execs;
 }
 
 void LivePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
