@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host holds of pods, beside what the daemon says of them."""
 import os
+import re
 
 from model import WITH_MACHINE
 
@@ -47,7 +48,8 @@ def leftovers(vcd, pods):
     if quarantined:
         wrong.append("in quarantine: %s" % sorted(quarantined))
     for pod in pods:
-        logs = {name for name in names(os.path.join(vcd.state_dir, "pods", pod["id"], "logs"))}
+        # "main.log", and "main.log.7" once it is full.
+        logs = {re.sub(r"\.\d+$", "", name) for name in names(os.path.join(vcd.state_dir, "pods", pod["id"], "logs"))}
         strange = logs - {container["id"] + ".log" for container in pod.get("containers", [])}
         if strange:
             wrong.append("logs of %s: %s" % (pod["id"], sorted(strange)))
