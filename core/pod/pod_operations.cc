@@ -291,8 +291,7 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
   if (before == v1::POD_STATE_PAUSED && !stop.force && pod.machine() != nullptr) {
     // A paused guest cannot end its containers in order. After a restart of the daemon nobody speaks to it yet.
     const CallContext resume{absl::Now() + absl::Seconds(5), grant.context.cancellation};
-    absl::Status resumed = pod.machine()->Resume(resume);
-    if (resumed.ok() && pod.session() == nullptr) resumed = ReconnectGuest(pod, resume);
+    const absl::Status resumed = WakeGuest(pod, resume);
     if (!resumed.ok()) LogError(pod.id(), absl::StrCat("stop: resume the guest: ", resumed.message()));
   }
   TearDownOptions tear_down;
