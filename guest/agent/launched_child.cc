@@ -227,6 +227,8 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
   if (command.has_archive()) {
+    // Without what a program would lose by execve.
+    if (request.isolate) OrFail(ApplyCapabilities(restrictions.capabilities));
     ShieldFromContainer();
     if (::write(kStatusFd, &kLaunchHeld, 1) != 1) ::_exit(127);
     WaitUntilToldToGo();
