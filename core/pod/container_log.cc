@@ -45,7 +45,7 @@ absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::Resume(const Options
 absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::OpenEnded(const std::string& path) {
   const std::vector<uint64_t> full = FullLogFiles(path);
   LogPosition end{full.empty() ? 1 : full.back() + 1, 0};
-  absl::StatusOr<UniqueFd> last = ReadLogFile(path);
+  absl::StatusOr<UniqueFd> last = OpenLogToRead(path);
   if (last.ok()) {
     VCD_ASSIGN_OR_RETURN(const LogFileEnd file, ReadLogFileEnd(last->get(), path));
     if (file.has_mark) end.file = file.mark.file;

@@ -54,7 +54,7 @@ absl::Status LogDisk::Remove(const std::string& path) {
   return PosixError(errno, absl::StrCat("remove container log ", path));
 }
 
-absl::StatusOr<UniqueFd> ReadLogFile(const std::string& path) {
+absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path) {
   UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) return PosixError(errno, absl::StrCat("open container log ", path));
   return file;

@@ -36,7 +36,7 @@ class LogDisk {
 };
 
 // Opens a file to read. kNotFound when there is none.
-absl::StatusOr<UniqueFd> ReadLogFile(const std::string& path);
+absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path);
 
 absl::StatusOr<uint64_t> LogFileSize(int fd, const std::string& path);
 

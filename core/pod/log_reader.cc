@@ -116,9 +116,9 @@ absl::StatusOr<SearchedFile> OpenToSearch(const std::string& path, uint64_t numb
 absl::StatusOr<UniqueFd> OpenLogFileByNumber(const std::string& path, uint64_t number) {
   // It may be renamed between the two tries, and then is found under its new name.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    absl::StatusOr<UniqueFd> full = ReadLogFile(FullLogFile(path, number));
+    absl::StatusOr<UniqueFd> full = OpenLogToRead(FullLogFile(path, number));
     if (!absl::IsNotFound(full.status())) return full;
-    absl::StatusOr<UniqueFd> last = ReadLogFile(path);
+    absl::StatusOr<UniqueFd> last = OpenLogToRead(path);
     if (absl::IsNotFound(last.status())) continue;
     VCD_RETURN_IF_ERROR(last.status());
     VCD_ASSIGN_OR_RETURN(const std::optional<LogMark> mark, FirstMark(last->get(), path));

@@ -74,7 +74,7 @@ absl::StatusOr<std::unique_ptr<LogWriter>> LogWriter::Open(const std::string& pa
   if (!end.has_mark && !full.empty()) {
     // The one before was full, and a crash came before anything was written here.
     const std::string before = FullLogFile(path, full.back());
-    VCD_ASSIGN_OR_RETURN(UniqueFd before_fd, ReadLogFile(before));
+    VCD_ASSIGN_OR_RETURN(UniqueFd before_fd, OpenLogToRead(before));
     VCD_ASSIGN_OR_RETURN(const LogFileEnd before_end, ReadLogFileEnd(before_fd.get(), before));
     if (before_end.has_mark) writer->run_ = before_end.mark.run;
     end.mark.stdout_offset += before_end.mark.stdout_offset;

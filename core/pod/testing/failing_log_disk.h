@@ -26,7 +26,7 @@ class FailingLogDisk : public LogDisk {
 
   absl::StatusOr<UniqueFd> OpenToAppend(const std::string& path) override {
     if (Dies()) return Killed();
-    if (room_.has_value() && !ReadLogFile(path).ok()) return PosixError(ENOSPC, path);
+    if (room_.has_value() && !OpenLogToRead(path).ok()) return PosixError(ENOSPC, path);
     return LogDisk::OpenToAppend(path);
   }
   absl::Status Append(int fd, absl::string_view bytes, const std::string& path) override {
