@@ -81,9 +81,10 @@ class Heartbeat::State : public std::enable_shared_from_this<State> {
       entry.missed = 0;
       return true;
     }
+    // Told already: giving it up takes a moment, and what comes in its place must not be taken for it.
+    if (entry.missed == missed_limit_) return true;
     metrics_.HeartbeatMissed();
     if (++entry.missed < missed_limit_) return true;
-    entry.missed = 0;
     metrics_.GuestFoundSilent();
     subject->FoundSilent(options_.interval * missed_limit_);
     return true;

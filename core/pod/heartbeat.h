@@ -22,7 +22,7 @@ class HeartbeatSubject {
   // is no guest, or it stands still.
   virtual std::optional<uint64_t> AskForLife() = 0;
 
-  // It gave none for that long.
+  // It gave none for that long. Once for each silence.
   virtual void FoundSilent(absl::Duration time) = 0;
 };
 

@@ -54,6 +54,12 @@ TEST_F(HeartbeatTest, FindsAGuestSilentAfterSeveralTimesInARow) {
   ASSERT_TRUE(subject->found.has_value());
   EXPECT_EQ(*subject->found, absl::Hours(3)) << "the timeout in whole intervals";
   EXPECT_EQ(metrics_.guests_silent(), 1);
+  for (int i = 0; i < 10; ++i) heartbeat->Beat(0);
+  EXPECT_EQ(metrics_.guests_silent(), 1) << "of one silence it is told once";
+  EXPECT_EQ(metrics_.heartbeats_missed(), 3);
+  ++subject->signs;
+  for (int i = 0; i < 4; ++i) heartbeat->Beat(0);
+  EXPECT_EQ(metrics_.guests_silent(), 2) << "of the next it is told again";
 }
 
 TEST_F(HeartbeatTest, AnySignOfLifeBeginsAnew) {
