@@ -23,7 +23,8 @@ OutcomeOr<Cgroup> Agent::MakeCgroup(const ::vcd::agent::v1::CreateContainer& req
   const bool limited = request.resources().files_size() > 0;
   if (options_.cgroup_root.empty()) {
     if (!limited) return Cgroup();
-    return Outcome(ErrorCode::ERROR_CODE_SYSTEM, "limits: the machine has no control groups of version 2");
+    return Outcome(ErrorCode::ERROR_CODE_SYSTEM,
+                   "limits: the machine has no control groups of version 2, and so no controllers");
   }
   // The number keeps a new container out of the way of one of its name that is still going away.
   auto cgroup =
@@ -51,8 +52,16 @@ void Agent::TellPressure(double some_percent) {
 }
 
 bool Agent::EndedForWantOfMemory(const Process& process, int wait_status, RunningContainer* container) {
-  return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && !process.told_to_die() &&
-         container->oom != nullptr && container->oom->Claim();
+  if (!WIFSIGNALED(wait_status) || WTERMSIG(wait_status) != SIGKILL || process.told_to_die() ||
+      container->oom == nullptr) {
+    return false;
+  }
+  // When the first process of a pid namespace ends, the kernel kills all others, and has them reaped before it. Those
+  // must not be taken for the one that it ended for want of memory.
+  const Process& first = *container->init.process;
+  const bool goes_with_first =
+      &process != &first && !first.ended() && !first.told_to_die() && IsExiting("/proc", first.pid());
+  return container->oom->Claim(/*spare_one=*/goes_with_first);
 }
 
 Outcome Agent::UpdateResources(const ::vcd::agent::v1::UpdateResources& request) {

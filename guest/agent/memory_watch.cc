@@ -57,8 +57,8 @@ void OomWatch::OnEvent() {
   raised_(kills);
 }
 
-bool OomWatch::Claim() {
-  if (Read() <= claimed_) return false;
+bool OomWatch::Claim(bool spare_one) {
+  if (Read() <= claimed_ + (spare_one ? 1 : 0)) return false;
   ++claimed_;
   return true;
 }

@@ -23,8 +23,9 @@ class OomWatch {
 
   // Whether a process that has just been found dead by SIGKILL is one of them: there is a kill that none was found for.
   // The kernel counts before it kills, so the count is never behind. One that stays unclaimed for some seconds was of a
-  // process that the agent does not wait for, and is dropped.
-  bool Claim();
+  // process that the agent does not wait for, and is dropped. `spare_one` leaves a kill to a process that is yet to be
+  // found.
+  bool Claim(bool spare_one = false);
 
  private:
   void OnEvent();

@@ -30,6 +30,9 @@ constexpr size_t kMaxArgsBytes = 4096;
 constexpr size_t kMaxListBytes = size_t{512} << 10;
 constexpr size_t kMaxPasswdBytes = size_t{1} << 20;
 
+// PF_EXITING of the kernel's include/linux/sched.h, in field 9 of /proc/PID/stat.
+constexpr uint64_t kExitingFlag = 0x4;
+
 constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
 uint64_t NowNs(clockid_t clock) {
@@ -159,6 +162,12 @@ std::string ReadContainerPasswd(pid_t pid) {
   struct stat info {};
   if (!file.valid() || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
   return ReadFileOrEmpty("/proc/self/fd/" + std::to_string(file.get()), kMaxPasswdBytes);
+}
+
+bool IsExiting(const std::string& proc, pid_t pid) {
+  StatLine stat;
+  return ParseStat(ReadFileOrEmpty(proc + "/" + std::to_string(pid) + "/stat", 4096), &stat) &&
+         (stat.number(9) & kExitingFlag) != 0;
 }
 
 std::vector<pid_t> FindDescendants(const std::string& proc, const std::vector<pid_t>& roots) {

@@ -27,6 +27,9 @@ struct ProcessTableRequest {
 // `roots` and all that descend from them, for machines without control groups.
 std::vector<pid_t> FindDescendants(const std::string& proc, const std::vector<pid_t>& roots);
 
+// Whether the process is on its way out, and runs nothing of its program any more. False when it is gone.
+bool IsExiting(const std::string& proc, pid_t pid);
+
 // The container's /etc/passwd, as its process `pid` would open it: links lead nowhere outside of its root. Empty when
 // there is none.
 std::string ReadContainerPasswd(pid_t pid);

@@ -17,11 +17,11 @@ using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 // A process of a made /proc.
-void PutProcess(const TemporaryFiles& proc, int pid, int parent, const std::string& name, const std::string& cmdline) {
+void PutProcess(const TemporaryFiles& proc, int pid, int parent, const std::string& name, const std::string& cmdline,
+                const std::string& flags = "4194560") {
   const std::string directory = std::to_string(pid);
-  proc.Put(directory + "/stat",
-           directory + " (" + name + ") S " + std::to_string(parent) +
-               " 1 1 0 -1 4194560 80 0 0 0 25 75 0 0 20 0 3 0 200 8192000 11 18446744073709551615\n");
+  proc.Put(directory + "/stat", directory + " (" + name + ") S " + std::to_string(parent) + " 1 1 0 -1 " + flags +
+                                    " 80 0 0 0 25 75 0 0 20 0 3 0 200 8192000 11 18446744073709551615\n");
   proc.Put(directory + "/status", "Name:\t" + name + "\nUid:\t0\t1000\t0\t0\nNSpid:\t" + directory + "\t7\n");
   proc.Put(directory + "/cmdline", cmdline);
 }
@@ -79,6 +79,15 @@ TEST(ProcessTableTest, FindsDescendants) {
   PutProcess(proc, 11, 9, "c", "c");
   PutProcess(proc, 12, 1, "d", "d");
   EXPECT_THAT(FindDescendants(proc.path(), {10}), UnorderedElementsAre(9, 10, 11));
+}
+
+TEST(ProcessTableTest, KnowsAProcessThatIsOnItsWayOut) {
+  const TemporaryFiles proc;
+  PutProcess(proc, 42, 1, "runs", "runs");
+  PutProcess(proc, 43, 1, "goes", "goes", "4194564");
+  EXPECT_FALSE(IsExiting(proc.path(), 42));
+  EXPECT_TRUE(IsExiting(proc.path(), 43));
+  EXPECT_FALSE(IsExiting(proc.path(), 44)) << "gone";
 }
 
 TEST(ProcessTableTest, ReplacesWhatIsNoUtf8) {
