@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/link/link_limits.h"
 #include "core/os/unique_fd.h"
 #include "guest/agent/container_figures.h"
 #include "guest/agent/file_io.h"
@@ -28,6 +29,9 @@ using ::vcd::agent::v1::ProcessList;
 constexpr size_t kMaxArgsBytes = 4096;
 // A frame holds more, and an answer is not to stand in the way of others for long.
 constexpr size_t kMaxListBytes = size_t{512} << 10;
+// Arguments of all processes together. An empty one takes two bytes here and much more at the host, which takes twice
+// as many of a guest at most; any more would cost the guest its connection.
+constexpr int kMaxListArgs = 32768;
 constexpr size_t kMaxPasswdBytes = size_t{1} << 20;
 
 // PF_EXITING of the kernel's include/linux/sched.h, in field 9 of /proc/PID/stat.
@@ -193,14 +197,16 @@ ProcessList ListProcessTable(const ProcessTableRequest& request) {
   list.set_now_unix_ns(NowNs(CLOCK_REALTIME));
   const uint64_t boot_ns = list.now_unix_ns() - NowNs(CLOCK_BOOTTIME);
   size_t bytes = 0;
+  int args = 0;
   for (const pid_t pid : request.pids) {
-    if (bytes > kMaxListBytes) {
-      list.set_truncated(true);
-      break;
-    }
     ProcessList::Entry entry;
     if (!Describe(request, pid, boot_ns, &entry)) continue;
     bytes += entry.ByteSizeLong();
+    args += entry.args_size();
+    if (bytes > kMaxListBytes || args > kMaxListArgs || list.processes_size() == kMaxGuestProcesses) {
+      list.set_truncated(true);
+      break;
+    }
     *list.add_processes() = std::move(entry);
   }
   return list;

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "core/link/link_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "guest/agent/testing/temporary_files.h"
@@ -69,7 +70,23 @@ TEST(ProcessTableTest, EndsALongListAndSaysSo) {
   PutProcess(proc, 42, 1, "p", std::string(4000, 'a'));
   const auto list = ListProcessTable({.proc = proc.path(), .pids = std::vector<pid_t>(1000, 42)});
   EXPECT_TRUE(list.truncated());
-  EXPECT_LT(list.ByteSizeLong(), size_t{1} << 20);
+  EXPECT_LT(list.ByteSizeLong(), kMaxGuestMessageBytes);
+}
+
+// What the host would break the connection for (backends/agent/native/guest_message_size.h).
+TEST(ProcessTableTest, StaysWithinWhatTheHostTakes) {
+  const TemporaryFiles proc;
+  PutProcess(proc, 42, 1, "p", std::string(4096, '\0'));
+  PutProcess(proc, 43, 1, "p", "p");
+  const auto many_args = ListProcessTable({.proc = proc.path(), .pids = std::vector<pid_t>(100, 42)});
+  EXPECT_TRUE(many_args.truncated());
+  int args = 0;
+  for (const auto& entry : many_args.processes()) args += entry.args_size();
+  EXPECT_LE(args, 32768);
+  EXPECT_GT(args, 4096);
+  const auto many_processes = ListProcessTable({.proc = proc.path(), .pids = std::vector<pid_t>(5000, 43)});
+  EXPECT_TRUE(many_processes.truncated());
+  EXPECT_LE(many_processes.processes_size(), kMaxGuestProcesses);
 }
 
 TEST(ProcessTableTest, FindsDescendants) {
