@@ -376,7 +376,7 @@ TEST_F(AgentTest, ListsProcessesWithUsersOfTheContainersOwn) {
   fs::rename(root_ + "/etc/passwd", root_ + "/etc/users");
   fs::create_symlink("/etc/users", root_ + "/etc/passwd");
   RunSleeper("c1");
-  Command command = Shell("echo up; exec sleep 1001 \xff");
+  Command command = Shell("echo up; exec sleep 1001");
   command.set_user("ann");
   ASSERT_EQ(Exec("c1", "p1", command).code(), ErrorCode::ERROR_CODE_OK);
   peer_->WaitForStdout(3, "c1", "p1");

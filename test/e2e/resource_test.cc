@@ -73,6 +73,9 @@ TEST_F(ResourceTest, LimitsHoldAndChangeWhileTheContainerRuns) {
   EXPECT_THAT(forks.err, HasSubstr("fork"));
   EXPECT_LE(Figure("pids"), 20);
   EXPECT_EQ(Figure("pids_limit"), 20);
+  // Those that were started fill the container, and no exec has room beside them.
+  Must({"update", "box", "--pids-limit", "100"});
+  EXPECT_EQ(Limit("pids.max"), "100");
 
   // A process that takes more memory than there is; the container goes on.
   const ProgramResult hog = Exec("box", {"dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"});
