@@ -102,7 +102,7 @@ TEST_F(PodResourceTest, ARepeatedRequestIsDoneOnce) {
 
 TEST_F(PodResourceTest, ListsProcessesAndTellsWhatIsUsed) {
   ASSERT_TRUE(Run(Config("p")).ok());
-  const absl::StatusOr<ExecResult> exec = Exec("p", {"cat"});
+  const absl::StatusOr<ExecResult> exec = Exec("p", {"sleep"});
   ASSERT_TRUE(exec.ok()) << exec.status();
   const absl::StatusOr<std::vector<v1::ProcessInfo>> processes = ListProcesses("p");
   ASSERT_TRUE(processes.ok()) << processes.status();

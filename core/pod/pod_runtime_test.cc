@@ -208,7 +208,7 @@ TEST_F(PodRuntimeTest, TerminalsAreResized) {
   EXPECT_EQ(resize({"main", ""}), absl::OkStatus());
   EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, done); }).ok());
   EXPECT_EQ(Wait("web")->code(), 0);
-  auto log = runtime_->ReadLogs("web", "main", /*follow=*/true, 1);
+  auto log = runtime_->ReadLogs("web", "main", {.follow = true, .tail_lines = 1});
   ASSERT_TRUE(log.ok());
   auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*log)->Next(done); });
   EXPECT_EQ((*chunk)->data, "50 100\n");

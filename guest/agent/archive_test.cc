@@ -234,9 +234,8 @@ TEST_F(ArchiveTest, FilesAndDirectoriesDoNotReplaceEachOther) {
 }
 
 TEST_F(ArchiveTest, OwnersAreKeptOnlyWhenAskedFor) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files away";
   Write(root_ + "/from/f", "x");
-  ASSERT_EQ(::chown((root_ + "/from/f").c_str(), 12345, 54321), 0);
+  if (::chown((root_ + "/from/f").c_str(), 12345, 54321) != 0) GTEST_SKIP() << "needs root to give files away";
   ASSERT_TRUE(Pack(root_ + "/from/f").ok());
   struct stat status {};
   ASSERT_TRUE(Unpack(root_ + "/to").ok());

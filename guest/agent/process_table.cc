@@ -49,8 +49,8 @@ uint64_t NowNs(clockid_t clock) {
 // blanks included.
 struct StatLine {
   std::string name;
-  std::array<std::string_view, 50> fields;  // fields[3] is the parent's pid, and so on as in proc(5), counted from 1.
-  uint64_t number(size_t index) const { return std::strtoull(std::string(fields[index]).c_str(), nullptr, 10); }
+  std::array<std::string, 50> fields;  // fields[3] is the parent's pid, and so on as in proc(5), counted from 1.
+  uint64_t number(size_t index) const { return std::strtoull(fields[index].c_str(), nullptr, 10); }
 };
 
 bool ParseStat(const std::string& text, StatLine* stat) {
@@ -111,7 +111,7 @@ bool Describe(const ProcessTableRequest& request, pid_t pid, uint64_t boot_ns, P
   entry->set_container_pid(InnermostPid(status, pid));
   entry->set_uid(EffectiveUid(status));
   entry->set_user(ValidUtf8(UserName(entry->uid(), request.passwd)));
-  entry->set_state(ValidUtf8(std::string(stat.fields[3].substr(0, 1))));
+  entry->set_state(ValidUtf8(stat.fields[3].substr(0, 1)));
   entry->set_threads(static_cast<uint32_t>(stat.number(20)));
   entry->set_started_unix_ns(boot_ns + stat.number(22) * kNanosecondsPerSecond / ticks_per_second);
   entry->set_cpu_time_us((stat.number(14) + stat.number(15)) * 1'000'000 / ticks_per_second);

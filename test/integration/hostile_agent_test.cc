@@ -68,6 +68,9 @@ class ScriptMachine : public SocketMachine {
     peer_.Hangup();
     thread_.join();
   }
+  absl::Status ShareDirectory(const std::string&, const std::string&, const CallContext&) override {
+    return absl::OkStatus();
+  }
   absl::Status Stop(StopMode, const CallContext&) override {
     peer_.Hangup();
     return absl::OkStatus();
@@ -86,6 +89,10 @@ class HonestMachine : public SocketMachine {
       : SocketMachine([this]() -> absl::StatusOr<UniqueFd> { return std::move(host_end_); }),
         host_end_(std::move(host_end)),
         agent_(std::move(guest_end), guest_) {}
+  absl::Status ShareDirectory(const std::string&, const std::string&, const CallContext&) override {
+    return absl::OkStatus();
+  }
+  absl::Status UnshareDirectory(const std::string&, const CallContext&) override { return absl::OkStatus(); }
   absl::Status Stop(StopMode, const CallContext&) override { return absl::OkStatus(); }
 
  private:
@@ -97,7 +104,7 @@ class HonestMachine : public SocketMachine {
 class ScriptHypervisor : public Hypervisor {
  public:
   explicit ScriptHypervisor(std::function<Script(const std::string& pod_id)> script) : script_(std::move(script)) {}
-  HypervisorCapabilities capabilities() const override { return {.agent_channel = true}; }
+  HypervisorCapabilities capabilities() const override { return {.agent_channel = true, .directory_sharing = true}; }
   absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override { return config; }
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext&) override {
     VCD_ASSIGN_OR_RETURN(auto ends, SocketPair());

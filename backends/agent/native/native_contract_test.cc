@@ -23,6 +23,7 @@ class ScriptedContractGuest : public AgentContractGuest {
     *spec.config.mutable_cmd() = cmd;
     return spec;
   }
+  bool HasFiles() override { return false; }
 
  private:
   absl::StatusOr<UniqueFd> NewConnection() {

@@ -239,12 +239,15 @@ TEST_P(AgentContractTest, PacksFilesOfAContainerOrSaysThatItCannot) {
     return;
   }
   ASSERT_TRUE(pid.ok()) << pid.status();
+  if (!guest_->HasFiles()) return;
   const std::optional<v1::ExitStatus> exit = observer_->WaitForExit(kSecond);
   ASSERT_TRUE(exit.has_value());
   EXPECT_EQ(exit->code(), 0) << observer_->Output(kSecond, StdStream::kStderr);
+  // The first header may be one with more about the file.
   const std::string tar = observer_->Output(kSecond, StdStream::kStdout);
+  ASSERT_GE(tar.size(), 1024u);
   EXPECT_EQ(tar.size() % 512, 0u);
-  EXPECT_EQ(tar.substr(0, 3), std::string("./\0", 3));
+  EXPECT_EQ(tar.substr(257, 5), "ustar");
   archive.path = "relative";
   EXPECT_EQ(session().ExecArchive({"c1", "p2"}, archive, context_).status().code(), absl::StatusCode::kInvalidArgument);
 }

@@ -47,6 +47,8 @@ class AgentContractGuest {
   virtual v1::Cmd Hog() { return Command({"hog"}); }
   // Whether its containers can be limited: their control groups have controllers.
   virtual bool HasLimits() { return true; }
+  // Whether its containers have files to be packed, where its agent can do that.
+  virtual bool HasFiles() { return true; }
   v1::Cmd Cat() {
     v1::Cmd cmd = Command({"cat"});
     cmd.set_interactive(true);
