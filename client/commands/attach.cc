@@ -69,11 +69,11 @@ class AttachCommand : public Command {
     options->how_to_return =
         absl::StrCat("vc attach ", process_id_.empty() ? "" : absl::StrCat("-t --process ", process_id_, " "), pod_id_);
     if (!process_id_.empty()) return absl::OkStatus();
-    for (const v1::ContainerConfig& container : response.pod().config().containers()) {
+    for (const v1::Container& container : response.pod().containers()) {
       if (container.id() != *container_id) continue;
-      options->terminal = container.cmd().terminal();
+      options->terminal = container.config().cmd().terminal();
       // One that takes no input needs no writer.
-      options->send_input = !no_stdin_ && container.cmd().interactive();
+      options->send_input = !no_stdin_ && container.config().cmd().interactive();
     }
     return absl::OkStatus();
   }

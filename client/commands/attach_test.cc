@@ -19,8 +19,9 @@ class AttachCommandTest : public ::testing::Test {
     v1::Pod pod;
     pod.set_id("web");
     pod.set_state(v1::POD_STATE_RUNNING);
-    pod.add_containers()->set_id("main");
-    v1::ContainerConfig* config = pod.mutable_config()->add_containers();
+    v1::Container* container = pod.add_containers();
+    container->set_id("main");
+    v1::ContainerConfig* config = container->mutable_config();
     config->set_id("main");
     config->mutable_cmd()->set_interactive(interactive);
     server_.AddPod(pod);

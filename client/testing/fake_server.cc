@@ -441,8 +441,10 @@ class FakeServer::Daemon : public v1::PodService::Service,
       v1::Container* container = pod.add_containers();
       container->set_id(config.id());
       container->set_state(v1::CONTAINER_STATE_READY);
+      *container->mutable_config() = config;
     }
     *pod.mutable_config() = request.config();
+    pod.mutable_config()->clear_containers();  // Each carries its own.
     std::lock_guard<std::mutex> lock(mutex_);
     if (!pods_.emplace(pod.id(), pod).second) {
       return DaemonError(grpc::StatusCode::ALREADY_EXISTS, "POD_EXISTS", absl::StrCat("pod \"", pod.id(), "\" exists"));
