@@ -37,6 +37,7 @@ class Attached {
     stream_ = stub_->Attach(&context_);
     v1::AttachRequest request;
     request.mutable_start()->set_pod_id(pod_id);
+    request.mutable_start()->set_container_id("main");
     request.mutable_start()->set_process_id(process_id);
     request.mutable_start()->set_from_start(true);
     EXPECT_TRUE(stream_->Write(request));
@@ -82,6 +83,7 @@ class AttachRecoveryTest : public E2eTest {
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
     v1::WaitRequest request;
     request.set_pod_id(pod_id);
+    request.set_container_id("main");
     request.set_process_id(process_id);
     v1::WaitResponse response;
     const grpc::Status status = v1::ProcessService::NewStub(daemon().channel())->Wait(&context, request, &response);
@@ -108,13 +110,14 @@ TEST_F(AttachRecoveryTest, AContainersLogHasEveryByteOnceAndItsExitIsThere) {
   EXPECT_TRUE(client.output() == expected);
   EXPECT_TRUE(Must({"logs", "box"}) == expected);
   EXPECT_EQ(Must({"wait", "box"}), "5\n");
-  Must({"rm", "box"});
+  Must({"rm", "-f", "box"});
 }
 
 TEST_F(AttachRecoveryTest, AnExecGoesOnWithANewAttachAndItsExitIsThere) {
   RunDetached("box", {"sleep", "1000"});
   v1::ExecRequest request;
   request.set_pod_id("box");
+  request.set_container_id("main");
   for (const std::string& word : Counter(6)) request.mutable_cmd()->add_args(word);
   v1::ExecResponse response;
   {

@@ -78,7 +78,7 @@ TEST_F(ResourceTest, LimitsHoldAndChangeWhileTheContainerRuns) {
   EXPECT_EQ(Limit("pids.max"), "100");
 
   // A process that takes more memory than there is; the container goes on.
-  const ProgramResult hog = Exec("box", {"dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"});
+  const ProgramResult hog = Exec("box", {"dd", "if=/dev/zero", "of=/dev/null", "bs=60M", "count=1"});
   EXPECT_THAT(hog, ExitsWith(128 + SIGKILL));
   EXPECT_EQ(Figure("oom_kills"), 1);
 
@@ -107,7 +107,7 @@ TEST_F(ResourceTest, LimitsHoldAndChangeWhileTheContainerRuns) {
 
 TEST_F(ResourceTest, AFirstProcessThatWasEndedForWantOfMemoryIsToldApart) {
   const auto events = daemon().StartVc({"events", "--pod", "hog"});
-  RunLimited("hog", {"--memory-limit", "32m"}, {"dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"});
+  RunLimited("hog", {"--memory-limit", "32m"}, {"dd", "if=/dev/zero", "of=/dev/null", "bs=60M", "count=1"});
   EXPECT_EQ(Must({"wait", "hog"}), "137\n");
   EXPECT_TRUE(events->WaitForOutput("container_oom hog/main"));
   EXPECT_TRUE(events->WaitForOutput("container_stopped hog/main"));
