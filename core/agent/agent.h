@@ -101,11 +101,11 @@ class GuestObserver {
 
 // A container's root file system as it was brought to the machine.
 struct DiskRootfs {
-  ScsiAddress address;
+  DiskAddress address;
   std::string fs_type;
 };
 struct SharedRootfs {
-  std::string tag;
+  SharedPath path;
 };
 using GuestRootfs = std::variant<std::monostate, DiskRootfs, SharedRootfs>;
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/os/cancellation.h"
 #include "core/os/unique_fd.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
@@ -20,11 +21,13 @@ namespace vcd {
 
 // What a hypervisor can do; what it cannot answers kUnimplemented.
 struct HypervisorCapabilities {
-  bool agent_channel = false;      // ConnectAgent.
-  bool disk_hotplug = false;       // AttachDisk, DetachDisk.
-  bool directory_sharing = false;  // ShareDirectory, UnshareDirectory.
-  bool pause = false;              // Pause, Resume.
-  bool simulated_guest = false;    // Has no guest: an agent that plays one may.
+  bool agent_channel = false;       // ConnectAgent.
+  bool disk_hotplug = false;        // AttachDisk, DetachDisk.
+  bool directory_sharing = false;   // ShareDirectory, UnshareDirectory.
+  bool pause = false;               // Pause, Resume.
+  bool resize = false;              // Resize.
+  bool device_passthrough = false;  // AttachHostDevice, DetachHostDevice.
+  bool simulated_guest = false;     // Has no guest: an agent that plays one may.
 };
 
 // The machine that a pod asks for.
@@ -41,16 +44,51 @@ struct VmSpec {
   std::map<std::string, std::string> annotations;
 };
 
-// A disk to give to a running machine. Always read-only.
+// A disk to give to a running machine.
 struct DiskSpec {
-  std::string id;    // Unique in the pod: `[a-z0-9-]+`.
+  std::string id;    // Unique in the pod: `[a-z0-9-]+`, at most 16 bytes.
   std::string path;  // Image file or block device on the host.
+  bool writable = false;
 };
 
 // Where the guest finds a disk: behind its one virtio-scsi controller.
 struct ScsiAddress {
   uint32_t target = 0;
   uint32_t lun = 0;
+};
+
+// Where the guest finds a disk. Never by a name that its kernel would choose.
+struct DiskAddress {
+  ScsiAddress scsi;
+  // Not empty: a disk of another kind, with this serial number; `scsi` means nothing then.
+  std::string serial;
+};
+
+// A directory or file of the host that the guest may see.
+struct ShareSpec {
+  std::string tag;  // Unique in the pod: `[A-Za-z0-9_.-]+`, at most 36 bytes.
+  std::string host_path;
+  bool readonly = false;
+  bool recursive = true;  // With what is mounted below it now.
+};
+
+// Where the guest finds it: below the root of a virtiofs.
+struct SharedPath {
+  std::string tag;   // Of the virtiofs.
+  std::string name;  // Empty: its root.
+};
+
+// What a machine has of what can change while it runs; 0 leaves it as it is.
+struct VmSize {
+  uint32_t vcpus = 0;
+  uint32_t memory_mib = 0;
+};
+
+// Something that went wrong with a machine that goes on, or whose end is near.
+struct VmTrouble {
+  enum class Kind { kGuestPanicked, kDiskError };
+  Kind kind = Kind::kGuestPanicked;
+  std::string what;  // For people; names the disk.
 };
 
 enum class StopMode {
@@ -77,16 +115,34 @@ class VirtualMachine {
   virtual absl::Status Resume(const CallContext& context) = 0;
 
   // Plugs a disk in. kAlreadyExists when the id is taken. Nothing stays behind on failure.
-  virtual absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) = 0;
+  virtual absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) = 0;
   // Unplugs it; OK when there is no such disk.
   virtual absl::Status DetachDisk(const std::string& id, const CallContext& context) = 0;
 
-  // Makes a host directory mountable in the guest as virtiofs under `tag` (at most 36 bytes). kAlreadyExists when the
-  // tag is taken. Nothing stays behind on failure.
-  virtual absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
-                                      const CallContext& context) = 0;
+  // Lets the guest see a directory or file of the host. kAlreadyExists when the tag is taken. Nothing stays behind on
+  // failure.
+  virtual absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) = 0;
   // Takes it away; OK when there is no such tag.
   virtual absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) = 0;
+
+  // Plugs vCPUs and memory in, and memory out; returns what the machine has then. The guest takes vCPUs online and
+  // offline by itself, and none is ever unplugged. kInvalidArgument beyond what the machine was made for; nothing has
+  // changed on failure.
+  virtual absl::StatusOr<VmSize> Resize(const VmSize&, const CallContext&) {
+    return absl::UnimplementedError("this hypervisor cannot change a machine that runs");
+  }
+
+  // Passes a PCI device of the host, bound to vfio-pci, through to the guest: `id` as of a disk, the address as
+  // `0000:01:00.0`. Nothing stays behind on failure.
+  virtual absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address, const CallContext&) {
+    return absl::UnimplementedError(absl::StrCat("this hypervisor passes no devices through: ", id, " ", pci_address));
+  }
+  // Takes it away; OK when there is no such device.
+  virtual absl::Status DetachHostDevice(const std::string&, const CallContext&) { return absl::OkStatus(); }
+
+  // Runs `callback` on the I/O thread for what happens to the machine short of its end. One callback; null takes it
+  // back.
+  virtual void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) { (void)callback; }
 
   // Ends the machine and its helper processes; returns when all of them are gone. OK when they are gone already. Works
   // also after the context's end: ending is never given up half way.

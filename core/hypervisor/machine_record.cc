@@ -7,18 +7,19 @@
 
 namespace vcd {
 
-absl::StatusOr<ScsiAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMachine* record) {
+absl::StatusOr<DiskAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMachine* record) {
   std::set<uint32_t> taken;
   for (const state::v1::BlockDevice& device : record->block_devices()) {
     if (device.id() == disk.id) return absl::AlreadyExistsError(absl::StrCat("disk ", disk.id, " is attached already"));
     taken.insert(device.lun());
   }
-  ScsiAddress address;
-  while (taken.count(address.lun) != 0) ++address.lun;
+  DiskAddress address;
+  while (taken.count(address.scsi.lun) != 0) ++address.scsi.lun;
   state::v1::BlockDevice* added = record->add_block_devices();
   added->set_id(disk.id);
   added->set_path(disk.path);
-  added->set_lun(address.lun);
+  added->set_lun(address.scsi.lun);
+  added->set_writable(disk.writable);
   return address;
 }
 
@@ -29,14 +30,17 @@ void ForgetDisk(const std::string& id, state::v1::VirtualMachine* record) {
   }
 }
 
-absl::Status NoteDirectory(const std::string& tag, const std::string& host_path, state::v1::VirtualMachine* record) {
+absl::StatusOr<SharedPath> NoteDirectory(const ShareSpec& share, state::v1::VirtualMachine* record) {
   for (const state::v1::SharedDirectory& shared : record->shared_directories()) {
-    if (shared.tag() == tag) return absl::AlreadyExistsError(absl::StrCat("directory ", tag, " is shared already"));
+    if (shared.tag() == share.tag) {
+      return absl::AlreadyExistsError(absl::StrCat("directory ", share.tag, " is shared already"));
+    }
   }
   state::v1::SharedDirectory* added = record->add_shared_directories();
-  added->set_tag(tag);
-  added->set_host_path(host_path);
-  return absl::OkStatus();
+  added->set_tag(share.tag);
+  added->set_host_path(share.host_path);
+  added->set_readonly(share.readonly);
+  return SharedPath{share.tag, ""};
 }
 
 void ForgetDirectory(const std::string& tag, state::v1::VirtualMachine* record) {

@@ -13,12 +13,12 @@
 namespace vcd {
 
 // Notes a disk at the lowest free LUN. kAlreadyExists when the id is taken.
-absl::StatusOr<ScsiAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMachine* record);
+absl::StatusOr<DiskAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMachine* record);
 // Nothing when there is none.
 void ForgetDisk(const std::string& id, state::v1::VirtualMachine* record);
 
 // Notes a directory. kAlreadyExists when the tag is taken.
-absl::Status NoteDirectory(const std::string& tag, const std::string& host_path, state::v1::VirtualMachine* record);
+absl::StatusOr<SharedPath> NoteDirectory(const ShareSpec& share, state::v1::VirtualMachine* record);
 // Nothing when there is none.
 void ForgetDirectory(const std::string& tag, state::v1::VirtualMachine* record);
 

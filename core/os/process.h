@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,8 @@ absl::StatusOr<UniqueFd> OpenPidfd(const ProcessIdentity& identity);
 // Sends a signal through a pidfd. OK when the process has ended already.
 absl::Status SignalPidfd(int pidfd, int signal);
 
-// Running processes whose command line holds `marker` as a part of any argument. How recovery finds what no record tells.
+// Running processes whose command line holds `marker` as a part of any argument. How recovery finds what no record
+// tells.
 std::vector<ProcessIdentity> FindProcesses(const std::string& marker);
 
 // How to start a process.
@@ -48,6 +50,17 @@ struct LaunchSpec {
   std::vector<std::pair<int, int>> descriptors;
   int stdout_fd = -1;  // -1: /dev/null. Not consumed. Standard input is always /dev/null.
   int stderr_fd = -1;
+
+  // What follows is done in this order, before the program runs.
+  // Open `cgroup.procs` or `tasks` files of control groups that it joins (cgroups(7)). Not consumed.
+  std::vector<int> cgroup_fds;
+  // Namespaces that it enters (setns(2)), in order, and flags of those it makes for itself (unshare(2)). Not consumed.
+  std::vector<int> namespace_fds;
+  int unshare_flags = 0;
+  // User and group that it becomes, without supplementary groups; absent leaves both. Capabilities go with root.
+  std::optional<uid_t> user_id;
+  // Neither it nor what it starts ever gets more privileges (PR_SET_NO_NEW_PRIVS).
+  bool no_new_privileges = false;
 };
 
 // A process that was started: a child of this one.

@@ -2,6 +2,7 @@
 #include "core/os/supervised_process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,7 +18,9 @@ using testing::HasSubstr;
 
 CallContext Soon() { return {absl::Now() + absl::Seconds(30), nullptr}; }
 
-LaunchSpec Shell(const std::string& script) { return {.argv = {"/bin/sh", "-c", script}, .env = {"PATH=/usr/bin:/bin"}}; }
+LaunchSpec Shell(const std::string& script) {
+  return {.argv = {"/bin/sh", "-c", script}, .env = {"PATH=/usr/bin:/bin"}};
+}
 
 TEST(LaunchProcessTest, MissingProgramIsToldByTheCall) {
   const absl::Status status = LaunchProcess({.argv = {"/nonexistent/qemu"}}).status();
@@ -44,6 +47,39 @@ TEST(LaunchProcessTest, ChildHasTheDescriptorsNamedAndNoOther) {
   text.resize(got);
   // The shell itself holds one more while it lists the directory.
   EXPECT_THAT(text, testing::AnyOf("0 1 2 3 4\nnamed\n", "0 1 2 3 4 5\nnamed\n"));
+}
+
+TEST(LaunchProcessTest, ChildBecomesAnotherUserWithoutPrivileges) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  IoThread io;
+  int out[2];
+  ASSERT_EQ(pipe2(out, O_CLOEXEC), 0);
+  UniqueFd out_read(out[0]), out_write(out[1]);
+  LaunchSpec spec =
+      Shell("id -u; id -G; grep -E '^(CapEff|CapPrm|NoNewPrivs)' /proc/self/status; readlink /proc/self/ns/uts");
+  spec.user_id = 1879048192;
+  spec.no_new_privileges = true;
+  spec.unshare_flags = CLONE_NEWUTS;
+  spec.stdout_fd = out_write.get();
+  auto process = SupervisedProcess::Watch(io, *LaunchProcess(spec));
+  ASSERT_TRUE(process->WaitExit(Soon()).ok());
+  out_write.Reset();
+  std::string text(512, '\0');
+  const ssize_t got = read(out_read.get(), text.data(), text.size());
+  ASSERT_GT(got, 0);
+  text.resize(got);
+  EXPECT_THAT(text, testing::StartsWith("1879048192\n1879048192\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+                                        "NoNewPrivs:\t1\nuts:["));
+  char own[64] = {};
+  ASSERT_GT(readlink("/proc/self/ns/uts", own, sizeof(own) - 1), 0);
+  EXPECT_THAT(text, testing::Not(HasSubstr(own)));
+}
+
+TEST(LaunchProcessTest, ControlGroupThatCannotBeJoinedIsToldByTheCall) {
+  UniqueFd not_writable(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  LaunchSpec spec = Shell("exit 0");
+  spec.cgroup_fds = {not_writable.get()};
+  EXPECT_FALSE(LaunchProcess(spec).ok());
 }
 
 TEST(SupervisedProcessTest, TellsExitStatusAndSignal) {

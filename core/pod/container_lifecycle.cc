@@ -46,14 +46,15 @@ absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& co
   switch (config.rootfs().source_case()) {
     case v1::Rootfs::kImage: {
       const v1::ImageRootfs& image = config.rootfs().image();
-      VCD_ASSIGN_OR_RETURN(const ScsiAddress address, machine.AttachDisk({name, image.path()}, context));
+      VCD_ASSIGN_OR_RETURN(const DiskAddress address, machine.AttachDisk({name, image.path()}, context));
       container.set_disk_id(name);
       return GuestRootfs(DiskRootfs{address, image.fs_type()});
     }
     case v1::Rootfs::kDirectory:
-      VCD_RETURN_IF_ERROR(machine.ShareDirectory(name, config.rootfs().directory().path(), context));
+      VCD_ASSIGN_OR_RETURN(SharedPath path,
+                           machine.ShareDirectory({name, config.rootfs().directory().path()}, context));
       container.set_share_tag(name);
-      return GuestRootfs(SharedRootfs{name});
+      return GuestRootfs(SharedRootfs{std::move(path)});
     case v1::Rootfs::SOURCE_NOT_SET:
       break;
   }

@@ -68,8 +68,8 @@ class ScriptMachine : public SocketMachine {
     peer_.Hangup();
     thread_.join();
   }
-  absl::Status ShareDirectory(const std::string&, const std::string&, const CallContext&) override {
-    return absl::OkStatus();
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext&) override {
+    return SharedPath{share.tag, ""};
   }
   absl::Status Stop(StopMode, const CallContext&) override {
     peer_.Hangup();
@@ -89,8 +89,8 @@ class HonestMachine : public SocketMachine {
       : SocketMachine([this]() -> absl::StatusOr<UniqueFd> { return std::move(host_end_); }),
         host_end_(std::move(host_end)),
         agent_(std::move(guest_end), guest_) {}
-  absl::Status ShareDirectory(const std::string&, const std::string&, const CallContext&) override {
-    return absl::OkStatus();
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext&) override {
+    return SharedPath{share.tag, ""};
   }
   absl::Status UnshareDirectory(const std::string&, const CallContext&) override { return absl::OkStatus(); }
   absl::Status Stop(StopMode, const CallContext&) override { return absl::OkStatus(); }

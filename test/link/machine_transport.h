@@ -25,7 +25,9 @@ class MachineTransport : public LinkTransport {
     machine_.AttachImage(machine_.MakeImage(root, "root.erofs"), 3);
   }
   absl::StatusOr<UniqueFd> Connect() override { return machine_.ConnectAgent(); }
-  void PlaceRootfs(GuestContainerSpec& spec) override { spec.rootfs = DiskRootfs{{.target = 0, .lun = 3}, "erofs"}; }
+  void PlaceRootfs(GuestContainerSpec& spec) override {
+    spec.rootfs = DiskRootfs{{{.target = 0, .lun = 3}, ""}, "erofs"};
+  }
 
  private:
   guest::TestMachine machine_;

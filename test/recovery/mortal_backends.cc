@@ -30,14 +30,14 @@ class MortalMachine : public VirtualMachine {
   absl::Status Resume(const CallContext& context) override {
     return Step(life_, "Resume", [&] { return inner_->Resume(context); });
   }
-  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
+  absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
     return Step(life_, "AttachDisk", [&] { return inner_->AttachDisk(disk, context); });
   }
   absl::Status DetachDisk(const std::string& id, const CallContext& context) override {
     return Step(life_, "DetachDisk", [&] { return inner_->DetachDisk(id, context); });
   }
-  absl::Status ShareDirectory(const std::string& tag, const std::string& path, const CallContext& context) override {
-    return Step(life_, "ShareDirectory", [&] { return inner_->ShareDirectory(tag, path, context); });
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override {
+    return Step(life_, "ShareDirectory", [&] { return inner_->ShareDirectory(share, context); });
   }
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
     return Step(life_, "UnshareDirectory", [&] { return inner_->UnshareDirectory(tag, context); });

@@ -45,11 +45,12 @@ agent::v1::RootfsSource ToAgentRootfs(const GuestContainerSpec& spec) {
   agent::v1::RootfsSource source;
   source.set_readonly(spec.config.rootfs().readonly());
   if (const auto* disk = std::get_if<DiskRootfs>(&spec.rootfs)) {
-    source.mutable_scsi_lun()->set_target(disk->address.target);
-    source.mutable_scsi_lun()->set_lun(disk->address.lun);
+    source.mutable_scsi_lun()->set_target(disk->address.scsi.target);
+    source.mutable_scsi_lun()->set_lun(disk->address.scsi.lun);
     source.mutable_scsi_lun()->set_fs_type(disk->fs_type);
   } else if (const auto* shared = std::get_if<SharedRootfs>(&spec.rootfs)) {
-    source.mutable_virtiofs()->set_tag(shared->tag);
+    source.mutable_virtiofs()->set_tag(shared->path.tag);
+    source.mutable_virtiofs()->set_name(shared->path.name);
   } else if (spec.config.rootfs().has_directory()) {
     // A machine that cannot share is no machine: its agent runs on this host, and sees the directory itself.
     source.set_directory(spec.config.rootfs().directory().path());

@@ -66,14 +66,14 @@ TEST(AgentMessagesTest, SaysWhereTheRootFileSystemIs) {
   GuestContainerSpec spec;
   spec.config.set_id("c1");
   spec.config.mutable_rootfs()->set_readonly(true);
-  spec.rootfs = DiskRootfs{{3, 5}, "erofs"};
+  spec.rootfs = DiskRootfs{{{3, 5}, ""}, "erofs"};
   absl::StatusOr<agent::v1::CreateContainer> container = ToAgentContainer(spec);
   ASSERT_TRUE(container.ok());
   EXPECT_EQ(container->rootfs().scsi_lun().target(), 3u);
   EXPECT_EQ(container->rootfs().scsi_lun().lun(), 5u);
   EXPECT_EQ(container->rootfs().scsi_lun().fs_type(), "erofs");
   EXPECT_TRUE(container->rootfs().readonly());
-  spec.rootfs = SharedRootfs{"tag"};
+  spec.rootfs = SharedRootfs{{"tag", ""}};
   EXPECT_EQ(ToAgentContainer(spec)->rootfs().virtiofs().tag(), "tag");
   spec.rootfs = std::monostate();
   spec.config.mutable_rootfs()->mutable_directory()->set_path("/srv/root");

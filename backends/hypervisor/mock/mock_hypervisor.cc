@@ -193,9 +193,9 @@ class MockHypervisor::Handle : public VirtualMachine {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
+  absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter(MockOperation::kAttachDisk, context));
-    ScsiAddress address;
+    DiskAddress address;
     VCD_RETURN_IF_ERROR(machine_->Change([&](state::v1::VirtualMachine* record) -> absl::Status {
       VCD_ASSIGN_OR_RETURN(address, NoteDisk(disk, record));
       return absl::OkStatus();
@@ -211,10 +211,15 @@ class MockHypervisor::Handle : public VirtualMachine {
     });
   }
 
-  absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
-                              const CallContext& context) override {
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter(MockOperation::kShareDirectory, context));
-    return machine_->Change([&](state::v1::VirtualMachine* record) { return NoteDirectory(tag, host_path, record); });
+    SharedPath path;
+    const absl::Status changed = machine_->Change([&](state::v1::VirtualMachine* record) -> absl::Status {
+      VCD_ASSIGN_OR_RETURN(path, NoteDirectory(share, record));
+      return absl::OkStatus();
+    });
+    VCD_RETURN_IF_ERROR(changed);
+    return path;
   }
 
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {

@@ -95,7 +95,7 @@ void QemuDisks::Release(uint32_t lun) {
   disks_.erase(lun);
 }
 
-absl::StatusOr<ScsiAddress> QemuDisks::Attach(const DiskSpec& disk, const CallContext& context) {
+absl::StatusOr<DiskAddress> QemuDisks::Attach(const DiskSpec& disk, const CallContext& context) {
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach disk ", disk.id)));
   VCD_ASSIGN_OR_RETURN(const uint32_t lun, Reserve(disk));
   const absl::Status plugged = Plug(lun, disk, context);
@@ -103,7 +103,7 @@ absl::StatusOr<ScsiAddress> QemuDisks::Attach(const DiskSpec& disk, const CallCo
     MutexLock lock(&mu_);
     disks_[lun].busy = false;
     disks_[lun].attached = true;
-    return ScsiAddress{0, lun};
+    return DiskAddress{{0, lun}, ""};
   }
   // When even the undo fails, the LUN stays taken, nameless: what QEMU holds under it is not to be met again. The next
   // Adopt tries anew.

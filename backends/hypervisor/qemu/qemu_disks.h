@@ -17,9 +17,9 @@
 
 namespace vcd {
 
-// The disks of one running QEMU: LUNs of its virtio-scsi controller. A disk's LUN names everything that belongs to it in
-// QEMU (device and node `disk-<lun>`, descriptor set 100 + lun), because QEMU limits the length of names, and so that
-// what a crashed daemon left half done can be found. Thread-safe; calls block. `qmp` outlives it.
+// The disks of one running QEMU: LUNs of its virtio-scsi controller. A disk's LUN names everything that belongs to it
+// in QEMU (device and node `disk-<lun>`, descriptor set 100 + lun), because QEMU limits the length of names, and so
+// that what a crashed daemon left half done can be found. Thread-safe; calls block. `qmp` outlives it.
 class QemuDisks {
  public:
   explicit QemuDisks(QmpClient& qmp) : qmp_(qmp) {}
@@ -28,7 +28,7 @@ class QemuDisks {
   absl::Status Adopt(const state::v1::VirtualMachine& record, const CallContext& context);
 
   // As VirtualMachine::AttachDisk and DetachDisk.
-  absl::StatusOr<ScsiAddress> Attach(const DiskSpec& disk, const CallContext& context);
+  absl::StatusOr<DiskAddress> Attach(const DiskSpec& disk, const CallContext& context);
   absl::Status Detach(const std::string& id, const CallContext& context);
 
   // Writes the disks into the record.

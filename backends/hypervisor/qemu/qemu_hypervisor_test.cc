@@ -189,7 +189,7 @@ TEST_F(QemuHypervisorTest, AdoptionRemovesWhatNoRecordTellsOf) {
   ASSERT_TRUE(adopted.ok()) << adopted.status();
   auto address = (*adopted)->AttachDisk({"new", image}, Soon());
   ASSERT_TRUE(address.ok()) << address.status();
-  EXPECT_EQ(address->lun, 1u);
+  EXPECT_EQ(address->scsi.lun, 1u);
 }
 
 TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
@@ -198,7 +198,7 @@ TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
   std::filesystem::create_directory(spec_.run_dir);
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  const absl::Status shared = machine->ShareDirectory("data", root_, Soon());
+  const absl::Status shared = machine->ShareDirectory({"data", root_}, Soon()).status();
   EXPECT_TRUE(shared.ok()) << shared;
   EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
   EXPECT_THAT(FindProcesses(std::string(60, 'f')), IsEmpty());
@@ -209,7 +209,7 @@ TEST_F(QemuHypervisorTest, ReapEndsHungMachinesAndTheirHelpers) {
   spec_.shared_memory = true;
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  ASSERT_TRUE(machine->ShareDirectory("data", root_, Soon()).ok());
+  ASSERT_TRUE(machine->ShareDirectory({"data", root_}, Soon()).ok());
   SendSignal(*machine, SIGSTOP);
   EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
   EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
@@ -224,7 +224,7 @@ TEST_F(QemuHypervisorTest, FailingVirtiofsdIsQuotedAndLeavesNothing) {
   hypervisor_ = *QemuHypervisor::Create(io_, options);
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  const absl::Status status = machine->ShareDirectory("data", root_, Soon());
+  const absl::Status status = machine->ShareDirectory({"data", root_}, Soon()).status();
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(root_), HasSubstr("cannot serve")));
   EXPECT_EQ(machine->Record().shared_directories_size(), 0);
@@ -236,7 +236,7 @@ TEST_F(QemuHypervisorTest, MachineWithoutSharedMemorySharesNothing) {
   spec_.shared_memory = false;
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  EXPECT_EQ(machine->ShareDirectory("data", root_, Soon()).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(machine->ShareDirectory({"data", root_}, Soon()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(QemuHypervisorTest, UnknownAcceleratorsAreRefused) {

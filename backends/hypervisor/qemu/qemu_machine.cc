@@ -152,8 +152,8 @@ absl::Status QemuMachine::Resume(const CallContext& context) {
   return Explained(control_->Execute("cont", nullptr, Step(context)).status());
 }
 
-absl::StatusOr<ScsiAddress> QemuMachine::AttachDisk(const DiskSpec& disk, const CallContext& context) {
-  absl::StatusOr<ScsiAddress> address = disks_->Attach(disk, context);
+absl::StatusOr<DiskAddress> QemuMachine::AttachDisk(const DiskSpec& disk, const CallContext& context) {
+  absl::StatusOr<DiskAddress> address = disks_->Attach(disk, context);
   if (!address.ok()) return Explained(address.status());
   return address;
 }
@@ -162,9 +162,9 @@ absl::Status QemuMachine::DetachDisk(const std::string& id, const CallContext& c
   return Explained(disks_->Detach(id, context));
 }
 
-absl::Status QemuMachine::ShareDirectory(const std::string& tag, const std::string& host_path,
-                                         const CallContext& context) {
-  return Explained(shares_->Share(tag, host_path, context));
+absl::StatusOr<SharedPath> QemuMachine::ShareDirectory(const ShareSpec& share, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(Explained(shares_->Share(share.tag, share.host_path, context)));
+  return SharedPath{share.tag, ""};
 }
 
 absl::Status QemuMachine::UnshareDirectory(const std::string& tag, const CallContext& context) {

@@ -44,10 +44,9 @@ class QemuMachine : public VirtualMachine {
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override;
   absl::Status Pause(const CallContext& context) override;
   absl::Status Resume(const CallContext& context) override;
-  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override;
+  absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override;
   absl::Status DetachDisk(const std::string& id, const CallContext& context) override;
-  absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
-                              const CallContext& context) override;
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override;
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override;
   absl::Status Stop(StopMode mode, const CallContext& context) override;
   void OnExit(std::function<void(const std::string& reason)> callback) override;

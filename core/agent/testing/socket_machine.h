@@ -21,9 +21,9 @@ class SocketMachine : public VirtualMachine {
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext&) override { return connect_(); }
   absl::Status Pause(const CallContext&) override { return Not(); }
   absl::Status Resume(const CallContext&) override { return Not(); }
-  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec&, const CallContext&) override { return Not(); }
+  absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec&, const CallContext&) override { return Not(); }
   absl::Status DetachDisk(const std::string&, const CallContext&) override { return Not(); }
-  absl::Status ShareDirectory(const std::string&, const std::string&, const CallContext&) override { return Not(); }
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec&, const CallContext&) override { return Not(); }
   absl::Status UnshareDirectory(const std::string&, const CallContext&) override { return Not(); }
   absl::Status Stop(StopMode, const CallContext&) override { return Not(); }
   void OnExit(std::function<void(const std::string&)>) override {}

@@ -263,9 +263,9 @@ class FakeHypervisor::Handle : public VirtualMachine {
   absl::Status Pause(const CallContext& context) override { return SetPaused("Pause", true, context); }
   absl::Status Resume(const CallContext& context) override { return SetPaused("Resume", false, context); }
 
-  absl::StatusOr<ScsiAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
+  absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("AttachDisk", absl::StrCat(pod_id_, " ", disk.id), context));
-    ScsiAddress address;
+    DiskAddress address;
     VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
       VCD_ASSIGN_OR_RETURN(address, NoteDisk(disk, &machine.record));
       return absl::OkStatus();
@@ -281,10 +281,15 @@ class FakeHypervisor::Handle : public VirtualMachine {
     });
   }
 
-  absl::Status ShareDirectory(const std::string& tag, const std::string& host_path,
-                              const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(world_->Enter("ShareDirectory", absl::StrCat(pod_id_, " ", tag), context));
-    return world_->Change(*machine_, [&](Machine& machine) { return NoteDirectory(tag, host_path, &machine.record); });
+  absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("ShareDirectory", absl::StrCat(pod_id_, " ", share.tag), context));
+    SharedPath path;
+    const absl::Status changed = world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
+      VCD_ASSIGN_OR_RETURN(path, NoteDirectory(share, &machine.record));
+      return absl::OkStatus();
+    });
+    VCD_RETURN_IF_ERROR(changed);
+    return path;
   }
 
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {

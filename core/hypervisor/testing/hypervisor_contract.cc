@@ -351,7 +351,7 @@ TEST_P(HypervisorContract, KeepsDisksApart) {
   ASSERT_TRUE(first.ok()) << first.status();
   auto second = machine->AttachDisk({"two", image}, Soon());
   ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_NE(first->lun, second->lun);
+  EXPECT_NE(std::make_pair(first->scsi.lun, first->serial), std::make_pair(second->scsi.lun, second->serial));
   EXPECT_EQ(machine->AttachDisk({"one", image}, Soon()).status().code(), absl::StatusCode::kAlreadyExists);
   ASSERT_EQ(machine->Record().block_devices_size(), 2);
 
@@ -361,7 +361,7 @@ TEST_P(HypervisorContract, KeepsDisksApart) {
   EXPECT_EQ(machine->Record().block_devices(0).id(), "two");
   auto again = machine->AttachDisk({"three", image}, Soon());
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(again->lun, first->lun);
+  EXPECT_EQ(again->scsi.lun, first->scsi.lun);
 }
 
 TEST_P(HypervisorContract, FailedAttachLeavesNothing) {
@@ -406,7 +406,7 @@ TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
   EXPECT_EQ((*adopted)->AttachDisk({"two", image}, Soon()).status().code(), absl::StatusCode::kAlreadyExists);
   auto third = (*adopted)->AttachDisk({"three", image}, Soon());
   ASSERT_TRUE(third.ok()) << third.status();
-  EXPECT_EQ(third->lun, 2u);
+  EXPECT_EQ(third->scsi.lun, 2u);
   EXPECT_EQ((*adopted)->DetachDisk("one", Soon()), absl::OkStatus());
 }
 
@@ -415,14 +415,17 @@ TEST_P(HypervisorContract, SharesDirectories) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   const std::string directory = MakeDirectory("a,b\\c directory");
-  const absl::Status shared = machine->ShareDirectory("data", directory, Soon());
-  ASSERT_TRUE(shared.ok()) << shared;
-  EXPECT_EQ(machine->ShareDirectory("data", directory, Soon()).code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(machine->ShareDirectory("more", directory, Soon()), absl::OkStatus());
+  const absl::StatusOr<SharedPath> shared = machine->ShareDirectory({"data", directory}, Soon());
+  ASSERT_TRUE(shared.ok()) << shared.status();
+  EXPECT_EQ(machine->ShareDirectory({"data", directory}, Soon()).status().code(), absl::StatusCode::kAlreadyExists);
+  const absl::StatusOr<SharedPath> more = machine->ShareDirectory({"more", directory}, Soon());
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_NE(std::make_pair(shared->tag, shared->name), std::make_pair(more->tag, more->name));
   ASSERT_EQ(machine->Record().shared_directories_size(), 2);
   if (GetParam().checks_paths) {
-    EXPECT_EQ(machine->ShareDirectory("x", root_ + "/none", Soon()).code(), absl::StatusCode::kNotFound);
-    EXPECT_EQ(machine->ShareDirectory("x", MakeImage("image"), Soon()).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(machine->ShareDirectory({"x", root_ + "/none"}, Soon()).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(machine->ShareDirectory({"x", MakeImage("image")}, Soon()).status().code(),
+              absl::StatusCode::kInvalidArgument);
   }
 
   const state::v1::VirtualMachine record = machine->Record();
