@@ -28,6 +28,8 @@ absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes,
     }
     case v1::Rootfs::kDirectory:
       return CheckAbsolutePath(absl::StrCat(field, ".directory.path"), rootfs.directory().path());
+    case v1::Rootfs::kBlock:
+      return NotImplementedField(absl::StrCat(field, ".block"), "block devices as root file systems");
     case v1::Rootfs::SOURCE_NOT_SET:
       if (!runs_processes) return absl::OkStatus();
       return InvalidField(field, "is missing; set rootfs.image.path or rootfs.directory.path");

@@ -50,11 +50,13 @@ absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& co
       container.set_disk_id(name);
       return GuestRootfs(DiskRootfs{address, image.fs_type()});
     }
-    case v1::Rootfs::kDirectory:
+    case v1::Rootfs::kDirectory: {
       VCD_ASSIGN_OR_RETURN(SharedPath path,
                            machine.ShareDirectory({name, config.rootfs().directory().path()}, context));
       container.set_share_tag(name);
       return GuestRootfs(SharedRootfs{std::move(path)});
+    }
+    case v1::Rootfs::kBlock:
     case v1::Rootfs::SOURCE_NOT_SET:
       break;
   }

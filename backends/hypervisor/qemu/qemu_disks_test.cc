@@ -58,8 +58,8 @@ class QemuDisksTest : public testing::Test {
 TEST_F(QemuDisksTest, ImagesEnterAsDescriptorsReadOnly) {
   auto address = disks_->Attach({"rootfs", image_}, Soon());
   ASSERT_TRUE(address.ok()) << address.status();
-  EXPECT_EQ(address->target, 0u);
-  EXPECT_EQ(address->lun, 0u);
+  EXPECT_EQ(address->scsi.target, 0u);
+  EXPECT_EQ(address->scsi.lun, 0u);
   EXPECT_EQ(peer_.received_fds(), 1);
   const nlohmann::json node = peer_.arguments("blockdev-add");
   EXPECT_EQ(node["read-only"], true);
@@ -82,7 +82,7 @@ TEST_P(QemuDisksStepTest, FailureLeavesNothing) {
   EXPECT_THAT(peer_.commands(), Contains("remove-fd"));
   auto again = disks_->Attach({"rootfs", image_}, Soon());
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(again->lun, 0u);
+  EXPECT_EQ(again->scsi.lun, 0u);
 }
 
 TEST_P(QemuDisksStepTest, CancellationLeavesNothing) {
@@ -112,7 +112,7 @@ TEST_F(QemuDisksTest, WhatIsNotThereNeedsNoUndo) {
   peer_.Fail("add-fd", "GenericError", "no such luck");
   NothingThere();
   EXPECT_FALSE(disks_->Attach({"rootfs", image_}, Soon()).ok());
-  EXPECT_EQ(disks_->Attach({"other", image_}, Soon())->lun, 0u);
+  EXPECT_EQ(disks_->Attach({"other", image_}, Soon())->scsi.lun, 0u);
 }
 
 TEST_F(QemuDisksTest, WhatCannotBeUndoneKeepsItsLun) {
@@ -121,7 +121,7 @@ TEST_F(QemuDisksTest, WhatCannotBeUndoneKeepsItsLun) {
   EXPECT_FALSE(disks_->Attach({"rootfs", image_}, Soon()).ok());
   auto again = disks_->Attach({"rootfs", image_}, Soon());
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(again->lun, 1u);
+  EXPECT_EQ(again->scsi.lun, 1u);
   EXPECT_EQ(Recorded(), 1);
 }
 
@@ -172,7 +172,7 @@ TEST_F(QemuDisksTest, AdoptionRemovesUnknownDevicesAndNodes) {
   ASSERT_TRUE(disks_->Adopt(record, Soon()).ok());
   EXPECT_EQ(peer_.arguments("device_del")["id"], "disk-1");
   EXPECT_EQ(Recorded(), 1);
-  EXPECT_EQ(disks_->Attach({"new", image_}, Soon())->lun, 1u);
+  EXPECT_EQ(disks_->Attach({"new", image_}, Soon())->scsi.lun, 1u);
 }
 
 TEST_F(QemuDisksTest, RefusesWhatIsNoImage) {
