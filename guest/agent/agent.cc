@@ -52,7 +52,8 @@ Outcome CheckId(const std::string& what, const std::string& id) {
 Agent::Agent(EventLoop* loop, Options options)
     : loop_(loop),
       options_(std::move(options)),
-      rootfs_(options_.rootfs),
+      shares_({options_.rootfs.state_dir, options_.rootfs.load_modules}),
+      rootfs_(options_.rootfs, shares_),
       shared_pids_(options_.rootfs.state_dir + "/pause"),
       started_boot_ns_(BootTimeNs()) {}
 

@@ -18,6 +18,7 @@
 #include "guest/agent/process.h"
 #include "guest/agent/restrictions.h"
 #include "guest/agent/rootfs_store.h"
+#include "guest/agent/shared_files.h"
 #include "guest/agent/shared_pid_namespace.h"
 #include "proto/vcd/agent/v1/agent.pb.h"
 
@@ -156,6 +157,7 @@ class Agent {
 
   EventLoop* const loop_;
   const Options options_;
+  SharedFiles shares_;
   RootfsStore rootfs_;
   SharedPidNamespace shared_pids_;
   LinkServer* link_ = nullptr;

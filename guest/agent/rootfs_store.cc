@@ -31,12 +31,7 @@ OutcomeOr<std::vector<std::string>> FilesystemTypes(const std::string& wanted) {
 
 }  // namespace
 
-SharedMount::~SharedMount() {
-  Unmount(path_);
-  ::rmdir(path_.c_str());
-}
-
-RootfsStore::RootfsStore(Options options) : options_(std::move(options)) {}
+RootfsStore::RootfsStore(Options options, SharedFiles& shares) : options_(std::move(options)), shares_(shares) {}
 
 OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& source) {
   const auto scratch = options_.state_dir + "/scratch";
@@ -60,7 +55,15 @@ OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& s
     return std::make_optional(std::move(lease));
   }
   if (options_.allow_directories) return Invalid("this agent is not in a virtual machine: it has no disks and shares");
-  MaybeMount mount = source.has_scsi_lun() ? MountLun(source.scsi_lun()) : MountVirtiofs(source.virtiofs().tag());
+  if (source.has_virtiofs()) {
+    auto shared = shares_.Acquire(source.virtiofs());
+    if (!shared.ok()) return shared.outcome();
+    if (!shared->has_value()) return std::optional<RootfsLease>();
+    lease.mount = (**shared).mount;
+    lease.plan.base = (**shared).path;
+    return std::make_optional(std::move(lease));
+  }
+  MaybeMount mount = MountLun(source.scsi_lun());
   if (!mount.ok()) return mount.outcome();
   if (*mount == nullptr) return std::optional<RootfsLease>();
   lease.mount = *mount;
@@ -77,8 +80,8 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
 
   const std::string disk = FindScsiDisk("/sys", lun.target(), lun.lun());
   const std::string device = "/dev/" + disk;
-  // Opened, not just looked for: its name is there a moment before the disk behind it (ENXIO), and the kernel tells of a
-  // new disk when both are.
+  // Opened, not just looked for: its name is there a moment before the disk behind it (ENXIO), and the kernel tells of
+  // a new disk when both are.
   if (disk.empty() || !UniqueFd(::open(device.c_str(), O_RDONLY | O_CLOEXEC)).valid()) {
     return std::shared_ptr<SharedMount>();
   }
@@ -99,24 +102,6 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
   ::rmdir(point->c_str());
   return Outcome(refused.code(), refused.message() + " (disk at " + address + "; is it a whole " + (*types)[0] +
                                      " image, not a partitioned disk?)");
-}
-
-RootfsStore::MaybeMount RootfsStore::MountVirtiofs(const std::string& tag) {
-  if (tag.empty() || tag.size() > 36) return Invalid("a virtiofs tag has 1 to 36 bytes, not \"" + tag + "\"");
-  const std::string key = "virtiofs " + tag;
-  if (auto mounted = mounts_[key].lock()) return mounted;
-  if (Outcome loaded = options_.load_modules("virtiofs"); !loaded.ok()) return loaded;
-  auto point = MakeMountPoint();
-  if (!point.ok()) return point.outcome();
-  if (::mount(tag.c_str(), point->c_str(), "virtiofs", MS_NODEV, "") != 0) {
-    const int error = errno;
-    ::rmdir(point->c_str());
-    if (error == EINVAL) return std::shared_ptr<SharedMount>();  // No device has this tag yet.
-    return SystemFailure("mount the virtiofs share \"" + tag + "\"", error);
-  }
-  auto mount = std::make_shared<SharedMount>(*point);
-  mounts_[key] = mount;
-  return mount;
 }
 
 OutcomeOr<std::string> RootfsStore::MakeMountPoint() {

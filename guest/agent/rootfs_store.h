@@ -10,22 +10,11 @@
 
 #include "guest/agent/container_filesystem.h"
 #include "guest/agent/outcome.h"
+#include "guest/agent/shared_files.h"
+#include "guest/agent/shared_mount.h"
 #include "proto/vcd/agent/v1/agent.pb.h"
 
 namespace vcd::guest {
-
-// A file system mounted in the agent's own namespace; the destructor unmounts it.
-class SharedMount {
- public:
-  explicit SharedMount(std::string path) : path_(std::move(path)) {}
-  ~SharedMount();
-  SharedMount(const SharedMount&) = delete;
-  SharedMount& operator=(const SharedMount&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
 
 // A container's root file system: how to build it, and what must stay mounted meanwhile.
 struct RootfsLease {
@@ -33,17 +22,18 @@ struct RootfsLease {
   std::shared_ptr<SharedMount> mount;
 };
 
-// Makes the file systems that hold containers' roots available. Each disk and each share is mounted once, however many
-// containers use it, and unmounted with the last of them.
+// Makes the file systems that hold containers' roots available. Each disk is mounted once, however many containers use
+// it, and unmounted with the last of them.
 class RootfsStore {
  public:
   struct Options {
     std::string state_dir;           // Where to mount. Must exist.
     bool allow_directories = false;  // RootfsSource.directory: only in an agent run for tests.
-    // Loads kernel modules: "scsi", "virtiofs", "overlay", or the type of a file system.
+    // Loads kernel modules: "scsi", "overlay", or the type of a file system.
     std::function<Outcome(const std::string& group)> load_modules;
   };
-  explicit RootfsStore(Options options);
+  // `shares` outlives it.
+  RootfsStore(Options options, SharedFiles& shares);
 
   // Gives the lease, or nothing while the device is not there yet: try again when devices have changed.
   OutcomeOr<std::optional<RootfsLease>> Acquire(const ::vcd::agent::v1::RootfsSource& source);
@@ -52,11 +42,11 @@ class RootfsStore {
   using MaybeMount = OutcomeOr<std::shared_ptr<SharedMount>>;  // Null while the device is not there.
 
   MaybeMount MountLun(const ::vcd::agent::v1::RootfsSource::ScsiLun& lun);
-  MaybeMount MountVirtiofs(const std::string& tag);
   OutcomeOr<std::string> MakeMountPoint();
 
   const Options options_;
-  std::map<std::string, std::weak_ptr<SharedMount>> mounts_;  // By kind and address.
+  SharedFiles& shares_;
+  std::map<std::string, std::weak_ptr<SharedMount>> mounts_;  // Of disks, by address.
   int last_mount_point_ = 0;
 };
 

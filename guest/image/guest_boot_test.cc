@@ -137,8 +137,8 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
   const std::string socket = machine->directory() + "/fs";
   {
     const UniqueFd listener = TestMachine::Listen(socket);
-    machine->StartHelper({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o",
-                          "source=" + machine->directory() + "/root", "-o", "cache=auto", "-o", "xattr", "-f"});
+    machine->StartHelper({kVirtiofsd, "--fd=" + std::to_string(listener.get()), "-o", "source=" + machine->directory(),
+                          "-o", "cache=auto", "-o", "xattr", "-f"});
   }
   machine->Qmp("chardev-add",
                "{\"id\": \"fs1\", \"backend\": {\"type\": \"socket\", \"data\": {\"server\": false, "
@@ -146,9 +146,16 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
                    socket + "\"}}}}}");
   machine->Qmp("device_add",
                "{\"driver\": \"vhost-user-fs-pci\", \"id\": \"share1\", \"chardev\": \"fs1\", "
-               "\"tag\": \"root-c4\", \"bus\": \"rp1\"}");
+               "\"tag\": \"files\", \"bus\": \"rp1\"}");
   RootfsSource share;
-  share.mutable_virtiofs()->set_tag("root-c4");
+  share.mutable_virtiofs()->set_tag("files");
+  for (const char* name : {"..", "a/b", "."}) {
+    share.mutable_virtiofs()->set_name(name);
+    EXPECT_EQ(Create("c4", share, "").code(), ErrorCode::ERROR_CODE_INVALID) << name;
+  }
+  share.mutable_virtiofs()->set_name("none");
+  EXPECT_THAT(Create("c4", share, "").message(), HasSubstr("\"none\" of the virtiofs share \"files\""));
+  share.mutable_virtiofs()->set_name("root");
   EXPECT_EQ(Run("c4", share, "echo from the guest > /tmp/y; uname -r"), 0);
   EXPECT_EQ(peer().Stdout("c4"), ack.kernel_release() + "\n");
   std::string written;
