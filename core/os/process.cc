@@ -6,6 +6,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -73,6 +74,10 @@ bool Confine(const LaunchSpec& spec) {
     if (setns(fd, 0) != 0) return false;
   }
   if (spec.unshare_flags != 0 && unshare(spec.unshare_flags) != 0) return false;
+  if (!spec.mounts.empty() && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  for (const auto& [mount, directory] : spec.mounts) {
+    if (move_mount(mount, "", AT_FDCWD, directory.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) return false;
+  }
   if (spec.user_id.has_value()) {
     // The raw calls: libc's would wake all threads, of which the child has none.
     const uid_t id = *spec.user_id;

@@ -57,6 +57,9 @@ struct LaunchSpec {
   // Namespaces that it enters (setns(2)), in order, and flags of those it makes for itself (unshare(2)). Not consumed.
   std::vector<int> namespace_fds;
   int unshare_flags = 0;
+  // Mounts that are nowhere yet (fsmount(2), open_tree(2)), and the directories it sees them at: in a mount namespace
+  // of its own (CLONE_NEWNS above), out of which nothing gets. Not consumed.
+  std::vector<std::pair<int, std::string>> mounts;
   // User and group that it becomes, without supplementary groups; absent leaves both. Capabilities go with root.
   std::optional<uid_t> user_id;
   // Neither it nor what it starts ever gets more privileges (PR_SET_NO_NEW_PRIVS).
