@@ -5,13 +5,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/link/link_limits.h"
 #include "daemon/service/container_service.h"
 #include "daemon/service/testing/fake_pod_runtime.h"
+#include "daemon/service/testing/socket_server.h"
 
 namespace vcd {
 namespace {
@@ -21,24 +21,13 @@ using ::testing::HasSubstr;
 
 class ArchiveCallTest : public testing::Test {
  protected:
-  ArchiveCallTest() : service_(runtime_) {
-    EXPECT_NE(mkdtemp(directory_), nullptr);
-    const std::string address = std::string("unix:") + directory_ + "/vcd.sock";
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    stub_ = v1::ContainerService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  ArchiveCallTest() {
     read_.set_pod_id("web");
     read_.set_container_id("main");
     read_.set_path("/etc");
     start_.mutable_start()->set_pod_id("web");
     start_.mutable_start()->set_container_id("main");
     start_.mutable_start()->set_path("/srv");
-  }
-  ~ArchiveCallTest() override {
-    server_->Shutdown(std::chrono::system_clock::now());
-    std::filesystem::remove_all(directory_);
   }
 
   // All that comes, and how it ends.
@@ -63,11 +52,10 @@ class ArchiveCallTest : public testing::Test {
     return request;
   }
 
-  char directory_[32] = "/tmp/vcd-test-XXXXXX";
   FakePodRuntime runtime_;
-  ContainerService service_;
-  std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<v1::ContainerService::Stub> stub_;
+  ContainerService service_{runtime_};
+  SocketServer server_{service_};
+  const std::unique_ptr<v1::ContainerService::Stub> stub_ = v1::ContainerService::NewStub(server_.NewChannel());
   v1::ReadArchiveRequest read_;
   v1::WriteArchiveRequest start_;
 };
@@ -115,7 +103,7 @@ TEST_F(ArchiveCallTest, ClientThatGoesEndsTheProcess) {
   context.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   runtime_.AwaitReaders(0);
-  server_->Shutdown();  // After that no call of the service runs.
+  server_.Shutdown();  // After that no call of the service runs.
   EXPECT_THAT(runtime_.calls().back(), HasSubstr("Signal web main:copy-1 9"));
 }
 
