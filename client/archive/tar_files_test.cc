@@ -5,14 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/files/file_tree.h"
 
 namespace vcd::client {
 namespace {
@@ -45,32 +43,15 @@ class TarFilesTest : public testing::Test {
       return piece;
     });
   }
-  static std::string Run(const std::string& command) {
-    FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const size_t got = ::fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, got);
-    ::pclose(pipe);
-    return output;
-  }
-  static std::string Listing(const std::string& directory) {
-    return Run("cd " + directory + " && find . -mindepth 1 -printf '%p %y %m %n %T@ %l\n' | sort");
-  }
-  static void Write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-  }
 
   std::string root_, archive_;
 };
 
 TEST_F(TarFilesTest, TreeComesBackAsItWasUnderAnotherName) {
   const std::string tree = root_ + "/from/tree";
-  Write(tree + "/a", "hello");
-  Write(tree + "/binary", std::string("\0\n\xff", 3) + std::string(300000, '\7'));
-  Write(tree + "/" + std::string(200, 'n'), "long name");
+  PutFile(tree + "/a", "hello");
+  PutFile(tree + "/binary", std::string("\0\n\xff", 3) + std::string(300000, '\7'));
+  PutFile(tree + "/" + std::string(200, 'n'), "long name");
   fs::create_hard_link(tree + "/a", tree + "/sub/same");
   fs::create_symlink("/etc/passwd", tree + "/absolute");
   fs::create_symlink("../a", tree + "/sub/up");
@@ -78,24 +59,24 @@ TEST_F(TarFilesTest, TreeComesBackAsItWasUnderAnotherName) {
   ::chmod((tree + "/a").c_str(), 0741);
   ::chmod((tree + "/sub").c_str(), 0500);
   // A file of holes, which come as zeros.
-  Write(tree + "/holes", "begin");
+  PutFile(tree + "/holes", "begin");
   fs::resize_file(tree + "/holes", 5 << 20);
 
   ASSERT_EQ(Pack(tree, {"copy", false}), absl::OkStatus());
   const absl::StatusOr<UnpackResult> result = Unpack("other");
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(Listing(root_ + "/to/other"), Listing(tree));
-  EXPECT_EQ(Run("diff -r --no-dereference -x pipe " + tree + " " + root_ + "/to/other"), "");
+  EXPECT_EQ(TreeListing(root_ + "/to/other"), TreeListing(tree));
+  EXPECT_EQ(ShellOutput("diff -r --no-dereference -x pipe " + tree + " " + root_ + "/to/other"), "");
 }
 
 TEST_F(TarFilesTest, ContentAloneGoesIntoTheDirectoryItself) {
-  Write(root_ + "/from/tree/a", "hello");
+  PutFile(root_ + "/from/tree/a", "hello");
   ASSERT_EQ(Pack(root_ + "/from/tree", {"", false}), absl::OkStatus());
-  Write(root_ + "/tar", archive_);
-  EXPECT_EQ(Run("tar -tf " + root_ + "/tar | sort"), "a\nsub/\nsub/empty/\n");
+  PutFile(root_ + "/tar", archive_);
+  EXPECT_EQ(ShellOutput("tar -tf " + root_ + "/tar | sort"), "a\nsub/\nsub/empty/\n");
   ASSERT_EQ(Pack(root_ + "/from/tree", {"tree", false}), absl::OkStatus());
   ASSERT_TRUE(Unpack("").ok());
-  EXPECT_EQ(Read(root_ + "/to/a"), "hello");
+  EXPECT_EQ(FileText(root_ + "/to/a"), "hello");
 }
 
 TEST_F(TarFilesTest, LinkIsPackedOrFollowed) {
@@ -108,10 +89,10 @@ TEST_F(TarFilesTest, LinkIsPackedOrFollowed) {
 
 TEST_F(TarFilesTest, NothingIsWrittenOutsideOfTheDirectory) {
   fs::create_directory(root_ + "/outside");
-  Write(root_ + "/from/file", "evil");
+  PutFile(root_ + "/from/file", "evil");
   const auto make = [this](const std::string& arguments) {
-    Run("cd " + root_ + "/from && tar -P -cf " + root_ + "/tar " + arguments);
-    archive_ = Read(root_ + "/tar");
+    ShellOutput("cd " + root_ + "/from && tar -P -cf " + root_ + "/tar " + arguments);
+    archive_ = FileText(root_ + "/tar");
   };
   make("--transform 's,^file,top/../../outside/x,' file");
   EXPECT_FALSE(Unpack("top").ok());
@@ -128,7 +109,7 @@ TEST_F(TarFilesTest, NothingIsWrittenOutsideOfTheDirectory) {
 }
 
 TEST_F(TarFilesTest, CutArchivesAndErrorsOfTheSourceAreTold) {
-  Write(root_ + "/from/file", std::string(100000, 'x'));
+  PutFile(root_ + "/from/file", std::string(100000, 'x'));
   ASSERT_EQ(Pack(root_ + "/from/file", {"file", false}), absl::OkStatus());
   archive_.resize(50000);
   EXPECT_FALSE(Unpack("file").ok());

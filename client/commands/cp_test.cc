@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/files/file_tree.h"
 
 namespace vcd::client {
 namespace {
@@ -30,34 +28,20 @@ class CpCommandTest : public testing::Test {
     pod.add_containers()->set_id("app");
     server_.AddPod(pod);
     fs::create_directories(root_ + "/site/sub");
-    Write(root_ + "/site/index", "hello");
-    Write(root_ + "/site/sub/page", "page");
+    PutFile(root_ + "/site/index", "hello");
+    PutFile(root_ + "/site/sub/page", "page");
     server_.SetArchive("/srv", Tar("-C " + root_ + "/site sub"));
     server_.SetArchive("/index", Tar("-C " + root_ + "/site index"));
   }
   ~CpCommandTest() override { fs::remove_all(root_); }
 
   std::string Tar(const std::string& arguments) {
-    Run("tar -cf " + root_ + "/made.tar " + arguments);
-    return Read(root_ + "/made.tar");
-  }
-  static std::string Run(const std::string& command) {
-    FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const size_t got = ::fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, got);
-    ::pclose(pipe);
-    return output;
+    ShellOutput("tar -cf " + root_ + "/made.tar " + arguments);
+    return FileText(root_ + "/made.tar");
   }
   std::string Written() {
-    Write(root_ + "/written.tar", server_.written_archive());
-    return Run("tar -tf " + root_ + "/written.tar | sort");
-  }
-  static void Write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
+    PutFile(root_ + "/written.tar", server_.written_archive());
+    return ShellOutput("tar -tf " + root_ + "/written.tar | sort");
   }
 
   FakeServer server_;
@@ -87,10 +71,10 @@ TEST_F(CpCommandTest, CopiesContentOrUnderANewName) {
 
 TEST_F(CpCommandTest, CopiesOut) {
   EXPECT_EQ(RunVc(server_, {"cp", "web:/srv", root_ + "/got"}).exit_status, 0);
-  EXPECT_EQ(Read(root_ + "/got/page"), "page");
+  EXPECT_EQ(FileText(root_ + "/got/page"), "page");
   fs::create_directory(root_ + "/into");
   EXPECT_EQ(RunVc(server_, {"cp", "web:/index", root_ + "/into/"}).exit_status, 0);
-  EXPECT_EQ(Read(root_ + "/into/index"), "hello");
+  EXPECT_EQ(FileText(root_ + "/into/index"), "hello");
   EXPECT_EQ(RunVc(server_, {"cp", "web:/srv/", root_ + "/into"}).exit_status, 1) << "no such path in this fake";
 }
 

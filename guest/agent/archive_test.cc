@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 
 #include "core/os/unique_fd.h"
@@ -18,6 +17,7 @@
 #include "guest/agent/archive_reader.h"
 #include "guest/agent/archive_writer.h"
 #include "guest/agent/tar_format.h"
+#include "test/files/file_tree.h"
 
 namespace vcd::guest {
 namespace {
@@ -63,34 +63,15 @@ class ArchiveTest : public ::testing::Test {
     entry.mode = type == TarType::kDirectory ? 0755 : 0644;
     return entry;
   }
-  static std::string Run(const std::string& command) {
-    FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const size_t got = ::fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, got);
-    const int status = ::pclose(pipe);
-    return status == 0 ? output : output + "<exit " + std::to_string(status) + ">";
-  }
-  static void Write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-  }
-  // All that a copy must keep.
-  std::string Listing(const std::string& directory) {
-    return Run("cd " + directory +
-               " && find . -mindepth 1 -printf '%p %y %m %n %T@ %l %s\n' | sort | sed 's/ d \\(.*\\) [0-9]*$/ d \\1/'");
-  }
   void MakeTree() {
     const std::string tree = root_ + "/from/tree";
     fs::create_directories(tree + "/sub/empty");
     fs::create_directories(tree + "/" + std::string(200, 'd') + "/" + std::string(200, 'e'));
-    Write(tree + "/" + std::string(200, 'd') + "/" + std::string(200, 'e') + "/deep", "deep");
-    Write(tree + "/a", "hello\n");
-    Write(tree + "/zero", "");
-    Write(tree + "/binary", std::string("\0\n\xff\x80", 4) + std::string(300000, '\7'));
-    Write(tree + "/name with \"quotes\"\nand lines", "x");
+    PutFile(tree + "/" + std::string(200, 'd') + "/" + std::string(200, 'e') + "/deep", "deep");
+    PutFile(tree + "/a", "hello\n");
+    PutFile(tree + "/zero", "");
+    PutFile(tree + "/binary", std::string("\0\n\xff\x80", 4) + std::string(300000, '\7'));
+    PutFile(tree + "/name with \"quotes\"\nand lines", "x");
     fs::create_hard_link(tree + "/a", tree + "/sub/same");
     fs::create_symlink("/etc/passwd", tree + "/absolute");
     fs::create_symlink("../a", tree + "/sub/up");
@@ -111,43 +92,44 @@ TEST_F(ArchiveTest, TreeComesBackAsItWas) {
   MakeTree();
   ASSERT_EQ(Pack(root_ + "/from/tree").message(), "");
   ASSERT_EQ(Unpack(root_ + "/to").message(), "");
-  EXPECT_EQ(Listing(root_ + "/to/tree"), Listing(root_ + "/from/tree"));
-  EXPECT_EQ(Run("diff -r --no-dereference -x pipe " + root_ + "/from/tree " + root_ + "/to/tree"), "");
+  EXPECT_EQ(TreeListing(root_ + "/to/tree"), TreeListing(root_ + "/from/tree"));
+  EXPECT_EQ(ShellOutput("diff -r --no-dereference -x pipe " + root_ + "/from/tree " + root_ + "/to/tree"), "");
   // And over itself, where everything is already.
   ASSERT_EQ(Unpack(root_ + "/to").message(), "");
-  EXPECT_EQ(Listing(root_ + "/to/tree"), Listing(root_ + "/from/tree"));
+  EXPECT_EQ(TreeListing(root_ + "/to/tree"), TreeListing(root_ + "/from/tree"));
 }
 
 TEST_F(ArchiveTest, TarProgramUnderstandsUsAndWeIt) {
   MakeTree();
   ASSERT_EQ(Pack(root_ + "/from/tree").message(), "");
-  EXPECT_EQ(Run("tar -xpf " + root_ + "/tar -C " + root_ + "/to"), "");
-  EXPECT_EQ(Listing(root_ + "/to/tree"), Listing(root_ + "/from/tree"));
+  EXPECT_EQ(ShellOutput("tar -xpf " + root_ + "/tar -C " + root_ + "/to"), "");
+  EXPECT_EQ(TreeListing(root_ + "/to/tree"), TreeListing(root_ + "/from/tree"));
   for (const char* format : {"posix", "gnu", "ustar"}) {
     SCOPED_TRACE(format);
     fs::remove_all(root_ + "/to/tree");
     // ustar has no names this long.
     const std::string without = std::string(format) == "ustar" ? " --exclude=dddd* --exclude=long" : "";
-    ASSERT_EQ(
-        Run("tar -c --format=" + std::string(format) + without + " -f " + root_ + "/tar -C " + root_ + "/from tree"),
-        "");
+    ASSERT_EQ(ShellOutput("tar -c --format=" + std::string(format) + without + " -f " + root_ + "/tar -C " + root_ +
+                          "/from tree"),
+              "");
     ASSERT_EQ(Unpack(root_ + "/to").message(), "");
-    EXPECT_EQ(Run("diff -r --no-dereference -x pipe -x 'dddd*' -x long " + root_ + "/from/tree " + root_ + "/to/tree"),
+    EXPECT_EQ(ShellOutput("diff -r --no-dereference -x pipe -x 'dddd*' -x long " + root_ + "/from/tree " + root_ +
+                          "/to/tree"),
               "");
   }
 }
 
 TEST_F(ArchiveTest, PathIsPackedUnderItsLastName) {
   fs::create_directory(root_ + "/from/dir");
-  Write(root_ + "/from/dir/f", "x");
+  PutFile(root_ + "/from/dir/f", "x");
   fs::create_symlink("dir", root_ + "/from/link");
-  const auto names = [this] { return Run("tar -tf " + root_ + "/tar"); };
+  const auto names = [this] { return ShellOutput("tar -tf " + root_ + "/tar"); };
   ASSERT_TRUE(Pack(root_ + "/from/dir/f").ok());
   EXPECT_EQ(names(), "f\n");
   ASSERT_TRUE(Pack(root_ + "/from/dir/").ok());
   EXPECT_EQ(names(), "dir/\ndir/f\n");
   ASSERT_TRUE(Pack(root_ + "/from/link").ok());
-  EXPECT_THAT(Run("tar -tvf " + root_ + "/tar"), HasSubstr("link -> dir"));
+  EXPECT_THAT(ShellOutput("tar -tvf " + root_ + "/tar"), HasSubstr("link -> dir"));
   PackOptions options;
   options.follow_symlink = true;
   ASSERT_TRUE(Pack(root_ + "/from/link", options).ok());
@@ -160,9 +142,9 @@ TEST_F(ArchiveTest, PathIsPackedUnderItsLastName) {
 TEST_F(ArchiveTest, MissingPathsAreToldApart) {
   EXPECT_EQ(Pack(root_ + "/nothing").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
   EXPECT_THAT(Pack(root_ + "/nothing").message(), HasSubstr("No such file or directory"));
-  Write(root_ + "/tar", "");
+  PutFile(root_ + "/tar", "");
   EXPECT_EQ(Unpack(root_ + "/nothing").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
-  Write(root_ + "/file", "");
+  PutFile(root_ + "/file", "");
   EXPECT_EQ(Unpack(root_ + "/file").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
 }
 
@@ -174,13 +156,13 @@ TEST_F(ArchiveTest, SocketsAreLeftOut) {
   (root_ + "/from/dir/socket").copy(address.sun_path, sizeof(address.sun_path) - 1);
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_TRUE(Pack(root_ + "/from/dir").ok());
-  EXPECT_EQ(Run("tar -tf " + root_ + "/tar"), "dir/\n");
+  EXPECT_EQ(ShellOutput("tar -tf " + root_ + "/tar"), "dir/\n");
 }
 
 // What an archive may try, to write outside of the directory.
 TEST_F(ArchiveTest, NothingIsWrittenOutsideOfTheDirectory) {
   fs::create_directory(root_ + "/outside");
-  Write(root_ + "/outside/file", "mine");
+  PutFile(root_ + "/outside/file", "mine");
   const TarType kFile = TarType::kFile, kLink = TarType::kSymlink, kHard = TarType::kHardLink,
                 kDirectory = TarType::kDirectory;
   const std::string out = root_ + "/outside";
@@ -205,36 +187,36 @@ TEST_F(ArchiveTest, NothingIsWrittenOutsideOfTheDirectory) {
     SCOPED_TRACE(attack.back().name);
     const Outcome outcome = UnpackEntries(attack);
     EXPECT_TRUE(attack.back().name == "./" || outcome.code() == ErrorCode::ERROR_CODE_INVALID) << outcome.message();
-    EXPECT_EQ(Run("ls " + out), "file\n");
-    EXPECT_EQ(Read(out + "/file"), "mine");
+    EXPECT_EQ(ShellOutput("ls " + out), "file\n");
+    EXPECT_EQ(FileText(out + "/file"), "mine");
     EXPECT_EQ(fs::hard_link_count(out + "/file"), 1u);
   }
   // A link is replaced by the file of its name, and one that stays inside may be gone through.
   ASSERT_EQ(UnpackEntries({Entry(kLink, "f", out + "/file"), Entry(kFile, "f")}).message(), "");
-  EXPECT_EQ(Read(out + "/file"), "mine");
-  EXPECT_EQ(Read(root_ + "/to/f"), "content");
+  EXPECT_EQ(FileText(out + "/file"), "mine");
+  EXPECT_EQ(FileText(root_ + "/to/f"), "content");
   ASSERT_EQ(UnpackEntries({Entry(kDirectory, "usr/lib"), Entry(kLink, "lib", "usr/lib"), Entry(kDirectory, "lib"),
                            Entry(kFile, "lib/x")})
                 .message(),
             "");
-  EXPECT_EQ(Read(root_ + "/to/usr/lib/x"), "content");
+  EXPECT_EQ(FileText(root_ + "/to/usr/lib/x"), "content");
 }
 
 TEST_F(ArchiveTest, FilesAndDirectoriesDoNotReplaceEachOther) {
   fs::create_directory(root_ + "/to/d");
-  Write(root_ + "/to/d/kept", "kept");
-  Write(root_ + "/to/f", "");
+  PutFile(root_ + "/to/d/kept", "kept");
+  PutFile(root_ + "/to/f", "");
   EXPECT_THAT(UnpackEntries({Entry(TarType::kFile, "d")}).message(), HasSubstr("is a directory in the container"));
   EXPECT_THAT(UnpackEntries({Entry(TarType::kDirectory, "f")}).message(), HasSubstr("none in the container"));
   EXPECT_THAT(UnpackEntries({Entry(TarType::kFile, "f/x")}).message(), HasSubstr("no directory"));
   ASSERT_EQ(UnpackEntries({Entry(TarType::kDirectory, "d"), Entry(TarType::kFile, "d/new")}).message(), "");
-  EXPECT_EQ(Read(root_ + "/to/d/kept"), "kept");
-  EXPECT_EQ(Read(root_ + "/to/d/new"), "content");
+  EXPECT_EQ(FileText(root_ + "/to/d/kept"), "kept");
+  EXPECT_EQ(FileText(root_ + "/to/d/new"), "content");
   ASSERT_EQ(UnpackEntries({Entry(TarType::kFile, "no/such/parent")}).message(), "");
 }
 
 TEST_F(ArchiveTest, OwnersAreKeptOnlyWhenAskedFor) {
-  Write(root_ + "/from/f", "x");
+  PutFile(root_ + "/from/f", "x");
   if (::chown((root_ + "/from/f").c_str(), 12345, 54321) != 0) GTEST_SKIP() << "needs root to give files away";
   ASSERT_TRUE(Pack(root_ + "/from/f").ok());
   struct stat status {};

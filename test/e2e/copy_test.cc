@@ -5,11 +5,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "test/e2e/e2e_test.h"
+#include "test/files/file_tree.h"
 
 namespace vcd {
 namespace {
@@ -25,17 +24,6 @@ class CopyTest : public E2eTest {
   }
   ~CopyTest() override { fs::remove_all(root_); }
 
-  static void Write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-  }
-  // All that a copy must keep.
-  static std::string Listing(const std::string& directory) {
-    return RunProgram({"/bin/sh", "-c", "cd " + directory + " && find . -mindepth 1 -printf '%p %y %m %n %T@ %l\\n' | sort"}).out;
-  }
-
   std::string root_;
 };
 
@@ -43,23 +31,25 @@ TEST_F(CopyTest, TreesAndStreamsGoBothWays) {
   RunDetached("box", {"sleep", "1000"});
   const std::string tree = root_ + "/tree";
   fs::create_directories(tree + "/sub/empty");
-  Write(tree + "/plain", "hello\n");
+  PutFile(tree + "/plain", "hello\n");
   std::string large(20 << 20, '\0');
   uint32_t state = 12345;
   for (char& c : large) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
-  Write(tree + "/large", large);
-  Write(tree + "/" + std::string(180, 'n'), "long name");
+  PutFile(tree + "/large", large);
+  PutFile(tree + "/" + std::string(180, 'n'), "long name");
   fs::create_hard_link(tree + "/plain", tree + "/sub/same");
   fs::create_symlink("/etc/passwd", tree + "/absolute");
   ::chmod((tree + "/plain").c_str(), 0751);
   ::chmod((tree + "/sub").c_str(), 0500);
 
   Must({"cp", tree, "box:/tmp"});
-  EXPECT_EQ(Exec("box", {"sh", "-c", "cat /tmp/tree/sub/same; readlink /tmp/tree/absolute; stat -c %a.%u /tmp/tree/plain"}).out,
-            "hello\n/etc/passwd\n751.0\n");
+  EXPECT_EQ(
+      Exec("box", {"sh", "-c", "cat /tmp/tree/sub/same; readlink /tmp/tree/absolute; stat -c %a.%u /tmp/tree/plain"})
+          .out,
+      "hello\n/etc/passwd\n751.0\n");
   Must({"cp", "box:main:/tmp/tree", root_ + "/back"});
-  EXPECT_EQ(Listing(root_ + "/back"), Listing(tree));
-  EXPECT_TRUE(Read(root_ + "/back/large") == large) << "what came back is not what was sent";
+  EXPECT_EQ(TreeListing(root_ + "/back"), TreeListing(tree));
+  EXPECT_TRUE(FileText(root_ + "/back/large") == large) << "what came back is not what was sent";
 
   // The rules of cp.
   Must({"cp", tree + "/plain", "box:/tmp/renamed"});
@@ -67,7 +57,7 @@ TEST_F(CopyTest, TreesAndStreamsGoBothWays) {
   Must({"cp", tree + "/.", "box:/tmp/contents"});
   EXPECT_EQ(Exec("box", {"cat", "/tmp/contents/plain"}).out, "hello\n");
   Must({"cp", "box:/etc/passwd", root_});
-  EXPECT_THAT(Read(root_ + "/passwd"), HasSubstr("alice"));
+  EXPECT_THAT(FileText(root_ + "/passwd"), HasSubstr("alice"));
 
   // Tar streams.
   const std::string tar = Must({"cp", "box:/tmp/tree/sub", "-"});
