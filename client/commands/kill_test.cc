@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -12,13 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-v1::Pod PodOf(const std::string& id, v1::PodState state) {
-  v1::Pod pod;
-  pod.set_id(id);
-  pod.set_state(state);
-  return pod;
-}
 
 v1::Pod TwoContainers() {
   v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING);

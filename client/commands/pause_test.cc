@@ -1,41 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string>
-
-#include "client/testing/run_vc.h"
-#include "gmock/gmock.h"
+#include "client/testing/each_pod.h"
 #include "gtest/gtest.h"
 
 namespace vcd::client {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
-v1::Pod PodOf(const std::string& id, v1::PodState state) {
-  v1::Pod pod;
-  pod.set_id(id);
-  pod.set_state(state);
-  return pod;
-}
-
-TEST(PauseCommandTest, PrintsTheIdsDone) {
-  FakeServer server;
-  server.AddPod(PodOf("a", v1::POD_STATE_READY));
-  server.AddPod(PodOf("b", v1::POD_STATE_READY));
-  const RunResult result = RunVc(server, {"pause", "a", "b"});
-  EXPECT_EQ(result.exit_status, 0);
-  EXPECT_EQ(result.out, "a\nb\n");
-  EXPECT_THAT(result.err, IsEmpty());
-  EXPECT_THAT(server.calls(), ElementsAre("PausePod pod_id: \"a\"", "PausePod pod_id: \"b\""));
-}
-
-TEST(PauseCommandTest, GoesOnAfterAPodThatIsNotThere) {
-  FakeServer server;
-  server.AddPod(PodOf("b", v1::POD_STATE_READY));
-  const RunResult result = RunVc(server, {"pause", "a", "b"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_EQ(result.out, "b\n");
-  EXPECT_EQ(result.err, "vc: pause a: no pod \"a\"; vc ps -a lists those that exist\n");
+TEST(PauseCommandTest, IsDoneToEachAndSaysWhichIsNotThere) {
+  ExpectDoneToEachPod("pause", "PausePod", "no pod \"a\"; vc ps -a lists those that exist");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,13 +12,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-v1::Pod PodOf(const std::string& id, v1::PodState state) {
-  v1::Pod pod;
-  pod.set_id(id);
-  pod.set_state(state);
-  return pod;
-}
 
 v1::Pod WebPod() {
   v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "client/testing/each_pod.h"
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,31 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-v1::Pod PodOf(const std::string& id, v1::PodState state) {
-  v1::Pod pod;
-  pod.set_id(id);
-  pod.set_state(state);
-  return pod;
-}
-
-TEST(RmCommandTest, PrintsTheIdsDone) {
-  FakeServer server;
-  server.AddPod(PodOf("a", v1::POD_STATE_READY));
-  server.AddPod(PodOf("b", v1::POD_STATE_READY));
-  const RunResult result = RunVc(server, {"rm", "a", "b"});
-  EXPECT_EQ(result.exit_status, 0);
-  EXPECT_EQ(result.out, "a\nb\n");
-  EXPECT_THAT(result.err, IsEmpty());
-  EXPECT_THAT(server.calls(), ElementsAre("DeletePod pod_id: \"a\"", "DeletePod pod_id: \"b\""));
-}
-
-TEST(RmCommandTest, GoesOnAfterAPodThatIsNotThere) {
-  FakeServer server;
-  server.AddPod(PodOf("b", v1::POD_STATE_READY));
-  const RunResult result = RunVc(server, {"rm", "a", "b"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_EQ(result.out, "b\n");
-  EXPECT_EQ(result.err, "vc: rm a: there is no such pod; `vc ps -a` lists those that are\n");
+TEST(RmCommandTest, IsDoneToEachAndSaysWhichIsNotThere) {
+  ExpectDoneToEachPod("rm", "DeletePod", "there is no such pod; `vc ps -a` lists those that are");
 }
 
 TEST(RmCommandTest, PassesForceOn) {
@@ -48,9 +27,7 @@ TEST(RmCommandTest, PassesForceOn) {
 
 TEST(RmCommandTest, TellsWhatAForcedDeletionLeft) {
   FakeServer server;
-  v1::Pod pod;
-  pod.set_id("a");
-  server.AddPod(pod);
+  server.AddPod(PodOf("a", v1::POD_STATE_RUNNING));
   server.SetNotReleased({"network cni: plugin failed"});
   const RunResult result = RunVc(server, {"rm", "-f", "a"});
   EXPECT_EQ(result.exit_status, 0);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "client/commands/commands.h"
 #include "client/commands/for_each_pod.h"
+#include "client/commands/grace_option.h"
 #include "proto/vcd/v1/pod_service.pb.h"
 
 namespace vcd::client {
@@ -21,8 +19,7 @@ class StopCommand : public Command {
   void Declare(Arguments* arguments) override {
     arguments->Positionals("POD", &pod_ids_, "Ids of pods");
     arguments->Flag("-f,--force", &force_, "End the virtual machine at once, without asking containers or guest");
-    arguments->Number("-t,--time", &grace_seconds_, "SECONDS",
-                      "How long containers have between SIGTERM and SIGKILL (default: the daemon's, 10)");
+    grace_.Declare(arguments, "How long containers have between SIGTERM and SIGKILL");
     arguments->Footer(
         "Prints the ids of the pods that now are stopped; they can be started again.\nExample: vc stop web");
   }
@@ -32,13 +29,9 @@ class StopCommand : public Command {
       v1::StopPodRequest request;
       request.set_pod_id(pod_id);
       request.set_force(force_);
-      // 0 on the wire is the daemon's default, and one second is as near to none as the API can say.
-      if (grace_seconds_) request.set_grace_seconds(*grace_seconds_ == 0 ? 1 : *grace_seconds_);
+      request.set_grace_seconds(grace_.seconds());
       v1::StopPodResponse response;
-      CallOptions options;
-      // The grace is time that was asked for, not time in which vcd does not answer.
-      options.timeout = invocation.daemon().timeout() + absl::Seconds(grace_seconds_.value_or(0));
-      absl::Status status = invocation.daemon().StopPod(request, &response, options);
+      absl::Status status = invocation.daemon().StopPod(request, &response, grace_.OptionsFor(invocation.daemon()));
       if (status.ok() && !response.existed() && !force_) status = NoSuchPod();
       return status;
     });
@@ -47,7 +40,7 @@ class StopCommand : public Command {
  private:
   std::vector<std::string> pod_ids_;
   bool force_ = false;
-  std::optional<uint32_t> grace_seconds_;
+  GraceOption grace_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -10,16 +11,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-void AddWeb(FakeServer& server) {
-  v1::Pod pod;
-  pod.set_id("web");
-  pod.add_containers()->set_id("main");
-  server.AddPod(pod);
-}
-
 TEST(ContainerRmTest, DeletesEachAndSaysWhichIsNotThere) {
   FakeServer server;
-  AddWeb(server);
+  server.AddPod(PodOf("web", v1::POD_STATE_RUNNING, {"main"}));
   const RunResult result = RunVc(server, {"container", "rm", "web", "nope", "main"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_EQ(result.out, "main\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,16 +12,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-void AddWeb(FakeServer& server) {
-  v1::Pod pod;
-  pod.set_id("web");
-  pod.add_containers()->set_id("main");
-  server.AddPod(pod);
-}
-
 TEST(ContainerStopTest, PassesForceAndGraceOn) {
   FakeServer server;
-  AddWeb(server);
+  server.AddPod(PodOf("web", v1::POD_STATE_RUNNING, {"main"}));
   EXPECT_EQ(RunVc(server, {"container", "stop", "web", "main"}).out, "main\n");
   EXPECT_EQ(RunVc(server, {"container", "stop", "-t", "3", "web", "main"}).out, "main\n");
   EXPECT_EQ(RunVc(server, {"container", "stop", "-f", "web", "main"}).out, "main\n");
@@ -31,7 +25,7 @@ TEST(ContainerStopTest, PassesForceAndGraceOn) {
 
 TEST(ContainerStopTest, SaysThatThereIsNone) {
   FakeServer server;
-  AddWeb(server);
+  server.AddPod(PodOf("web", v1::POD_STATE_RUNNING, {"main"}));
   const RunResult result = RunVc(server, {"container", "stop", "web", "nope", "main"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_EQ(result.out, "main\n");
