@@ -5,32 +5,17 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "grpcpp/support/status.h"
-#include "proto/vcd/v1/event.pb.h"
-#include "proto/vcd/v1/pod.pb.h"
-#include "proto/vcd/v1/process.pb.h"
-#include "proto/vcd/v1/process_service.pb.h"
-#include "proto/vcd/v1/stats.pb.h"
+#include "client/testing/fake_container_service.h"
+#include "client/testing/fake_event_service.h"
+#include "client/testing/fake_pod_service.h"
+#include "client/testing/fake_process_service.h"
+#include "client/testing/fake_state.h"
+#include "client/testing/fake_system_service.h"
+#include "grpcpp/grpcpp.h"
 
 namespace vcd::client {
-
-// What every process of the fake daemon does.
-struct FakeProcess {
-  // Printed in this order once it runs.
-  std::vector<std::pair<v1::OutputStream, std::string>> output;
-  // Then it sends its standard input back until that is closed …
-  bool echoes_stdin = false;
-  // … and then waits for a signal, which ends it, unless it ignores them.
-  bool waits_for_signal = false;
-  bool ignores_signals = false;
-  v1::ExitStatus exit_status;
-};
-
-// A status as the daemon sends it, with an ErrorInfo of domain `vcd`.
-grpc::Status DaemonError(grpc::StatusCode code, const std::string& reason, const std::string& message);
 
 // A daemon in the test's process, behind a real gRPC server on a Unix socket in a directory of its own. It keeps pods
 // and moves them through their states, and can be told to fail, to hang and to tell the test of a call. Set it up
@@ -56,6 +41,8 @@ class FakeServer {
   // What the calls of GetPodStats answer, one after the other; the last again and again.
   void SetPodStats(const std::vector<v1::PodStats>& stats);
   void SetProcesses(const std::vector<v1::ProcessInfo>& processes);
+  // What ListExecs answers.
+  void SetExecs(const std::vector<v1::ExecInfo>& execs);
   // Pods in one page of ListPods.
   void SetPageSize(int page_size);
 
@@ -85,8 +72,14 @@ class FakeServer {
   std::string stdin_bytes() const;
 
  private:
-  class Daemon;
-  std::unique_ptr<Daemon> daemon_;
+  char directory_[32] = "/tmp/vcd-test-XXXXXX";
+  FakeState state_;
+  FakePodService pods_{&state_};
+  FakeContainerService containers_{&state_};
+  FakeProcessService processes_{&state_};
+  FakeEventService events_{&state_};
+  FakeSystemService system_{&state_};
+  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace vcd::client
