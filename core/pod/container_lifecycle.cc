@@ -103,7 +103,7 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
     });
   }
   // Before the container is there, so that not a byte of its output comes too early.
-  VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), /*resume_log=*/false));
+  VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), nullptr));
   undo.Push([&pod, &config] { pod.RemoveProcess({config.id(), ""}); });
   absl::StatusOr<int32_t> pid = pod.session()->CreateContainer(spec, context);
   if (!pid.ok()) return WithMetadata(Annotate(pid.status(), step), "container_id", config.id());

@@ -2,6 +2,7 @@
 #include "core/pod/container_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,13 +17,17 @@ namespace {
 
 constexpr LogPosition kNoEnd{UINT64_MAX, UINT64_MAX};
 
+size_t Index(StdStream stream) { return stream == StdStream::kStdout ? 0 : 1; }
+
 }  // namespace
 
 ContainerLog::ContainerLog(const Options& options, std::unique_ptr<LogWriter> writer)
     : OutputSource(writer->offset(StdStream::kStdout), writer->offset(StdStream::kStderr)),
       options_(options),
+      run_(writer->run()),
       writer_(std::move(writer)),
-      run_(writer_->run()),
+      received_{std::max(options.stdout_offset, writer_->offset(StdStream::kStdout)),
+                std::max(options.stderr_offset, writer_->offset(StdStream::kStderr))},
       end_(writer_->end()) {}
 
 ContainerLog::ContainerLog(const std::string& path, LogPosition end)
@@ -30,8 +35,16 @@ ContainerLog::ContainerLog(const std::string& path, LogPosition end)
 
 absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::Open(const Options& options, bool new_run) {
   VCD_ASSIGN_OR_RETURN(std::unique_ptr<LogWriter> writer, LogWriter::Open(options.path, options.bounds, *options.disk));
-  if (new_run) VCD_RETURN_IF_ERROR(writer->BeginRun(absl::Now()));
-  return std::shared_ptr<ContainerLog>(new ContainerLog(options, std::move(writer)));
+  absl::Status full;
+  if (new_run) VCD_RETURN_IF_ERROR(writer->BeginRun(absl::Now(), &full));
+  std::shared_ptr<ContainerLog> log(new ContainerLog(options, std::move(writer)));
+  std::string note;
+  {
+    MutexLock lock(&log->writing_);
+    note = log->Note(full);
+  }
+  log->Report(note);
+  return log;
 }
 
 absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::Create(const Options& options) {
@@ -59,29 +72,80 @@ absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::OpenEnded(const std:
 }
 
 void ContainerLog::Store(StdStream stream, const std::string& data, uint64_t end_offset) {
-  const absl::Status written = writer_->Write(stream, data, end_offset, absl::Now());
-  if (written.ok() == failing_) {
-    failing_ = !failing_;
-    if (failing_) writer_->set_why_lost(std::string(written.message()));
-    options_.report(failing_ ? absl::StrCat(written.message(), "; output is dropped until it can be written again")
-                             : absl::StrCat("container log ", options_.path,
-                                            " is written again; it tells how much output is missing"));
+  std::string note;
+  {
+    MutexLock lock(&writing_);
+    received_[Index(stream)] = std::max(received_[Index(stream)], end_offset);
+    note = Note(writer_->Write(stream, data, end_offset, absl::Now()));
   }
+  Report(note);
+  options_.acknowledge(stream, end_offset);
+}
+
+void ContainerLog::Close() {
+  // Nothing more comes that would tell of what is missing at the end.
+  for (const StdStream stream : {StdStream::kStdout, StdStream::kStderr}) {
+    std::string note;
+    {
+      MutexLock writing(&writing_);
+      if (writer_ == nullptr) return;
+      const uint64_t end = received_[Index(stream)];
+      if (writer_->offset(stream) < end) note = Note(writer_->Write(stream, "", end, absl::Now()));
+      MutexLock lock(&mu_);
+      lost_[Index(stream)] = end - std::min(end, writer_->offset(stream));
+      closed_at_ = absl::Now();
+    }
+    Report(note);
+  }
+}
+
+std::string ContainerLog::Note(const absl::Status& written) {
   {
     MutexLock lock(&mu_);
     end_ = writer_->end();
   }
-  options_.acknowledge(stream, end_offset);
+  if (written.ok() != failing_) return "";
+  failing_ = !failing_;
+  if (!failing_) {
+    return absl::StrCat("container log ", options_.path, " is written again; it tells how much output is missing");
+  }
+  writer_->set_why_lost(std::string(written.message()));
+  return absl::StrCat(written.message(), "; output is dropped until it can be written again");
+}
+
+void ContainerLog::Report(const std::string& note) {
+  if (!note.empty()) options_.report(note);
+}
+
+std::optional<StdStream> ContainerLog::Untold(const Position& position) const {
+  if (!ended_ || closed_at_ < position.reader.since()) return std::nullopt;
+  for (const StdStream stream : {StdStream::kStdout, StdStream::kStderr}) {
+    if (lost_[Index(stream)] != 0 && !position.told[Index(stream)]) return stream;
+  }
+  return std::nullopt;
 }
 
 ContainerLog::Readiness ContainerLog::Look(const Cursor& cursor) const {
-  const LogReader& reader = static_cast<const Position&>(cursor).reader;
-  if (reader.next() < end_ && reader.next() < reader.until()) return Readiness::kChunk;
-  return ended_ || !(reader.next() < reader.until()) ? Readiness::kEnd : Readiness::kWait;
+  const Position& position = static_cast<const Position&>(cursor);
+  if (!IsAtEnd(position) || Untold(position).has_value()) return Readiness::kChunk;
+  return ended_ || !(position.reader.next() < position.reader.until()) ? Readiness::kEnd : Readiness::kWait;
 }
 
 absl::StatusOr<OutputChunk> ContainerLog::Take(Cursor& cursor) {
-  return static_cast<Position&>(cursor).reader.Read(end());
+  Position& position = static_cast<Position&>(cursor);
+  {
+    MutexLock lock(&mu_);
+    const std::optional<StdStream> untold = IsAtEnd(position) ? Untold(position) : std::nullopt;
+    if (untold.has_value()) {
+      position.told[Index(*untold)] = true;
+      OutputChunk chunk;
+      chunk.stream = *untold;
+      chunk.time = closed_at_;
+      chunk.lost_bytes = lost_[Index(*untold)];
+      return chunk;
+    }
+  }
+  return position.reader.Read(end());
 }
 
 std::unique_ptr<OutputReader> ContainerLog::NewReader(OutputStart start) {
@@ -107,6 +171,7 @@ absl::Status RemoveContainerLog(Filesystem& filesystem, const std::string& path)
   for (const uint64_t number : FullLogFiles(path)) {
     VCD_RETURN_IF_ERROR(filesystem.RemoveFile(FullLogFile(path, number)));
   }
+  VCD_RETURN_IF_ERROR(filesystem.RemoveFile(RunNote(path)));
   return filesystem.RemoveFile(path);
 }
 

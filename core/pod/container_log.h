@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,8 +18,9 @@ namespace vcd {
 
 // The output of a container's first process, in files (log_writer.h). Bytes are acknowledged to the guest once they are
 // written, so a daemon that is killed loses none: the next one sees how much is stored and goes on from there. What
-// cannot be written, because the disk is full, is dropped, and counted in the log when it can be written again: a full
-// disk stops no container. Output of earlier runs of the container stays until it is the oldest.
+// cannot be written, because the disk is full, is dropped, and counted in the log when it can be written again, at the
+// latest when the process ends; if the disk is full even then, this daemon's readers are told instead. So a full disk
+// stops no container. Output of earlier runs of the container stays until it is the oldest.
 class ContainerLog : public OutputSource {
  public:
   struct Options {
@@ -26,12 +28,15 @@ class ContainerLog : public OutputSource {
     LogBounds bounds;
     // Lets the guest send beyond an offset; called on the I/O thread, must not block.
     std::function<void(StdStream, uint64_t)> acknowledge;
-    // Output is lost from now on, or stored again, for people; on the I/O thread, must not block.
+    // Output is lost from now on, or stored again, for people; on the I/O thread, or in Create, and must not block.
     std::function<void(const std::string&)> report;
+    // Where the guest goes on with the output of a process that an earlier daemon started: what was acknowledged to it
+    // and is not stored is lost.
+    uint64_t stdout_offset = 0, stderr_offset = 0;
     LogDisk* disk = &LogDisk::Posix();
   };
 
-  // Begins a new run of the container.
+  // Begins a new run of the container, on a full disk too.
   static absl::StatusOr<std::shared_ptr<ContainerLog>> Create(const Options& options);
 
   // Goes on with the log of a process that an earlier daemon started; begins one when it is missing.
@@ -48,6 +53,7 @@ class ContainerLog : public OutputSource {
 
  protected:
   void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
+  void Close() override;
   Readiness Look(const Cursor& cursor) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;
 
@@ -55,22 +61,40 @@ class ContainerLog : public OutputSource {
   struct Position : Cursor {
     explicit Position(LogReader log_reader) : reader(std::move(log_reader)) {}
     LogReader reader;
+    bool told[2] = {false, false};  // What is missing at the end, by stream.
   };
 
   // Either with a writer, or as it ended.
   ContainerLog(const Options& options, std::unique_ptr<LogWriter> writer);
   ContainerLog(const std::string& path, LogPosition end);
   static absl::StatusOr<std::shared_ptr<ContainerLog>> Open(const Options& options, bool new_run);
+  // After a write: lets readers go on, and returns what to report, if anything.
+  std::string Note(const absl::Status& written) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing_);
+  void Report(const std::string& note) ABSL_LOCKS_EXCLUDED(writing_);
+  bool IsAtEnd(const Position& position) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !(position.reader.next() < end_) || !(position.reader.next() < position.reader.until());
+  }
+  // A stream that lost bytes at its end of which the reader was not told; nothing where there is none.
+  std::optional<StdStream> Untold(const Position& position) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   LogPosition end() const ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     return end_;
   }
 
   const Options options_;
-  const std::unique_ptr<LogWriter> writer_;  // Only on the I/O thread. Null when the process is gone.
   const LogPosition run_;
-  bool failing_ = false;                  // Only on the I/O thread.
+
+  // Held while the disk is written: by the I/O thread, for which nobody else waits meanwhile, and by whoever ends the
+  // log. Comes before mu_.
+  Mutex writing_;
+  const std::unique_ptr<LogWriter> writer_ ABSL_PT_GUARDED_BY(writing_);  // Null when the process is gone.
+  uint64_t received_[2] ABSL_GUARDED_BY(writing_) = {0, 0};               // Where each stream ends.
+  bool failing_ ABSL_GUARDED_BY(writing_) = false;
+
   LogPosition end_ ABSL_GUARDED_BY(mu_);  // Of what readers may read.
+  // Bytes of each stream that could not be stored to its end, and when that was.
+  uint64_t lost_[2] ABSL_GUARDED_BY(mu_) = {0, 0};
+  absl::Time closed_at_ ABSL_GUARDED_BY(mu_);
 };
 
 // Removes all files of a log. OK when there are none.

@@ -293,6 +293,113 @@ TEST_F(ContainerLogTest, FullDiskWhileItRotatesLosesTheRestAlone) {
             "<4 lost>put\n<4 lost>put\n<4 lost>put\n<4 lost>put\n<4 lost>put\n");
 }
 
+TEST_F(ContainerLogTest, WhatIsLostAtTheEndIsCountedOnceThereIsRoom) {
+  auto log = *ContainerLog::Create(NewOptions());
+  log->Append(StdStream::kStdout, 0, "one\n");
+  disk_.FillUp(/*room=*/10);
+  log->Append(StdStream::kStdout, 4, "two\n");
+  log->Append(StdStream::kStderr, 0, "error\n");
+  disk_.MakeRoom();
+  log->End();
+  log->End();
+  EXPECT_EQ(Drain(**log->NewReader(LogSelection())), "one\n<4 lost><6 lost>");
+  EXPECT_EQ(Drain(**(*ContainerLog::OpenEnded(path_))->NewReader(LogSelection())), "one\n<4 lost><6 lost>");
+}
+
+TEST_F(ContainerLogTest, DiskThatIsFullAtTheEndHidesNoLoss) {
+  auto log = *ContainerLog::Create(NewOptions());
+  log->Append(StdStream::kStdout, 0, "one\n");
+  auto follower = log->NewReader(OutputStart::kBeginning);
+  EXPECT_EQ(Drain(*follower), "one\n");
+  disk_.FillUp(/*room=*/0);
+  log->Append(StdStream::kStdout, 4, "two\n");
+  log->Append(StdStream::kStderr, 0, "error\n");
+  log->End();
+  bool ended = false;
+  EXPECT_EQ(Drain(*follower, &ended), "<4 lost><6 lost>");
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(Drain(**log->NewReader(LogSelection())), "one\n<4 lost><6 lost>");
+  LogSelection later;
+  later.since = absl::InfiniteFuture();
+  EXPECT_EQ(Drain(**log->NewReader(later)), "");
+}
+
+TEST_F(ContainerLogTest, WhatAnEarlierDaemonCouldNotStoreIsCounted) {
+  {
+    auto log = *ContainerLog::Create(NewOptions());
+    log->Append(StdStream::kStdout, 0, "one\n");
+    disk_.FillUp(/*room=*/0);
+    log->Append(StdStream::kStdout, 4, "two\n");
+    disk_.MakeRoom();
+  }
+  ContainerLog::Options options = NewOptions();
+  options.stdout_offset = stdout_acknowledged_;
+  auto log = *ContainerLog::Resume(options);
+  log->End();
+  EXPECT_EQ(Drain(**log->NewReader(LogSelection())), "one\n<4 lost>");
+}
+
+TEST_F(ContainerLogTest, FullDiskKeepsNoContainerFromItsStart) {
+  for (const bool has_log : {false, true}) {
+    SCOPED_TRACE(has_log);
+    reports_.clear();
+    if (has_log) (*ContainerLog::Create(NewOptions()))->Append(StdStream::kStdout, 0, "first\n");
+    disk_.FillUp(/*room=*/20);  // A part of the mark still fits.
+    absl::StatusOr<std::shared_ptr<ContainerLog>> log = ContainerLog::Create(NewOptions());
+    ASSERT_TRUE(log.ok()) << log.status();
+    EXPECT_THAT(reports_, ElementsAre(HasSubstr("No space left on device; output is dropped")));
+    (*log)->Append(StdStream::kStdout, 0, "lost\n");
+    EXPECT_EQ(stdout_acknowledged_, 5u);
+    EXPECT_EQ(Drain(*Tail(**log, 5)), has_log ? "first\n" : "");
+    disk_.MakeRoom();
+    (*log)->Append(StdStream::kStdout, 5, "second\n");
+    EXPECT_EQ(Drain(*(*log)->NewReader(OutputStart::kBeginning)), "<5 lost>second\n");
+    EXPECT_EQ(Drain(**(*log)->NewReader(LogSelection())), has_log ? "first\n<5 lost>second\n" : "<5 lost>second\n");
+    EXPECT_THAT(Names(), ElementsAre("main.log"));
+    (*log)->End();
+    std::filesystem::remove(path_);
+  }
+}
+
+TEST_F(ContainerLogTest, OffsetsOfTheRunBeforeAreNotThoseOfOneWithoutAMark) {
+  for (const bool rotates : {false, true}) {
+    for (const bool stays_full : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "rotates " << rotates << ", stays full " << stays_full);
+      for (const std::string& name : Names()) std::filesystem::remove(directory_ + "/" + name);
+      bounds_.max_file_bytes = rotates ? 200 : 100000;
+      const std::string first = std::string(300, 'x') + "\n";
+      (*ContainerLog::Create(NewOptions()))->Append(StdStream::kStdout, 0, first);
+      disk_.FillUp(/*room=*/0);
+      ASSERT_TRUE(ContainerLog::Create(NewOptions()).ok());
+      if (!stays_full) disk_.MakeRoom();
+      // Another daemon, to which the guest tells all that was not acknowledged.
+      auto log = *ContainerLog::Resume(NewOptions());
+      disk_.MakeRoom();
+      log->Append(StdStream::kStdout, 0, "second\n");
+      EXPECT_EQ(Drain(*log->NewReader(OutputStart::kBeginning)), "second\n");
+      log = *ContainerLog::Resume(NewOptions());
+      log->Append(StdStream::kStdout, 0, "second\nand on\n");
+      EXPECT_EQ(Drain(**log->NewReader(LogSelection())), first + "second\nand on\n");
+      EXPECT_THAT(Names(), testing::Not(testing::Contains("main.log.run")));
+    }
+  }
+}
+
+TEST_F(ContainerLogTest, NoteOfARunThatHasItsMarkMeansNothing) {
+  (*ContainerLog::Create(NewOptions()))->Append(StdStream::kStdout, 0, "first\n");
+  disk_.FillUp(/*room=*/0);
+  auto log = *ContainerLog::Create(NewOptions());
+  disk_.MakeRoom();
+  disk_.DieAt(3);  // The mark is written, and its note still there.
+  log->Append(StdStream::kStdout, 0, "second\n");
+  ASSERT_TRUE(disk_.dead());
+  disk_.Revive();
+  EXPECT_THAT(Names(), testing::Contains("main.log.run"));
+  log = *ContainerLog::Resume(NewOptions());
+  log->Append(StdStream::kStdout, 0, "second\nand on\n");
+  EXPECT_EQ(Drain(**log->NewReader(LogSelection())), "first\nsecond\nand on\n");
+}
+
 // Runs one story with a daemon that is killed before each operation on the disk in turn, also in the middle of a write,
 // and goes on with another: every byte is there once.
 TEST_F(ContainerLogTest, KilledAtAnyOperationItKeepsEveryByteOnce) {

@@ -54,6 +54,18 @@ absl::Status LogDisk::Remove(const std::string& path) {
   return PosixError(errno, absl::StrCat("remove container log ", path));
 }
 
+absl::Status LogDisk::PutNote(const std::string& path, const std::string& text) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return PosixError(errno, absl::StrCat("remove ", path));
+  if (symlink(text.c_str(), path.c_str()) == 0) return absl::OkStatus();
+  return PosixError(errno, absl::StrCat("write a note of container log ", path));
+}
+
+std::string ReadNote(const std::string& path) {
+  char text[60];
+  const ssize_t size = readlink(path.c_str(), text, sizeof(text));
+  return size <= 0 ? "" : std::string(text, static_cast<size_t>(size));
+}
+
 absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path) {
   UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) return PosixError(errno, absl::StrCat("open container log ", path));

@@ -33,7 +33,14 @@ class LogDisk {
   virtual absl::Status Rename(const std::string& from, const std::string& to);
   // OK when there is none.
   virtual absl::Status Remove(const std::string& path);
+
+  // Makes `path` a symbolic link that holds `text`, at most 59 bytes, whatever was there before. A file system keeps so
+  // short a text beside the name, so that this works where there is no room for a byte of a file.
+  virtual absl::Status PutNote(const std::string& path, const std::string& text);
 };
+
+// The text of PutNote; empty when there is none.
+std::string ReadNote(const std::string& path);
 
 // Opens a file to read. kNotFound when there is none.
 absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path);

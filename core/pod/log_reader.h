@@ -26,6 +26,7 @@ class LogReader {
 
   LogPosition next() const { return next_; }
   LogPosition until() const { return until_; }
+  absl::Time since() const { return since_; }
 
   // The next chunk before `end`, up to which the log is whole. Empty when there is none.
   absl::StatusOr<OutputChunk> Read(LogPosition end);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
@@ -35,6 +36,8 @@ void AddRecords(absl::string_view text, uint64_t at, LogFileEnd* end) {
   }
 }
 
+std::string FormatPlace(LogPosition place) { return absl::StrCat(place.file, "@", place.at); }
+
 }  // namespace
 
 absl::StatusOr<LogFileEnd> ReadLogFileEnd(int fd, const std::string& path) {
@@ -61,40 +64,71 @@ absl::StatusOr<LogFileEnd> ReadLogFileEnd(int fd, const std::string& path) {
   }
 }
 
+std::string RunNote(const std::string& path) { return path + ".run"; }
+
 absl::StatusOr<std::unique_ptr<LogWriter>> LogWriter::Open(const std::string& path, const LogBounds& bounds,
                                                            LogDisk& disk) {
   std::vector<uint64_t> full = FullLogFiles(path);
-  VCD_ASSIGN_OR_RETURN(UniqueFd fd, disk.OpenToAppend(path));
-  VCD_ASSIGN_OR_RETURN(LogFileEnd end, ReadLogFileEnd(fd.get(), path));
-  VCD_ASSIGN_OR_RETURN(const uint64_t whole_size, LogFileSize(fd.get(), path));
-  if (end.size < whole_size) VCD_RETURN_IF_ERROR(disk.Truncate(fd.get(), end.size, path));
-  std::unique_ptr<LogWriter> writer(new LogWriter(path, bounds, disk, std::move(fd)));
+  LogFileEnd end;
+  absl::StatusOr<UniqueFd> fd = disk.OpenToAppend(path);
+  if (fd.ok()) {
+    VCD_ASSIGN_OR_RETURN(end, ReadLogFileEnd(fd->get(), path));
+    VCD_ASSIGN_OR_RETURN(const uint64_t whole_size, LogFileSize(fd->get(), path));
+    if (end.size < whole_size) VCD_RETURN_IF_ERROR(disk.Truncate(fd->get(), end.size, path));
+  } else if (absl::IsResourceExhausted(fd.status()) && absl::IsNotFound(OpenLogToRead(path).status())) {
+    fd = UniqueFd();
+  } else {
+    return fd.status();
+  }
+  std::unique_ptr<LogWriter> writer(new LogWriter(path, bounds, disk, *std::move(fd)));
   writer->file_ = end.has_mark ? end.mark.file : full.empty() ? 1 : full.back() + 1;
   writer->run_ = end.has_mark ? end.mark.run : LogPosition{writer->file_, 0};
+  LogPosition ends_at{writer->file_, end.size};
   if (!end.has_mark && !full.empty()) {
     // The one before was full, and a crash came before anything was written here.
     const std::string before = FullLogFile(path, full.back());
     VCD_ASSIGN_OR_RETURN(UniqueFd before_fd, OpenLogToRead(before));
     VCD_ASSIGN_OR_RETURN(const LogFileEnd before_end, ReadLogFileEnd(before_fd.get(), before));
     if (before_end.has_mark) writer->run_ = before_end.mark.run;
+    if (end.size == 0) ends_at = {full.back(), before_end.size};
     end.mark.stdout_offset += before_end.mark.stdout_offset;
     end.mark.stderr_offset += before_end.mark.stderr_offset;
   }
+  if (const std::string note = ReadNote(RunNote(path)); !note.empty()) {
+    writer->has_note_ = true;
+    // One of a run that has its mark by now names a place that has something after it.
+    writer->run_is_marked_ = note != FormatPlace(ends_at);
+  }
   writer->size_ = end.size;
   writer->marked_at_ = end.mark_at;
-  writer->stdout_offset_ = end.mark.stdout_offset;
-  writer->stderr_offset_ = end.mark.stderr_offset;
+  if (writer->run_is_marked_) {
+    writer->stdout_offset_ = end.mark.stdout_offset;
+    writer->stderr_offset_ = end.mark.stderr_offset;
+  } else {
+    writer->run_ = {writer->file_, end.size};
+  }
   writer->full_ = std::move(full);
   return writer;
 }
 
-absl::Status LogWriter::BeginRun(absl::Time now) {
+absl::Status LogWriter::BeginRun(absl::Time now, absl::Status* full) {
+  run_ = {file_, size_};
+  stdout_offset_ = 0;
+  stderr_offset_ = 0;
+  run_is_marked_ = false;
+  *full = MarkRun(now);
+  if (full->ok()) return absl::OkStatus();
+  if (!absl::IsResourceExhausted(*full)) return *full;
+  // An empty log needs no note.
+  if (size_ == 0 && full_.empty()) return absl::OkStatus();
+  has_note_ = true;
+  return disk_.PutNote(RunNote(path_), FormatPlace({file_, size_}));
+}
+
+absl::Status LogWriter::MarkRun(absl::Time now) {
   if (size_ >= bounds_.max_file_bytes) VCD_RETURN_IF_ERROR(Rotate());
-  const LogMark mark{file_, {file_, size_}, 0, 0};
-  Batch batch{FormatLogMark(mark, now), 0, 0, true};
-  VCD_RETURN_IF_ERROR(Flush(batch));
-  run_ = mark.run;
-  return absl::OkStatus();
+  run_ = {file_, size_};
+  return Flush(NewBatch(now));
 }
 
 absl::Status LogWriter::Write(StdStream stream, absl::string_view data, uint64_t end_offset, absl::Time now) {
@@ -114,7 +148,7 @@ absl::Status LogWriter::Write(StdStream stream, absl::string_view data, uint64_t
 
 LogWriter::Batch LogWriter::NewBatch(absl::Time now) const {
   Batch batch{"", stdout_offset_, stderr_offset_};
-  if (size_ == 0 || size_ - marked_at_ >= kMarkInterval) {
+  if (mark_is_due() || size_ - marked_at_ >= kMarkInterval) {
     batch.records = FormatLogMark(Mark(), now);
     batch.has_mark = true;
   }
@@ -137,6 +171,9 @@ absl::Status LogWriter::Add(Batch* batch, std::string record, uint64_t bytes, St
 }
 
 absl::Status LogWriter::Flush(const Batch& batch) {
+  if (!fd_.valid()) {
+    VCD_ASSIGN_OR_RETURN(fd_, disk_.OpenToAppend(path_));
+  }
   if (torn_) VCD_RETURN_IF_ERROR(disk_.Truncate(fd_.get(), size_, path_));
   torn_ = true;
   absl::Status written = disk_.Append(fd_.get(), batch.records, path_);
@@ -145,7 +182,11 @@ absl::Status LogWriter::Flush(const Batch& batch) {
     return written;
   }
   torn_ = false;
-  if (batch.has_mark) marked_at_ = size_;
+  if (batch.has_mark) {
+    marked_at_ = size_;
+    run_is_marked_ = true;
+    if (has_note_) has_note_ = !disk_.Remove(RunNote(path_)).ok();
+  }
   size_ += batch.records.size();
   stdout_offset_ = batch.stdout_offset;
   stderr_offset_ = batch.stderr_offset;

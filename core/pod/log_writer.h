@@ -23,16 +23,20 @@ namespace vcd {
 //
 // A crash between any two steps loses nothing and doubles nothing: how much of each stream is stored follows from the
 // last mark and what comes after it. One mark is in the last 256 KiB of a file, so to know it takes no long reading.
-// One thread.
+//
+// A run that begins while the disk is full has its mark written with the first output that fits. Until then a note
+// beside the log, PATH.run, says where the run begins: the mark before it is of another run, whose offsets mean nothing
+// now. One thread.
 class LogWriter {
  public:
-  // Goes on with a log where it ends, or begins one. Half a record at its end is cut off: it is what a full disk or a
-  // crash leaves, and the guest still has those bytes.
+  // Goes on with a log where it ends, or begins one, if need be once there is room for it. Half a record at its end is
+  // cut off: it is what a full disk or a crash leaves, and the guest still has those bytes.
   static absl::StatusOr<std::unique_ptr<LogWriter>> Open(const std::string& path, const LogBounds& bounds,
                                                          LogDisk& disk);
 
-  // From here on it is the output of another run of the container, whose offsets begin at 0.
-  absl::Status BeginRun(absl::Time now);
+  // From here on it is the output of another run of the container, whose offsets begin at 0. `full` is OK, or why there
+  // is no room for output now.
+  absl::Status BeginRun(absl::Time now, absl::Status* full);
 
   // Stores bytes that end at `end_offset` of their stream. Those between what is stored and their beginning are noted
   // as missing, and so are these, later, if this fails.
@@ -62,17 +66,21 @@ class LogWriter {
   absl::Status Add(Batch* batch, std::string record, uint64_t bytes, StdStream stream, absl::Time now);
   absl::Status Flush(const Batch& batch);
   absl::Status Rotate();
+  absl::Status MarkRun(absl::Time now);
+  bool mark_is_due() const { return !run_is_marked_ || size_ == 0; }
   LogMark Mark() const { return {file_, run_, stdout_offset_, stderr_offset_}; }
 
   const std::string path_;
   const LogBounds bounds_;
   LogDisk& disk_;
-  UniqueFd fd_;
+  UniqueFd fd_;                 // Invalid while there is no room for a file.
   std::vector<uint64_t> full_;  // Numbers of the files before.
   uint64_t file_ = 1;
   uint64_t size_ = 0;       // Of the whole records.
   uint64_t marked_at_ = 0;  // Where the last mark is.
   bool torn_ = false;       // There may be half a record after them.
+  bool run_is_marked_ = true;
+  bool has_note_ = false;
   LogPosition run_{1, 0};
   uint64_t stdout_offset_ = 0, stderr_offset_ = 0;
   std::string why_lost_ = "they came before the log went on";
@@ -86,6 +94,9 @@ struct LogFileEnd {
   uint64_t size = 0;  // Of the whole records.
 };
 absl::StatusOr<LogFileEnd> ReadLogFileEnd(int fd, const std::string& path);
+
+// What says where a run without a mark begins.
+std::string RunNote(const std::string& path);
 
 }  // namespace vcd
 

@@ -78,6 +78,7 @@ void OutputSource::Append(StdStream stream, uint64_t offset, const std::string& 
 }
 
 void OutputSource::End() {
+  Close();
   {
     MutexLock lock(&mu_);
     ended_ = true;

@@ -38,6 +38,8 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
 
   // Keeps new bytes; then readers are told.
   virtual void Store(StdStream stream, const std::string& data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
+  // There will be no more; then readers are told. May come again, and on any thread.
+  virtual void Close() ABSL_LOCKS_EXCLUDED(mu_) {}
   // Whether there is something at the cursor; kWait only while !ended_.
   virtual Readiness Look(const Cursor& cursor) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
   // The chunk at the cursor, after Look said so; an empty one when there was nothing to show, and the cursor is past

@@ -188,7 +188,7 @@ std::unique_ptr<VirtualMachine> Pod::TakeMachine() {
   return std::move(machine_);
 }
 
-absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resume_log) {
+absl::Status Pod::AddContainerProcess(const std::string& container_id, const GuestProcess* known) {
   const ProcessKey key{container_id, ""};
   // The log holds the link, not the pod: readers may keep it longer.
   ContainerLog::Options options;
@@ -203,8 +203,12 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, bool resu
       self->Tell(v1::EVENT_TYPE_CONTAINER_OUTPUT_LOST, container_id, "", std::nullopt, what);
     }
   };
+  if (known != nullptr) {
+    options.stdout_offset = known->stdout_offset;
+    options.stderr_offset = known->stderr_offset;
+  }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<ContainerLog> log,
-                       resume_log ? ContainerLog::Resume(options) : ContainerLog::Create(options));
+                       known != nullptr ? ContainerLog::Resume(options) : ContainerLog::Create(options));
   auto process = std::make_shared<ProcessEntry>(key, std::move(log));
   MutexLock lock(&mu_);
   processes_[key] = std::move(process);

@@ -93,8 +93,9 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   void SetStandsStill(bool stands_still) { stands_still_.store(stands_still); }
 
   // ---- Processes ----
-  // Makes the entry of a first process, with its log, or of an exec; replaces one of before.
-  absl::Status AddContainerProcess(const std::string& container_id, bool resume_log) ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes the entry of a first process, with its log, or of an exec; replaces one of before. `known` is what the guest
+  // tells of one that an earlier daemon started, whose log goes on; null begins a run.
+  absl::Status AddContainerProcess(const std::string& container_id, const GuestProcess* known) ABSL_LOCKS_EXCLUDED(mu_);
   void AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Null when there is none.

@@ -187,7 +187,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
     if (container == nullptr || IsInterrupted(*container, process)) continue;
     if (process.key.process_id.empty()) {
       in_guest[process.key.container_id] = process;
-      const absl::Status logged = pod.AddContainerProcess(process.key.container_id, /*resume_log=*/true);
+      const absl::Status logged = pod.AddContainerProcess(process.key.container_id, &process);
       if (!logged.ok()) {
         // A log that cannot be opened must not cost a guest that is well: its output is kept in memory, as an exec's.
         LogError(pod.id(), absl::StrCat("container ", process.key.container_id, " is not logged: ", logged.message()));

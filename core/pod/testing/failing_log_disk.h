@@ -48,6 +48,10 @@ class FailingLogDisk : public LogDisk {
     return Dies() ? Killed() : LogDisk::Rename(from, to);
   }
   absl::Status Remove(const std::string& path) override { return Dies() ? Killed() : LogDisk::Remove(path); }
+  // Takes no room, as on real disks.
+  absl::Status PutNote(const std::string& path, const std::string& text) override {
+    return Dies() ? Killed() : LogDisk::PutNote(path, text);
+  }
 
  private:
   bool Dies() { return left_.has_value() && --*left_ <= 0; }
