@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bad input: the right code, the object named, a next step told, nothing left behind (E2eTest checks that).
+#include <signal.h>
+
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -141,6 +143,20 @@ TEST_F(FailureTest, GuestThatPanicsIsReportedInItsConsolesWords) {
   // An empty initramfs: the kernel has no init to run.
   const std::string initrd = WriteFile("empty-initrd", std::string(512, '\0'));
   EXPECT_THAT(RunFails({"--initrd", initrd}), HasSubstr("panic"));
+}
+
+TEST_F(FailureTest, KernelThatPanicsUnderARunningPodFailsIt) {
+  // A container may be given what is kept from others, such as the key that crashes the kernel.
+  const std::string file =
+      WriteFile("open.json", R"({"containers": [{"id": "main", "linux": {"readonlyPaths": {}}}]})");
+  const auto events = daemon().StartVc({"events", "--pod", "sick"});
+  Must({"run", "-d", "--id", "sick", "-f", file, "--rootfs", image(), "--", "sleep", "1000"});
+  EXPECT_THAT(Exec("sick", {"sh", "-c", "echo c > /proc/sysrq-trigger"}), ExitsWith(125));
+  EXPECT_TRUE(events->WaitForOutput("pod_failed sick"));
+  EXPECT_THAT(Must({"inspect", "sick"}), AllOf(HasSubstr("POD_STATE_FAILED"), HasSubstr("kernel panic")));
+  events->Signal(SIGINT);
+  events->Finish();
+  Must({"rm", "-f", "sick"});
 }
 
 class BootTimeoutTest : public FailureTest {

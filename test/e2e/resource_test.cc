@@ -124,6 +124,16 @@ TEST_F(ResourceTest, AFirstProcessThatWasEndedForWantOfMemoryIsToldApart) {
   Must({"rm", "-f", "hog"});
 }
 
+TEST_F(ResourceTest, ProcessesThatWaitForMemoryAreToldOf) {
+  const auto events = daemon().StartVc({"events", "--pod", "tight"});
+  // Whoever is above memory.high is made to wait at every step.
+  RunLimited("tight", {"--cgroup", "memory.high=8388608"}, {"dd", "if=/dev/zero", "of=/dev/null", "bs=30M", "count=1"});
+  EXPECT_TRUE(events->WaitForOutput("pod_memory_pressure tight"));
+  events->Signal(SIGINT);
+  EXPECT_THAT(events->Finish().out, HasSubstr("processes waited for memory in "));
+  Must({"rm", "-f", "tight"});
+}
+
 TEST_F(ResourceTest, TopNamesUsersAndStatsAreShown) {
   RunDetached("box", {"sleep", "1000"});
   const auto exec = daemon().StartVc({"exec", "-u", "alice", "box", "--", "sh", "-c", "echo up; exec sleep 555"});
