@@ -54,7 +54,8 @@ enum class StdStream { kStdout, kStderr };
 struct GuestProcess {
   ProcessKey key;
   int32_t pid = 0;
-  bool started = false;  // False: held before its program.
+  bool started = false;   // False: held before its program.
+  bool terminal = false;  // Its standard streams are a terminal.
   // How it ended; GuestObserver::OnProcessExit tells it again, after the output that goes on below.
   std::optional<v1::ExitStatus> exit;
   // Where output goes on: the guest sends it again from here.

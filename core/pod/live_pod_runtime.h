@@ -170,11 +170,12 @@ class LivePodRuntime : public PodRuntime {
                   std::function<void(absl::StatusOr<T>)> done);
 
   // process_operations.cc
-  // Starts a process in a container and keeps it in the pod. `start` asks the guest for it.
+  // Starts a process in a container and keeps it in the pod; of `process`, key and terminal are known. `start` asks the
+  // guest for it.
   using StartProcess = std::function<absl::StatusOr<int32_t>(GuestSession& session, const CallContext& context)>;
-  void SubmitExec(const std::string& pod_id, const ProcessKey& key, const Operation& operation, StartProcess start,
-                  std::function<void(absl::StatusOr<ExecResult>)> done);
-  absl::Status ExecBody(Pod& pod, const ProcessKey& key, const StartProcess& start, const CallContext& context);
+  void SubmitExec(const std::string& pod_id, const GuestProcess& process, const Operation& operation,
+                  StartProcess start, std::function<void(absl::StatusOr<ExecResult>)> done);
+  absl::Status ExecBody(Pod& pod, const GuestProcess& process, const StartProcess& start, const CallContext& context);
   // Ends the copies of an earlier daemon, whose callers are gone.
   void EndCopies(Pod& pod, const CallContext& context);
   absl::Status SendSignal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,

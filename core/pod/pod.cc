@@ -215,19 +215,20 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, const Gue
   return absl::OkStatus();
 }
 
-void Pod::AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset) {
+void Pod::AddExecProcess(const GuestProcess& process) {
+  const ProcessKey& key = process.key;
   ExecOutput::Options options;
-  options.stdout_offset = stdout_offset;
-  options.stderr_offset = stderr_offset;
+  options.stdout_offset = process.stdout_offset;
+  options.stderr_offset = process.stderr_offset;
   options.limits = {environment_.options.exec_backlog_bytes, environment_.options.slow_reader_patience};
   options.process = absl::StrCat("pod ", id_, ", ", DescribeProcess(key));
   auto output = std::make_shared<ExecOutput>(
       environment_.io, std::move(options),
       [guest = guest_, key](StdStream stream, uint64_t offset) { guest->AcknowledgeOutput(key, stream, offset); });
-  auto process = std::make_shared<ProcessEntry>(key, std::move(output));
-  process->set_guest_pid(guest_pid);
+  auto entry = std::make_shared<ProcessEntry>(key, std::move(output), process.terminal);
+  entry->set_guest_pid(process.pid);
   MutexLock lock(&mu_);
-  processes_[key] = std::move(process);
+  processes_[key] = std::move(entry);
 }
 
 std::shared_ptr<ProcessEntry> Pod::FindProcess(const ProcessKey& key) const {
@@ -293,6 +294,7 @@ std::vector<v1::ExecInfo> Pod::Execs(const std::string& container_id) const {
     exec.set_container_id(key.container_id);
     exec.set_process_id(key.process_id);
     exec.set_guest_pid(process->guest_pid());
+    exec.set_terminal(process->terminal());
     const std::optional<absl::StatusOr<v1::ExitStatus>> end = process->end();
     if (end.has_value() && end->ok()) *exec.mutable_exit_status() = **end;
     execs.push_back(std::move(exec));

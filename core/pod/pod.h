@@ -96,8 +96,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // Makes the entry of a first process, with its log, or of an exec; replaces one of before. `known` is what the guest
   // tells of one that an earlier daemon started, whose log goes on; null begins a run.
   absl::Status AddContainerProcess(const std::string& container_id, const GuestProcess* known) ABSL_LOCKS_EXCLUDED(mu_);
-  void AddExecProcess(const ProcessKey& key, int32_t guest_pid, uint64_t stdout_offset, uint64_t stderr_offset)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  void AddExecProcess(const GuestProcess& process) ABSL_LOCKS_EXCLUDED(mu_);
   // Null when there is none.
   std::shared_ptr<ProcessEntry> FindProcess(const ProcessKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveProcess(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);

@@ -191,10 +191,10 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
       if (!logged.ok()) {
         // A log that cannot be opened must not cost a guest that is well: its output is kept in memory, as an exec's.
         LogError(pod.id(), absl::StrCat("container ", process.key.container_id, " is not logged: ", logged.message()));
-        pod.AddExecProcess(process.key, process.pid, process.stdout_offset, process.stderr_offset);
+        pod.AddExecProcess(process);
       }
     } else {
-      pod.AddExecProcess(process.key, process.pid, process.stdout_offset, process.stderr_offset);
+      pod.AddExecProcess(process);
     }
   }
   if (pod.agent().capabilities().runs_processes) {

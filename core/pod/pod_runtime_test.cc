@@ -395,5 +395,22 @@ TEST_F(PodRuntimeTest, ExecsAreListedWithHowTheyEnded) {
   EXPECT_EQ(ReasonOf(runtime_->ListExecs("nope", "").status()), v1::ERROR_REASON_POD_NOT_FOUND);
 }
 
+TEST_F(PodRuntimeTest, ExecsAreListedWithWhetherTheyHaveATerminal) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  v1::Cmd cmd;
+  cmd.add_args("sleep");
+  ASSERT_TRUE(Exec("web", {"sleep"}, "plain").ok());
+  cmd.set_terminal(true);
+  const auto shell = ExecCmd("web", cmd, "shell");
+  ASSERT_TRUE(shell.ok()) << shell.status();
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    const auto execs = runtime_->ListExecs("web", "main");
+    ASSERT_TRUE(execs.ok()) << execs.status();
+    ASSERT_EQ(execs->size(), 2u);
+    for (const v1::ExecInfo& exec : *execs) EXPECT_EQ(exec.terminal(), exec.process_id() == shell->process_id);
+  }
+}
+
 }  // namespace
 }  // namespace vcd

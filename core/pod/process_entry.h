@@ -27,11 +27,15 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   using ExitCallback = std::function<void(absl::StatusOr<v1::ExitStatus>)>;
 
   ProcessEntry(ProcessKey key, std::shared_ptr<ContainerLog> log) : key_(std::move(key)), log_(std::move(log)) {}
-  ProcessEntry(ProcessKey key, std::shared_ptr<ExecOutput> output) : key_(std::move(key)), exec_(std::move(output)) {}
+  ProcessEntry(ProcessKey key, std::shared_ptr<ExecOutput> output, bool terminal)
+      : key_(std::move(key)), exec_(std::move(output)), terminal_(terminal) {}
 
   const ProcessKey& key() const { return key_; }
   // Null for an exec.
   const std::shared_ptr<ContainerLog>& log() const { return log_; }
+
+  // Of an exec: its standard streams are a terminal.
+  bool terminal() const { return terminal_; }
 
   // In the guest's own numbering; 0 until it is known.
   int32_t guest_pid() const { return guest_pid_.load(); }
@@ -65,6 +69,7 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   const ProcessKey key_;
   const std::shared_ptr<ContainerLog> log_;
   const std::shared_ptr<ExecOutput> exec_;
+  const bool terminal_ = false;
   std::atomic<int32_t> guest_pid_{0};
   std::atomic<bool> input_taken_{false};
 

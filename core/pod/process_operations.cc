@@ -70,8 +70,11 @@ void LivePodRuntime::Exec(const std::string& pod_id, const std::string& containe
   operation.ceiling = absl::Seconds(30);
   const ProcessKey key{
       container_id, absl::StrCat("exec-", options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id))};
+  GuestProcess process;
+  process.key = key;
+  process.terminal = cmd.terminal();
   SubmitExec(
-      pod_id, key, operation,
+      pod_id, process, operation,
       [key, cmd = std::move(cmd)](GuestSession& session, const CallContext& context) {
         return session.Exec(key, cmd, context);
       },
@@ -86,8 +89,10 @@ void LivePodRuntime::ExecArchive(const std::string& pod_id, const std::string& c
   operation.mode = LockMode::kShared;
   operation.ceiling = absl::Seconds(30);
   const ProcessKey key{container_id, absl::StrCat(kCopyPrefix, GenerateId())};
+  GuestProcess process;
+  process.key = key;
   SubmitExec(
-      pod_id, key, operation,
+      pod_id, process, operation,
       [key, archive = std::move(archive)](GuestSession& session, const CallContext& context) {
         absl::StatusOr<int32_t> pid = session.ExecArchive(key, archive, context);
         if (!absl::IsUnimplemented(pid.status())) return pid;
@@ -104,16 +109,16 @@ void LivePodRuntime::EndCopies(Pod& pod, const CallContext& context) {
   }
 }
 
-void LivePodRuntime::SubmitExec(const std::string& pod_id, const ProcessKey& key, const Operation& operation,
+void LivePodRuntime::SubmitExec(const std::string& pod_id, const GuestProcess& process, const Operation& operation,
                                 StartProcess start, std::function<void(absl::StatusOr<ExecResult>)> done) {
   Submit(
       pod_id, operation,
-      [this, key, start = std::move(start)](Pod& pod, Grant& grant) {
+      [this, process, start = std::move(start)](Pod& pod, Grant& grant) {
         // The id of the process is the request's, so that a repetition finds it: also after a crash, in the guest.
-        if (pod.FindProcess(key) != nullptr) return absl::OkStatus();
-        return ExecBody(pod, key, start, grant.context);
+        if (pod.FindProcess(process.key) != nullptr) return absl::OkStatus();
+        return ExecBody(pod, process, start, grant.context);
       },
-      [this, pod_id, key, done = std::move(done)](const absl::Status& status) {
+      [this, pod_id, key = process.key, done = std::move(done)](const absl::Status& status) {
         if (!status.ok()) return done(status);
         ExecResult result{key.process_id, 0};
         absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
@@ -123,13 +128,14 @@ void LivePodRuntime::SubmitExec(const std::string& pod_id, const ProcessKey& key
       });
 }
 
-absl::Status LivePodRuntime::ExecBody(Pod& pod, const ProcessKey& key, const StartProcess& start,
+absl::Status LivePodRuntime::ExecBody(Pod& pod, const GuestProcess& process, const StartProcess& start,
                                       const CallContext& context) {
+  const ProcessKey& key = process.key;
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), pod.state()));
   VCD_ASSIGN_OR_RETURN(const v1::Container container, pod.ViewContainer(key.container_id));
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kExec, pod.id(), key.container_id, container.state()));
   ForgetOldExecs(pod, context);
-  pod.AddExecProcess(key, 0, 0, 0);
+  pod.AddExecProcess(process);
   absl::StatusOr<int32_t> pid = start(*pod.session(), context);
   if (!pid.ok()) {
     pod.RemoveProcess(key);

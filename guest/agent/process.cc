@@ -43,6 +43,7 @@ void Process::UseTerminal(UniqueFd master) {
   MakeStreams(interactive_ ? copy() : UniqueFd(), copy(), UniqueFd());
   slave_.Reset(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   terminal_ = std::move(master);
+  has_terminal_ = true;
 }
 
 void Process::ReadLaunchStatus() {
@@ -125,6 +126,7 @@ void Process::Rewind() {
   described.set_stdin_received(stdin_->taken());
   described.set_stdin_waiting(stdin_->waiting());
   described.set_stdin_closed(stdin_->closed());
+  described.set_terminal(has_terminal_);
   return described;
 }
 

@@ -102,6 +102,7 @@ class Process {
   // While the process lives. The streams have descriptors of their own. The slave is open here too, so that a process
   // that closes it may open it again: the terminal ends with the process.
   UniqueFd terminal_;
+  bool has_terminal_ = false;  // Or had one.
   UniqueFd slave_;
   // Always there. Those of a terminal are made anew once it is known, before the host hears of the process.
   std::optional<OutputPipe> stdout_;

@@ -199,6 +199,7 @@ absl::StatusOr<GuestProcess> FromAgentProcess(const agent::v1::Process& process)
   result.key = {process.container_id(), process.process_id()};
   result.pid = process.pid();
   result.started = process.started();
+  result.terminal = process.terminal();
   if (process.has_exit()) {
     VCD_ASSIGN_OR_RETURN(result.exit, FromAgentExit(process.exit()));
   }

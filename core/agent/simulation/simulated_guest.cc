@@ -204,6 +204,7 @@ std::vector<SimulatedGuest::Process> SimulatedGuest::Processes() const {
     process.process.key = key;
     process.process.pid = state.process.pid();
     process.process.started = state.process.started();
+    process.process.terminal = state.process.terminal();
     process.process.exit = state.process.exit();
     process.process.stdout_offset = state.process.stream(StdStream::kStdout).acked;
     process.process.stderr_offset = state.process.stream(StdStream::kStderr).acked;

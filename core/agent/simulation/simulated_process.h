@@ -54,6 +54,7 @@ class SimulatedProcess {
   void Shift(absl::Duration pause) { time_ += pause; }
 
   void Give(const std::string& data, bool close);
+  bool terminal() const { return cmd_.terminal(); }
   // False when it has no terminal.
   bool Resize(const v1::TerminalSize& size);
   // By itself, beside its program; not when it is detached.

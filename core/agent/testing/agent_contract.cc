@@ -402,7 +402,9 @@ TEST_P(AgentContractTest, ResizesATerminalAlsoOverAnotherConnection) {
   ASSERT_EQ(Run("c1", guest_->OnTerminal(guest_->ShowSize())), absl::OkStatus());
   ASSERT_TRUE(observer_->WaitForOutput(kFirst, StdStream::kStdout, 5));
   EXPECT_THAT(observer_->Output(kFirst, StdStream::kStdout), ::testing::StartsWith("24 80"));
+  EXPECT_EQ(session().Exec(kSecond, guest_->Cat(), context_).status(), absl::OkStatus());
   Connect();
+  for (const GuestProcess& process : session().info().processes) EXPECT_EQ(process.terminal, process.key == kFirst);
   session().Observe();
   v1::TerminalSize size;
   size.set_columns(100);

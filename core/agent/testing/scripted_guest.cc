@@ -137,6 +137,7 @@ agent::v1::Process ProcessOf(const SimulatedGuest::Process& process) {
   result.set_process_id(process.process.key.process_id);
   result.set_pid(process.process.pid);
   result.set_started(process.process.started);
+  result.set_terminal(process.process.terminal);
   if (process.process.exit.has_value()) {
     *result.mutable_exit() = ExitOf(*process.process.exit, process.stdout_end, process.stderr_end);
   }

@@ -103,6 +103,9 @@ class PodClient {
                                   const std::string& request_id = "") {
     v1::Cmd cmd;
     for (const std::string& arg : args) cmd.add_args(arg);
+    return ExecCmd(id, cmd, request_id);
+  }
+  absl::StatusOr<ExecResult> ExecCmd(const std::string& id, const v1::Cmd& cmd, const std::string& request_id = "") {
     return Await<ExecResult>([&](auto done) { runtime().Exec(id, "main", cmd, Soon(request_id), done); });
   }
   absl::Status Kill(const std::string& id, int signal, const std::string& request_id = "") {
