@@ -13,12 +13,14 @@
 
 namespace vcd::client {
 
+CLI::Option* Arguments::Place(CLI::Option* option) const { return heading_.empty() ? option : option->group(heading_); }
+
 void Arguments::Flag(const std::string& names, bool* target, const std::string& help) {
-  app_->add_flag(names, *target, help);
+  Place(app_->add_flag(names, *target, help));
 }
 
 void Arguments::Text(const std::string& names, std::string* target, const std::string& type, const std::string& help) {
-  app_->add_option(names, *target, help)->type_name(type);
+  Place(app_->add_option(names, *target, help))->type_name(type);
 }
 
 void Arguments::Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
@@ -29,7 +31,7 @@ void Arguments::Number(const std::string& names, std::optional<uint32_t>* target
     *target = number;
     return true;
   };
-  app_->add_option(names, CLI::callback_t(read), help)->type_name(type);
+  Place(app_->add_option(names, CLI::callback_t(read), help))->type_name(type);
 }
 
 void Arguments::Choice(const std::string& names, std::string* target, const std::vector<std::string>& choices,
@@ -38,7 +40,9 @@ void Arguments::Choice(const std::string& names, std::string* target, const std:
     if (std::find(choices.begin(), choices.end(), word) != choices.end()) return std::string();
     return absl::StrCat("\"", word, "\" is none of ", absl::StrJoin(choices, ", "));
   };
-  app_->add_option(names, *target, help)->type_name(absl::StrJoin(choices, "|"))->check(CLI::Validator(check, ""));
+  Place(app_->add_option(names, *target, help))
+      ->type_name(absl::StrJoin(choices, "|"))
+      ->check(CLI::Validator(check, ""));
 }
 
 void Arguments::Repeated(const std::string& names, std::vector<std::string>* target, const std::string& type,
@@ -48,7 +52,7 @@ void Arguments::Repeated(const std::string& names, std::vector<std::string>* tar
     *target = words;
     return true;
   };
-  app_->add_option(names, CLI::callback_t(take), help)
+  Place(app_->add_option(names, CLI::callback_t(take), help))
       ->type_name(type)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }

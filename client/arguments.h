@@ -9,7 +9,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace vcd::client {
 
@@ -38,6 +39,8 @@ class Arguments {
   void OptionalPositionals(const std::string& name, std::vector<std::string>* target, const std::string& help);
   // All words after `--`, or from the first that is no option of the verb, as they stand. May be none.
   void CommandWords(std::vector<std::string>* target);
+  // Options that are declared from here on stand below this heading in the help; empty: below the first one.
+  void Heading(const std::string& heading) { heading_ = heading; }
   // More for the help: what CLI11 cannot know, such as an example.
   void Footer(const std::string& text);
 
@@ -45,7 +48,11 @@ class Arguments {
   std::vector<std::string>* command_words() const { return command_words_; }
 
  private:
+  // Puts an option below the heading.
+  CLI::Option* Place(CLI::Option* option) const;
+
   CLI::App* const app_;
+  std::string heading_;
   std::vector<std::string>* command_words_ = nullptr;
 };
 

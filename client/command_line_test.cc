@@ -25,13 +25,29 @@ TEST(CommandLineTest, HelpNamesVerbsAndExample) {
 }
 
 TEST(CommandLineTest, EveryVerbHasSummaryAndExample) {
-  for (const std::string verb : {"annotate", "create", "events", "exec", "info", "inspect", "kill", "logs", "pause",
-                                 "ps", "resume", "rm", "run", "start", "stop", "version", "wait"}) {
+  for (const std::string verb : {"annotate", "create", "events", "exec", "execs", "info", "inspect", "kill", "logs",
+                                 "pause", "ps", "resume", "rm", "run", "start", "stop", "version", "wait"}) {
     const RunResult help = RunVc("/no/socket", {verb, "--help"});
     EXPECT_EQ(help.exit_status, 0) << verb;
     EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: vc " + verb), HasSubstr("Example: "), HasSubstr("--address")));
   }
   EXPECT_THAT(RunVc("/no/socket", {"run", "--help"}).out, HasSubstr("[OPTIONS] -- COMMAND [ARGS...]"));
+}
+
+TEST(CommandLineTest, OptionsStandBelowHeadings) {
+  const std::string run = RunVc("/no/socket", {"run", "--help"}).out;
+  size_t at = 0;
+  for (const std::string part :
+       {"\nOptions:\n", "--rootfs", "\nProcess:\n", "--workdir", "\nIsolation:\n", "--cap-add", "--pid ",
+        "\nLimits of the container:\n", "--pids-limit", "\nNames:\n", "--dns-search", "\nVirtual machine:\n",
+        "--kernel ", "\nForeground:\n", "--detach-keys", "\nConnection:\n", "--timeout"}) {
+    const size_t found = run.find(part, at);
+    ASSERT_NE(found, std::string::npos) << part << " is not where it should be in\n" << run;
+    at = found;
+  }
+  const std::string exec = RunVc("/no/socket", {"exec", "--help"}).out;
+  EXPECT_LT(exec.find("\nProcess:\n"), exec.find("--no-new-privileges"));
+  EXPECT_LT(exec.find("--no-new-privileges"), exec.find("\nForeground:\n"));
 }
 
 TEST(CommandLineTest, VerbsOfAGroupComeAfterItsWord) {

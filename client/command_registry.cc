@@ -15,6 +15,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewCreateCommand());
   commands.push_back(NewStartCommand());
   commands.push_back(NewExecCommand());
+  commands.push_back(NewExecsCommand());
   commands.push_back(NewAttachCommand());
   commands.push_back(NewLogsCommand());
   commands.push_back(NewCpCommand());

@@ -118,6 +118,27 @@ TEST_F(TerminalTest, DetachesAndAttachesAgain) {
   EXPECT_THAT(server_->calls(), Contains(AllOf(HasSubstr("ResizeTerminal"), HasSubstr("rows: 40"))));
 }
 
+TEST_F(TerminalTest, FindsOutWhetherAnExecHasATerminal) {
+  AddPod(/*terminal=*/false);
+  std::vector<v1::ExecInfo> execs(2);
+  execs[0].set_process_id("plain");
+  execs[1].set_process_id("shell");
+  execs[1].set_terminal(true);
+  server_->SetExecs(execs);
+  auto vc = Vc({"attach", "--process", "shell", "web"});
+  Settle(*vc);
+  vc->Type(kDetachKeys);
+  EXPECT_EQ(vc->Wait(), 0);
+  EXPECT_THAT(vc->screen(), HasSubstr("vc attach --process shell web"));
+  auto plain = Vc({"attach", "--process", "plain", "web"});
+  EXPECT_TRUE(plain->WaitForText("ready"));
+  plain->Type("line\n");
+  EXPECT_TRUE(plain->WaitForText("line"));
+  EXPECT_TRUE(plain->SettingsAreAsBefore());
+  plain->Type("\x04");
+  EXPECT_EQ(plain->Wait(), 0);
+}
+
 TEST_F(TerminalTest, PassesOnTheWindowsSize) {
   AddPod();
   auto vc = Vc({"exec", "-it", "web", "--", "sh"});

@@ -21,15 +21,16 @@ class AttachCommand : public Command {
   void Declare(Arguments* arguments) override {
     arguments->Positional("POD", &pod_id_, "Id of the pod");
     arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
-    arguments->Text("--process", &process_id_, "ID", "A process of \"vc exec\" (default: the container's first)");
-    arguments->Flag("-t,--tty", &tty_, "With --process: it has a terminal");
+    arguments->Text("--process", &process_id_, "ID",
+                    "A process of \"vc exec\"; \"vc execs\" lists them (default: the container's first)");
     arguments->Flag("--no-stdin", &no_stdin_, "Read along, while another may write");
     arguments->Flag("--from-start", &from_start_, "Also what was printed before");
     foreground_.Declare(arguments);
     arguments->Footer(
         "Ends with the exit status of the process, and with 0 after the detach keys, which only a terminal knows.\n"
         "A process has one writer at a time; any number may read along.\n"
-        "Example: vc attach web");
+        "Example: vc attach web\n"
+        "Example: vc attach --process exec-1b2c web");
   }
 
   int Run(Invocation& invocation) override {
@@ -64,16 +65,28 @@ class AttachCommand : public Command {
     options->pod_id = pod_id_;
     options->container_id = *container_id;
     options->process_id = process_id_;
-    options->terminal = tty_;
     options->send_input = !no_stdin_;
     options->how_to_return =
-        absl::StrCat("vc attach ", process_id_.empty() ? "" : absl::StrCat("-t --process ", process_id_, " "), pod_id_);
-    if (!process_id_.empty()) return absl::OkStatus();
+        absl::StrCat("vc attach ", process_id_.empty() ? "" : absl::StrCat("--process ", process_id_, " "), pod_id_);
+    if (!process_id_.empty()) return FindExec(daemon, options);
     for (const v1::Container& container : response.pod().containers()) {
       if (container.id() != *container_id) continue;
       options->terminal = container.config().cmd().terminal();
       // One that takes no input needs no writer.
       options->send_input = !no_stdin_ && container.config().cmd().interactive();
+    }
+    return absl::OkStatus();
+  }
+
+  // Whether it has a terminal. One that is not there is Attach's to complain of.
+  absl::Status FindExec(DaemonClient* daemon, Foreground::Options* options) {
+    v1::ListExecsRequest request;
+    request.set_pod_id(pod_id_);
+    request.set_container_id(options->container_id);
+    v1::ListExecsResponse response;
+    if (const absl::Status status = daemon->ListExecs(request, &response); !status.ok()) return status;
+    for (const v1::ExecInfo& exec : response.execs()) {
+      if (exec.process_id() == process_id_) options->terminal = exec.terminal();
     }
     return absl::OkStatus();
   }
@@ -86,7 +99,6 @@ class AttachCommand : public Command {
   std::string pod_id_;
   std::string container_id_;
   std::string process_id_;
-  bool tty_ = false;
   bool no_stdin_ = false;
   bool from_start_ = false;
   ForegroundOptions foreground_;

@@ -25,8 +25,11 @@ class ExecCommand : public Command {
   void Declare(Arguments* arguments) override {
     arguments->Positional("POD", &pod_id_, "Id of the pod");
     arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
-    arguments->Flag("-d,--detach", &detach_, "Do not wait: print the id of the process; its output goes nowhere");
+    arguments->Flag("-d,--detach", &detach_,
+                    "Do not wait: print the id of the process. Its output goes nowhere, but with -t it is there for\n"
+                    "\"vc attach --process\"");
     options_.Declare(arguments);
+    arguments->Heading("Process");
     arguments->Flag("--no-new-privileges", &no_new_privileges_, "It cannot gain privileges, as by setuid programs");
     foreground_.Declare(arguments);
     arguments->CommandWords(&command_);
@@ -36,6 +39,7 @@ class ExecCommand : public Command {
         "option included. The first SIGINT or SIGTERM goes to the command, the second ends vc alone.\n"
         "With -it, what is typed goes to the command, Ctrl-C too; Ctrl-P Ctrl-Q leaves it alone.\n"
         "Example: vc exec -it web -- sh\n"
+        "Example: vc attach --process $(vc exec -dit web -- sh) web\n"
         "Example: vc exec web -- ps aux");
   }
 
@@ -44,16 +48,16 @@ class ExecCommand : public Command {
     request.set_pod_id(pod_id_);
     v1::Cmd* cmd = request.mutable_cmd();
     *cmd->mutable_args() = {command_.begin(), command_.end()};
-    cmd->set_detach(detach_);
     cmd->set_no_new_privileges(no_new_privileges_);
     absl::Status status = options_.Apply(invocation.environment(), cmd);
     if (command_.empty())
       status = absl::InvalidArgumentError("a command is needed: give it after --, as in -- CMD ARGS");
-    if (detach_ && cmd->interactive()) status = absl::InvalidArgumentError("-i and -d exclude each other");
-    if (status.ok() && detach_ && cmd->terminal()) {
-      status = absl::InvalidArgumentError("-t and -d exclude each other: nobody would look at the terminal");
+    if (status.ok() && detach_ && cmd->interactive() && !cmd->terminal()) {
+      status = absl::InvalidArgumentError("-i and -d exclude each other without -t: nobody would write to it");
     }
-    if (status.ok() && cmd->terminal()) status = AdoptTerminal(invocation.environment(), cmd);
+    // A terminal is for somebody who comes later.
+    cmd->set_detach(detach_ && !cmd->terminal());
+    if (status.ok() && cmd->terminal() && !detach_) status = AdoptTerminal(invocation.environment(), cmd);
     status.Update(foreground_.Keys().status());
     if (!status.ok()) return Fail(&invocation, status);
     return detach_ ? Start(&invocation, &request) : Follow(&invocation, &request);
@@ -87,7 +91,7 @@ class ExecCommand : public Command {
     options.terminal = request->cmd().terminal();
     options.detach_keys = *foreground_.Keys();
     options.proxy_signals = foreground_.proxy_signals();
-    options.how_to_return = absl::StrCat("vc attach -t --process ", response.process_id(), " ", pod_id_);
+    options.how_to_return = absl::StrCat("vc attach --process ", response.process_id(), " ", pod_id_);
     SignalSource* const changes = options.terminal ? window->get() : nullptr;
     return Foreground(invocation, signals->get(), changes, std::move(options)).Follow();
   }

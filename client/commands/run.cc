@@ -21,9 +21,9 @@ class RunCommand : public Command {
   int usage_exit_code() const override { return 125; }
 
   void Declare(Arguments* arguments) override {
-    options_.Declare(arguments);
-    arguments->Flag("--rm", &remove_, "Delete the pod when vc ends, whatever ends it");
     arguments->Flag("-d,--detach", &detach_, "Do not wait: print the id of the pod");
+    arguments->Flag("--rm", &remove_, "Delete the pod when vc ends, whatever ends it");
+    options_.Declare(arguments);
     foreground_.Declare(arguments);
     arguments->Footer(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"

@@ -86,6 +86,8 @@ class DaemonClient {
   absl::Status KillContainer(const v1::KillContainerRequest& request, v1::KillContainerResponse* response,
                              CallOptions options = {});
   absl::Status Exec(const v1::ExecRequest& request, v1::ExecResponse* response, CallOptions options = {});
+  absl::Status ListExecs(const v1::ListExecsRequest& request, v1::ListExecsResponse* response,
+                         CallOptions options = {});
   absl::Status Wait(const v1::WaitRequest& request, v1::WaitResponse* response, CallOptions options = {});
   absl::Status Signal(const v1::SignalRequest& request, v1::SignalResponse* response, CallOptions options = {});
   absl::Status ResizeTerminal(const v1::ResizeTerminalRequest& request, v1::ResizeTerminalResponse* response,

@@ -43,6 +43,11 @@ std::string Word(v1::ContainerState state) {
 }
 std::string Word(v1::EventType type) { return EnumWord(v1::EventType_Name(type), "EVENT_TYPE_", type); }
 
+std::string ExitWord(const v1::ExitStatus& status) {
+  return status.signal() == 0 ? absl::StrCat(status.code())
+                              : absl::StrCat(status.code(), " (signal ", status.signal(), ")");
+}
+
 std::string Age(absl::Duration age) {
   // The clocks of two readings may differ by a little; nothing is from the future.
   const int64_t seconds = age < absl::ZeroDuration() ? 0 : absl::ToInt64Seconds(age);

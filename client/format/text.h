@@ -10,6 +10,7 @@
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/event.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
+#include "proto/vcd/v1/process.pb.h"
 
 namespace vcd::client {
 
@@ -21,6 +22,9 @@ std::string Printable(const std::string& text, bool keep_newlines = false);
 std::string Word(v1::PodState state);
 std::string Word(v1::ContainerState state);
 std::string Word(v1::EventType type);
+
+// How a process ended: `0`, `137 (signal 9)`.
+std::string ExitWord(const v1::ExitStatus& status);
 
 // How long ago, in the largest fitting unit: `8s`, `5m`, `3h`, `12d`.
 std::string Age(absl::Duration age);

@@ -64,12 +64,14 @@ void SetText(const std::string& value, std::string* field) {
 }  // namespace
 
 void CmdOptions::Declare(Arguments* arguments) {
+  arguments->Heading("Process");
   arguments->Repeated("-e,--env", &env_, "K=V", "Set a variable of its environment; K alone passes on vc's own");
   arguments->Text("-w,--workdir", &work_dir_, "DIR", "Directory in the container that it starts in");
   arguments->Text("-u,--user", &user_, "USER[:GROUP]", "Who it runs as: names of the container, or numbers");
   arguments->Flag("-t,--tty", &terminal_, "Give it a terminal");
   arguments->Flag("-i,--interactive", &interactive_, "Pass standard input on; without it, the command reads none");
   restrictions_.Declare(arguments);
+  arguments->Heading("");
 }
 
 absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) const {
@@ -111,8 +113,11 @@ void ContainerOptions::Declare(Arguments* arguments) {
   arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
   arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
   cmd_.Declare(arguments);
+  arguments->Heading("Isolation");
   isolation_.Declare(arguments);
+  arguments->Heading("Limits of the container");
   resources_.Declare(arguments);
+  arguments->Heading("");
   arguments->CommandWords(&command_);
 }
 
@@ -122,23 +127,27 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("--id", &id_, "ID", "Id of the pod; otherwise one is made up");
   arguments->Text("--container-id", &container_id_, "ID", "Id of the container (default: main)");
   container_.Declare(arguments);
+  arguments->Repeated("--annotation", &annotations_, "K=V", "An annotation of the pod");
+  arguments->Heading("Isolation");
   arguments->Choice("--pid", &pid_, {"container", "pod"}, "Whose processes the container sees: its own, or its pod's");
+  arguments->Heading("Names");
+  arguments->Text("--hostname", &hostname_, "NAME", "Host name in the guest (default: the pod's id)");
   arguments->Repeated("--dns", &dns_servers_, "IP", "A name server for /etc/resolv.conf (default: the image's file)");
   arguments->Repeated("--dns-search", &dns_searches_, "DOMAIN", "A domain that short names are looked up in");
   arguments->Repeated("--dns-option", &dns_options_, "OPTION", "An option of resolv.conf(5)");
   arguments->Repeated("--add-host", &host_aliases_, "NAME:IP", "One more line for /etc/hosts");
-  arguments->Text("--hostname", &hostname_, "NAME", "Host name in the guest (default: the pod's id)");
+  arguments->Heading("Virtual machine");
   arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
   arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
-  arguments->Text("--hypervisor", &hypervisor_, "NAME", "Hypervisor; \"vc info\" lists them");
-  arguments->Text("--agent", &agent_, "NAME", "Guest agent; \"vc info\" lists them");
-  arguments->Text("--network", &network_, "NAME", "Network model; \"vc info\" lists them");
   arguments->Text("--kernel", &kernel_, "PATH", "Guest kernel");
   arguments->Text("--initrd", &initrd_, "PATH", "Guest initramfs");
   arguments->Text("--firmware", &firmware_, "PATH", "Guest firmware");
-  arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
   arguments->Repeated("--kernel-param", &kernel_params_, "K[=V]", "One more parameter for the guest kernel");
-  arguments->Repeated("--annotation", &annotations_, "K=V", "An annotation of the pod");
+  arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
+  arguments->Text("--hypervisor", &hypervisor_, "NAME", "Hypervisor; \"vc info\" lists them");
+  arguments->Text("--agent", &agent_, "NAME", "Guest agent; \"vc info\" lists them");
+  arguments->Text("--network", &network_, "NAME", "Network model; \"vc info\" lists them");
+  arguments->Heading("");
 }
 
 absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {

@@ -10,9 +10,11 @@
 namespace vcd::client {
 
 void ForegroundOptions::Declare(Arguments* arguments) {
+  arguments->Heading("Foreground");
   arguments->Text("--detach-keys", &detach_keys_, "KEYS",
                   "Keys that leave a process with a terminal alone (default: ctrl-p,ctrl-q; empty: none)");
   arguments->Flag("--no-sig-proxy", &no_sig_proxy_, "Signals end vc and do not go to the process");
+  arguments->Heading("");
 }
 
 absl::Status AdoptTerminal(const Environment& environment, v1::Cmd* cmd) {

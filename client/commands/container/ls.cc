@@ -13,14 +13,6 @@
 namespace vcd::client {
 namespace {
 
-// "0", "137 (signal 9)", or nothing while it has not ended.
-std::string Exit(const v1::Container& container) {
-  if (!container.has_exit_status()) return "-";
-  const v1::ExitStatus& status = container.exit_status();
-  return status.signal() == 0 ? absl::StrCat(status.code())
-                              : absl::StrCat(status.code(), " (signal ", status.signal(), ")");
-}
-
 class ContainerLsCommand : public Command {
  public:
   std::string name() const override { return "ls"; }
@@ -63,7 +55,8 @@ class ContainerLsCommand : public Command {
       const std::string created =
           container.has_created_at() ? absl::StrCat(Age(now - ToTime(container.created_at())), " ago") : "-";
       table.AddRow({container.id(), Word(container.state()),
-                    container.guest_pid() == 0 ? "-" : absl::StrCat(container.guest_pid()), Exit(container), created,
+                    container.guest_pid() == 0 ? "-" : absl::StrCat(container.guest_pid()),
+                    container.has_exit_status() ? ExitWord(container.exit_status()) : "-", created,
                     absl::StrJoin(container.config().cmd().args(), " "), container.reason()});
     }
     return table.Render();
