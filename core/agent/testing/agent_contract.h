@@ -89,6 +89,8 @@ class AgentContractTest : public ::testing::TestWithParam<AgentContractParam> {
   // Writes and waits for `done`.
   absl::Status Write(const ProcessKey& process, const std::string& data, bool close);
 
+  const ProcessKey kFirst{"c1", ""};
+  const ProcessKey kSecond{"c1", "p1"};
   std::unique_ptr<AgentContractGuest> guest_;
   // One per connection: a reconnection may repeat output.
   std::unique_ptr<RecordingObserver> observer_;
