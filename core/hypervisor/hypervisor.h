@@ -64,11 +64,12 @@ struct DiskAddress {
   std::string serial;
 };
 
-// A directory or file of the host that the guest may see.
+// A directory or regular file of the host that the guest may see. Symbolic links in the path are followed, once, on the
+// host; those in the directory are the guest's, and lead nowhere on the host.
 struct ShareSpec {
   std::string tag;  // Unique in the pod: `[A-Za-z0-9_.-]+`, at most 36 bytes.
   std::string host_path;
-  bool readonly = false;
+  bool readonly = false;  // The host lets nobody write there for the guest.
   bool recursive = true;  // With what is mounted below it now.
 };
 
@@ -119,10 +120,12 @@ class VirtualMachine {
   // Unplugs it; OK when there is no such disk.
   virtual absl::Status DetachDisk(const std::string& id, const CallContext& context) = 0;
 
-  // Lets the guest see a directory or file of the host. kAlreadyExists when the tag is taken. Nothing stays behind on
-  // failure.
+  // Lets the guest see a directory or file of the host. kAlreadyExists when the tag is taken, kNotFound when there is no
+  // such path, kInvalidArgument when it is of another kind, kResourceExhausted when the machine has too many,
+  // kFailedPrecondition, with the next step, when the machine or the path's file system cannot do it. Nothing of the
+  // share stays behind on failure. Takes no mount of the host's to do it, and leaves none there, whatever dies.
   virtual absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) = 0;
-  // Takes it away; OK when there is no such tag.
+  // Takes it away; OK when there is no such tag. Files that the guest has open then stay open, and no others.
   virtual absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) = 0;
 
   // Plugs vCPUs and memory in, and memory out; returns what the machine has then. The guest takes vCPUs online and

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include "core/hypervisor/testing/hypervisor_contract.h"
 #include "core/os/completion.h"
 #include "core/os/process.h"
+#include "core/os/supervised_process.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
@@ -230,6 +232,74 @@ TEST_F(QemuHypervisorTest, FailingVirtiofsdIsQuotedAndLeavesNothing) {
   EXPECT_EQ(machine->Record().shared_directories_size(), 0);
   EXPECT_EQ(ProcessesOf(spec_.run_dir).size(), 1u);
   EXPECT_TRUE(machine->Resume(Soon()).ok());
+}
+
+TEST_F(QemuHypervisorTest, VirtiofsdThatIsKilledIsNamed) {
+  spec_.shared_memory = true;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  ASSERT_TRUE(machine->ShareDirectory({"data", root_}, Soon()).ok());
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_GT(record.file_server().pid(), 0);
+  auto server = OpenPidfd(FromRecord(record.file_server()));
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(SignalPidfd(server->get(), SIGKILL).ok());
+  pollfd ended{server->get(), POLLIN, 0};
+  ASSERT_EQ(poll(&ended, 1, 30'000), 1);
+  for (int daemon = 1; daemon <= 2; ++daemon) {
+    const absl::Status status = machine->ShareDirectory({"more", root_}, Soon()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("virtiofsd"), HasSubstr(std::to_string(record.file_server().pid())),
+                      HasSubstr("stop the pod and start it again")));
+    EXPECT_EQ(machine->Record().SerializeAsString(), record.SerializeAsString());
+    if (daemon == 2) break;
+    machine.reset();
+    machine = *MakeQemu(io_)->Adopt(spec_, record, Soon());
+  }
+  EXPECT_EQ(machine->UnshareDirectory("data", Soon()), absl::OkStatus());
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
+  EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
+}
+
+TEST_F(QemuHypervisorTest, AdoptionTakesAwaySharesThatNoRecordTellsOf) {
+  spec_.shared_memory = true;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  ASSERT_TRUE(machine->ShareDirectory({"kept", root_}, Soon()).ok());
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_TRUE(machine->ShareDirectory({"lost", root_}, Soon()).ok());
+  machine.reset();
+  machine = *MakeQemu(io_)->Adopt(spec_, record, Soon());
+  const std::string root = "/proc/" + std::to_string(record.file_server().pid()) + "/root/";
+  EXPECT_TRUE(std::filesystem::exists(root + record.shared_directories(0).name()));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root), {}), 1);
+  auto shared = machine->ShareDirectory({"lost", root_}, Soon());
+  EXPECT_TRUE(shared.ok()) << shared.status();
+  EXPECT_NE(shared->name, "lost.2") << "names are not used twice";
+}
+
+// One virtiofsd for each directory, as it was once.
+TEST_F(QemuHypervisorTest, MachineOfAnEarlierReleaseCanBeStopped) {
+  spec_.shared_memory = true;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  state::v1::VirtualMachine record = machine->Record();
+  machine.reset();
+  auto old = LaunchProcess({.argv = {"/bin/sh", "-c", "kill -STOP $$", "source=" + spec_.run_dir + "/share-1/"}});
+  ASSERT_TRUE(old.ok()) << old.status();
+  auto watched = SupervisedProcess::Watch(io_, *std::move(old));
+  state::v1::SharedDirectory* shared = record.add_shared_directories();
+  shared->set_tag("data");
+  shared->set_host_path(root_);
+  *shared->mutable_process() = ToRecord(watched->identity());
+  machine = *MakeQemu(io_)->Adopt(spec_, record, Soon());
+  EXPECT_EQ(machine->Record().SerializeAsString(), record.SerializeAsString());
+  EXPECT_THAT(std::string(machine->ShareDirectory({"more", root_}, Soon()).status().message()),
+              HasSubstr("earlier release"));
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
+  EXPECT_TRUE(watched->WaitExit(Soon()).ok());
+  EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
 }
 
 TEST_F(QemuHypervisorTest, MachineWithoutSharedMemorySharesNothing) {

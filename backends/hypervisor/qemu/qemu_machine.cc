@@ -74,7 +74,8 @@ absl::Status QemuMachine::ConnectMonitors(const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(control_, QmpClient::Connect(io_, std::move(control), kControlSocket, {}, context));
   disks_ = std::make_unique<QemuDisks>(*control_);
   shares_ = std::make_unique<QemuShares>(
-      io_, *control_, QemuShares::Options{options_.virtiofsd_path, options_.run_dir, options_.shared_memory});
+      io_, *control_,
+      QemuShares::Options{{options_.virtiofsd_path, options_.run_dir, options_.first_uid}, options_.shared_memory});
   return absl::OkStatus();
 }
 
@@ -163,8 +164,9 @@ absl::Status QemuMachine::DetachDisk(const std::string& id, const CallContext& c
 }
 
 absl::StatusOr<SharedPath> QemuMachine::ShareDirectory(const ShareSpec& share, const CallContext& context) {
-  VCD_RETURN_IF_ERROR(Explained(shares_->Share(share.tag, share.host_path, context)));
-  return SharedPath{share.tag, ""};
+  absl::StatusOr<SharedPath> path = shares_->Share(share, context);
+  if (!path.ok()) return Explained(path.status());
+  return path;
 }
 
 absl::Status QemuMachine::UnshareDirectory(const std::string& tag, const CallContext& context) {

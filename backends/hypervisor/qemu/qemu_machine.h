@@ -2,6 +2,7 @@
 #ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
 #define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ class QemuMachine : public VirtualMachine {
     std::string accelerator;
     std::string virtiofsd_path;
     bool shared_memory = false;
+    uint32_t first_uid = 0;  // VirtualMachine.first_uid of the record.
   };
 
   // Connects to a QEMU that listens in its run directory. The process stays with `process` on failure, running.

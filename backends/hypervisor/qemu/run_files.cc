@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "backends/hypervisor/qemu/qemu_command_line.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
 #include "core/os/run_file.h"
 
@@ -25,8 +24,8 @@ std::vector<std::string> Sockets(const std::string& run_dir) {
   for (const char* name : {kControlSocket, kMonitorSocket, kAgentSocket}) {
     paths.push_back(absl::StrCat(run_dir, "/", name));
   }
-  // A daemon that died while it started a virtiofsd leaves its socket.
-  for (int port = 1; port <= kRootPorts; ++port) paths.push_back(absl::StrCat(run_dir, "/share-", port));
+  // A daemon that died while it started virtiofsd leaves its socket.
+  paths.push_back(VirtiofsdSocketPath(run_dir));
   return paths;
 }
 
@@ -41,7 +40,8 @@ absl::Status RemoveRunFiles(const std::string& run_dir) {
   std::vector<std::string> paths = Sockets(run_dir);
   paths.push_back(ConsoleLogPath(run_dir));
   paths.push_back(QemuLogPath(run_dir));
-  for (int port = 1; port <= kRootPorts; ++port) paths.push_back(VirtiofsdLogPath(run_dir, absl::StrCat(port)));
+  // An earlier release had up to eight virtiofsds, each with a log.
+  for (int number = 1; number <= 8; ++number) paths.push_back(absl::StrCat(run_dir, "/share-", number, ".log"));
   return RemoveAll(paths);
 }
 

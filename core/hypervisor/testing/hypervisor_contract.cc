@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/os/cancellation.h"
 #include "core/os/completion.h"
@@ -424,8 +426,8 @@ TEST_P(HypervisorContract, SharesDirectories) {
   ASSERT_EQ(machine->Record().shared_directories_size(), 2);
   if (GetParam().checks_paths) {
     EXPECT_EQ(machine->ShareDirectory({"x", root_ + "/none"}, Soon()).status().code(), absl::StatusCode::kNotFound);
-    EXPECT_EQ(machine->ShareDirectory({"x", MakeImage("image")}, Soon()).status().code(),
-              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(machine->ShareDirectory({"x", "/dev/null"}, Soon()).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(machine->Record().shared_directories_size(), 2);
   }
 
   const state::v1::VirtualMachine record = machine->Record();
@@ -441,6 +443,57 @@ TEST_P(HypervisorContract, SharesDirectories) {
   }
   EXPECT_EQ((*adopted)->UnshareDirectory("never", Soon()), absl::OkStatus());
   EXPECT_EQ((*adopted)->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
+  EXPECT_THAT(Running(), IsEmpty());
+}
+
+TEST_P(HypervisorContract, SharesFilesAndManyOfThem) {
+  if (!hypervisor_->capabilities().directory_sharing) GTEST_SKIP() << "no directories";
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const std::string file = MakeImage("file");
+  const size_t helpers_before = Running().size();
+  size_t helpers = 0;
+  std::set<std::pair<std::string, std::string>> places;
+  for (int i = 0; i < 20; ++i) {
+    const auto shared = machine->ShareDirectory({absl::StrCat("f-", i), file, /*readonly=*/i % 2 == 1}, Soon());
+    ASSERT_TRUE(shared.ok()) << shared.status();
+    places.emplace(shared->tag, shared->name);
+    if (i == 0) helpers = Running().size();
+  }
+  EXPECT_EQ(places.size(), 20u);
+  EXPECT_EQ(Running().size(), helpers) << "there were " << helpers_before << " before the first";
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_EQ(record.shared_directories_size(), 20);
+  for (const state::v1::SharedDirectory& shared : record.shared_directories()) {
+    EXPECT_EQ(shared.readonly(), (shared.tag().back() - '0') % 2 == 1) << shared.tag();
+    EXPECT_EQ(shared.host_path(), file);
+  }
+  EXPECT_EQ(machine->Stop(StopMode::kOrderly, Soon()), absl::OkStatus());
+  EXPECT_THAT(Running(), IsEmpty());
+}
+
+TEST_P(HypervisorContract, SharesComeAndGoAlsoAfterARestart) {
+  if (!hypervisor_->capabilities().directory_sharing) GTEST_SKIP() << "no directories";
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const std::string directory = MakeDirectory("directory");
+  ASSERT_TRUE(machine->ShareDirectory({"kept", directory}, Soon()).ok());
+  for (int i = 0; i < 50; ++i) {
+    const auto shared = machine->ShareDirectory({"data", directory}, Soon());
+    ASSERT_TRUE(shared.ok()) << i << " " << shared.status();
+    if (i == 25) {
+      const state::v1::VirtualMachine record = machine->Record();
+      machine.reset();
+      RestartDaemon();
+      auto adopted = Adopt(record);
+      ASSERT_TRUE(adopted.ok()) << adopted.status();
+      machine = *std::move(adopted);
+    }
+    ASSERT_EQ(machine->UnshareDirectory("data", Soon()), absl::OkStatus()) << i;
+  }
+  ASSERT_EQ(machine->Record().shared_directories_size(), 1);
+  EXPECT_EQ(machine->Record().shared_directories(0).tag(), "kept");
+  EXPECT_EQ(machine->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   EXPECT_THAT(Running(), IsEmpty());
 }
 
