@@ -78,11 +78,15 @@ bool Confine(const LaunchSpec& spec) {
   for (const auto& [mount, directory] : spec.mounts) {
     if (move_mount(mount, "", AT_FDCWD, directory.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) return false;
   }
+  for (const auto& [resource, most] : spec.limits) {
+    const rlimit limit = {most, most};
+    if (setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0) return false;
+  }
   if (spec.user_id.has_value()) {
     // The raw calls: libc's would wake all threads, of which the child has none.
     const uid_t id = *spec.user_id;
-    if (syscall(SYS_setgroups, 0, nullptr) != 0 || syscall(SYS_setresgid, id, id, id) != 0 ||
-        syscall(SYS_setresuid, id, id, id) != 0) {
+    if (syscall(SYS_setgroups, spec.groups.size(), spec.groups.data()) != 0 ||
+        syscall(SYS_setresgid, id, id, id) != 0 || syscall(SYS_setresuid, id, id, id) != 0) {
       return false;
     }
   }

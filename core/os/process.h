@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_OS_PROCESS_H_
 #define VCD_CORE_OS_PROCESS_H_
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -60,8 +61,12 @@ struct LaunchSpec {
   // Mounts that are nowhere yet (fsmount(2), open_tree(2)), and the directories it sees them at: in a mount namespace
   // of its own (CLONE_NEWNS above), out of which nothing gets. Not consumed.
   std::vector<std::pair<int, std::string>> mounts;
-  // User and group that it becomes, without supplementary groups; absent leaves both. Capabilities go with root.
+  // Its limits (setrlimit(2)): the resource, and what it is for soft and hard.
+  std::vector<std::pair<int, rlim_t>> limits;
+  // User and group that it becomes, with these supplementary groups alone; absent leaves all. Capabilities go with
+  // root.
   std::optional<uid_t> user_id;
+  std::vector<gid_t> groups;
   // Neither it nor what it starts ever gets more privileges (PR_SET_NO_NEW_PRIVS).
   bool no_new_privileges = false;
 };
