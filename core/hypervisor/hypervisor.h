@@ -185,7 +185,8 @@ class Hypervisor {
                                                                 const CallContext& context) = 0;
 
   // Ends every process that belongs to the pod, found by its run directory, whether or not a record tells of it, and
-  // removes the sockets and logs that this backend made there. OK when there is none.
+  // removes the sockets and logs that this backend made there, but for the console's (console_log.h), which the next Boot
+  // replaces. OK when there is none.
   virtual absl::Status Reap(const std::string& run_dir, const CallContext& context) = 0;
 };
 
