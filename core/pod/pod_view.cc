@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_view.h"
 
+#include <unistd.h>
+
+#include "core/confinement/uid_blocks.h"
 #include "core/model/utf8.h"
 
 namespace vcd {
@@ -36,6 +39,9 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
     view.mutable_vm()->set_accelerator(record.vm().accelerator());
     view.mutable_vm()->set_guest_kernel(record.guest_kernel());
     view.mutable_vm()->set_agent_version(record.agent_version());
+    const uint32_t first_uid = record.vm().first_uid();
+    view.mutable_vm()->set_user_id(first_uid == 0 ? geteuid() : first_uid + UidBlocks::kVmmUid);
+    view.mutable_vm()->set_cgroup(record.vm().cgroup());
   }
   for (const v1::ContainerConfig& container : config.containers()) {
     const state::v1::ContainerRecord* known = nullptr;

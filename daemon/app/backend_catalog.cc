@@ -21,7 +21,20 @@
 namespace vcd {
 namespace {
 
-QemuOptions ToQemuOptions(const config::v1::QemuConfig& config) {
+ConfinementOptions ToConfinementOptions(const config::v1::DaemonConfig& config) {
+  ConfinementOptions options;
+  options.private_users = config.confinement().user() == "private";
+  options.uids_dir = absl::StrCat(config.run_dir(), "/uids");
+  options.first_uid = config.confinement().first_uid();
+  options.uid_count = config.confinement().uid_count();
+  if (config.confinement().cgroup() != "none") options.cgroup = config.confinement().cgroup();
+  options.memory_overhead_mib = config.confinement().memory_overhead_mib();
+  options.pids_limit = config.confinement().pids_limit();
+  return options;
+}
+
+QemuOptions ToQemuOptions(const config::v1::DaemonConfig& daemon) {
+  const config::v1::QemuConfig& config = daemon.qemu();
   QemuOptions options;
   options.path = config.path();
   options.kernel_path = config.kernel_path();
@@ -32,6 +45,8 @@ QemuOptions ToQemuOptions(const config::v1::QemuConfig& config) {
   options.virtiofsd_path = config.virtiofsd_path();
   options.default_vcpus = config.default_vcpus();
   options.default_memory_mib = config.default_memory_mib();
+  options.max_console_bytes = config.max_console_bytes();
+  options.confinement = ToConfinementOptions(daemon);
   return options;
 }
 
@@ -62,7 +77,7 @@ v1::BackendInfo Describe(const std::string& kind, const std::string& name, const
 
 absl::StatusOr<BackendCatalog> MakeBackendCatalog(const config::v1::DaemonConfig& config, IoThread& io) {
   BackendCatalog catalog;
-  VCD_ASSIGN_OR_RETURN(std::unique_ptr<QemuHypervisor> qemu, QemuHypervisor::Create(io, ToQemuOptions(config.qemu())));
+  VCD_ASSIGN_OR_RETURN(std::unique_ptr<QemuHypervisor> qemu, QemuHypervisor::Create(io, ToQemuOptions(config)));
   catalog.accelerator.set_name(qemu->accelerator().name);
   catalog.accelerator.set_reason(qemu->accelerator().reason);
   Backends& backends = catalog.backends;

@@ -51,6 +51,8 @@ class Flags {
            [&config = config_](uint32_t value) { config.set_max_parallel_boots(value); });
     Number("--stop-grace", "SECONDS", "between SIGTERM and SIGKILL",
            [&config = config_](uint32_t value) { config.set_stop_grace_seconds(value); });
+    Text("--cgroup", "PATH", "control group of the host that holds the pods', such as /vcd, or none",
+         config_.mutable_confinement()->mutable_cgroup());
     Text("--log-level", "LEVEL", "debug, info, warning or error", config_.mutable_log()->mutable_level());
     Text("--log-format", "FORMAT", "text or json", config_.mutable_log()->mutable_format());
   }

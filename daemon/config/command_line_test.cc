@@ -39,7 +39,8 @@ TEST(CommandLineTest, EveryFlagFindsItsField) {
   const CommandLine line = Parse(absl::StrSplit(
       "--config /c --listen unix:///l --state-dir /s --run-dir /r --hypervisor mock --agent noop --network none "
       "--accelerator tcg --qemu /q --kernel /k --initrd /i --firmware /f --virtiofsd /v --boot-timeout 7 "
-      "--max-parallel-boots 8 --stop-grace 9 --metrics-listen :9 --log-level debug --log-format json --check-config",
+      "--max-parallel-boots 8 --stop-grace 9 --metrics-listen :9 --cgroup /pods --log-level debug --log-format json "
+      "--check-config",
       ' '));
   ASSERT_FALSE(line.exit_code.has_value()) << line.text;
   EXPECT_EQ(line.config_path, "/c");
@@ -60,6 +61,7 @@ TEST(CommandLineTest, EveryFlagFindsItsField) {
   EXPECT_EQ(line.flags.max_parallel_boots(), 8u);
   EXPECT_EQ(line.flags.metrics().listen(), ":9");
   EXPECT_EQ(line.flags.stop_grace_seconds(), 9u);
+  EXPECT_EQ(line.flags.confinement().cgroup(), "/pods");
   EXPECT_EQ(line.flags.log().level(), "debug");
   EXPECT_EQ(line.flags.log().format(), "json");
 }

@@ -18,6 +18,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 #include "daemon/metrics/metrics_address.h"
@@ -34,6 +36,12 @@ using google::protobuf::Message;
 // Less is not even one piece of output; more would let one exec take the host's memory.
 constexpr uint32_t kLeastExecBacklog = 64 << 10;
 constexpr uint32_t kMostExecBacklog = 256 << 20;
+
+// What systemd's allocations and the ranges of adduser and newuidmap leave alone.
+constexpr uint32_t kFirstUid = 1879048192;
+constexpr uint32_t kUidCount = 268304384;
+// A pod takes as many; fewer than the first of them are the host's own users.
+constexpr uint32_t kBlockOfUids = 65536;
 
 // Copies a TOML table into a message, field by field; the schema is the message's own.
 class TableReader {
@@ -126,6 +134,33 @@ void Default(const std::string& value, std::string* field) {
   if (field->empty()) *field = value;
 }
 
+absl::Status CheckCgroup(absl::string_view field, const std::string& path) {
+  if (path == "none") return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(CheckPath(field, path));
+  for (const absl::string_view part : absl::StrSplit(absl::StripPrefix(path, "/"), '/')) {
+    if (part.empty() || part == "." || part == ".." || absl::StrContains(part, '\n')) {
+      return InvalidField(field, absl::StrCat("`", path, "` is no path such as /vcd or /machine/vcd"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckConfinement(const config::v1::ConfinementConfig& config) {
+  VCD_RETURN_IF_ERROR(CheckChoice("confinement.user", config.user(), {"private", "root"}));
+  VCD_RETURN_IF_ERROR(CheckAtLeast("confinement.first_uid", config.first_uid(), kBlockOfUids));
+  VCD_RETURN_IF_ERROR(CheckAtLeast("confinement.uid_count", config.uid_count(), kBlockOfUids));
+  // The last number is no user, but "leave it as it is".
+  if (config.uid_count() > std::numeric_limits<uint32_t>::max() - config.first_uid()) {
+    return InvalidField("confinement.uid_count", absl::StrCat(config.uid_count(), " from ", config.first_uid(),
+                                                              " on are more than there are: 4294967294 is the last"));
+  }
+  VCD_RETURN_IF_ERROR(CheckCgroup("confinement.cgroup", config.cgroup()));
+  // With less QEMU itself does not start.
+  VCD_RETURN_IF_ERROR(CheckAtLeast("confinement.memory_overhead_mib", config.memory_overhead_mib(), 128));
+  VCD_RETURN_IF_ERROR(CheckAtMost("confinement.memory_overhead_mib", config.memory_overhead_mib(), 1 << 20));
+  return CheckAtLeast("confinement.pids_limit", config.pids_limit(), 64);
+}
+
 }  // namespace
 
 absl::StatusOr<DaemonConfig> ParseConfig(const std::string& text, const std::string& name) {
@@ -191,6 +226,15 @@ void FillDefaults(DaemonConfig& config) {
   if (qemu.default_vcpus() == 0) qemu.set_default_vcpus(1);
   if (qemu.default_memory_mib() == 0) qemu.set_default_memory_mib(128);
   if (qemu.boot_timeout_seconds() == 0) qemu.set_boot_timeout_seconds(60);
+  if (qemu.max_console_bytes() == 0) qemu.set_max_console_bytes(1 << 20);
+
+  config::v1::ConfinementConfig& confinement = *config.mutable_confinement();
+  Default("private", confinement.mutable_user());
+  if (confinement.first_uid() == 0) confinement.set_first_uid(kFirstUid);
+  if (confinement.uid_count() == 0) confinement.set_uid_count(kUidCount);
+  Default("/vcd", confinement.mutable_cgroup());
+  if (confinement.memory_overhead_mib() == 0) confinement.set_memory_overhead_mib(512);
+  if (confinement.pids_limit() == 0) confinement.set_pids_limit(512);
 }
 
 absl::Status CheckConfig(const DaemonConfig& config) {
@@ -234,7 +278,10 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckPath("qemu.firmware_path", qemu.firmware_path()));
   VCD_RETURN_IF_ERROR(CheckPath("qemu.virtiofsd_path", qemu.virtiofsd_path()));
   VCD_RETURN_IF_ERROR(CheckChoice("qemu.accelerator", qemu.accelerator(), {"auto", "kvm", "tcg"}));
-  return CheckAtMost("qemu.boot_timeout_seconds", qemu.boot_timeout_seconds(), 3600);
+  VCD_RETURN_IF_ERROR(CheckAtMost("qemu.boot_timeout_seconds", qemu.boot_timeout_seconds(), 3600));
+  VCD_RETURN_IF_ERROR(CheckAtLeast("qemu.max_console_bytes", qemu.max_console_bytes(), 4 << 10));
+  VCD_RETURN_IF_ERROR(CheckAtMost("qemu.max_console_bytes", qemu.max_console_bytes(), 256 << 20));
+  return CheckConfinement(config.confinement());
 }
 
 }  // namespace vcd

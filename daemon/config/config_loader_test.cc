@@ -99,6 +99,9 @@ TEST(ConfigLoaderTest, DefaultsFillOnlyWhatIsEmpty) {
   EXPECT_GE(config.max_parallel_boots(), 1u);
   EXPECT_EQ(config.health().interval_seconds(), 10u);
   EXPECT_EQ(config.health().timeout_seconds(), 30u);
+  EXPECT_EQ(config.confinement().user(), "private");
+  EXPECT_EQ(config.confinement().cgroup(), "/vcd");
+  EXPECT_EQ(config.confinement().first_uid() + config.confinement().uid_count(), 2147352576u);
   EXPECT_TRUE(CheckConfig(config).ok()) << CheckConfig(config);
 }
 
@@ -132,6 +135,21 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_health()->set_timeout_seconds(19); }),
               HasSubstr("`health.timeout_seconds`: 19 is less than twice"));
   EXPECT_EQ(problem_of([](auto& c) { c.mutable_health()->set_interval_seconds(0); }), "") << "off";
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_qemu()->set_max_console_bytes(100); }),
+              HasSubstr("`qemu.max_console_bytes`: 100 is less than 4096"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_confinement()->set_user("nobody"); }),
+              HasSubstr("`confinement.user`: `nobody` is none of private, root"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_confinement()->set_first_uid(1000); }),
+              HasSubstr("`confinement.first_uid`: 1000 is less than 65536"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_confinement()->set_uid_count(4000000000); }),
+              HasSubstr("`confinement.uid_count`: 4000000000 from 1879048192 on are more than there are"));
+  for (const char* path : {"vcd", "/", "/a/../b", "/a//b", "/a/"}) {
+    EXPECT_THAT(problem_of([&](auto& c) { c.mutable_confinement()->set_cgroup(path); }),
+                HasSubstr("`confinement.cgroup`"))
+        << path;
+  }
+  EXPECT_EQ(problem_of([](auto& c) { c.mutable_confinement()->set_cgroup("none"); }), "");
+  EXPECT_EQ(problem_of([](auto& c) { c.mutable_confinement()->set_cgroup("/machine/vcd"); }), "");
 }
 
 TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {

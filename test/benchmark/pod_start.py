@@ -79,8 +79,10 @@ class Daemon:
 
 
 def command_line_of(pid):
+    """As it was given, but with the names of the files that the process has inherited."""
     with open("/proc/%d/cmdline" % pid, "rb") as stream:
-        return [word.decode() for word in stream.read().split(b"\0")[:-1]]
+        words = [word.decode() for word in stream.read().split(b"\0")[:-1]]
+    return [os.readlink(word.replace("self", str(pid), 1)) if word.startswith("/proc/self/fd/") else word for word in words]
 
 
 def options_of(argv, names):
@@ -116,7 +118,7 @@ class BareQemu:
     @classmethod
     def like_a_pods(cls, pod_argv):
         """All that vcd gives its machines, but that it runs at once."""
-        argv = [re.sub(r"^file,id=console,path=.*", "file,id=console,path=/dev/null", word) for word in pod_argv]
+        argv = [re.sub(r"^socket,id=console,.*", "null,id=console", word) for word in pod_argv]
         return cls([word for word in argv if word != "-S"])
 
     def measure(self):

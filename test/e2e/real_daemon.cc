@@ -76,6 +76,16 @@ void AddFiles(const std::string& root, std::vector<std::string>* found) {
   }
 }
 
+// Where control groups are mounted.
+std::vector<std::string> CgroupHierarchies() {
+  std::vector<std::string> paths;
+  for (const std::string& line : LinesWith("/proc/self/mounts", "cgroup")) {
+    const std::vector<std::string> fields = absl::StrSplit(line, ' ');
+    if (fields.size() > 2 && fields[2].rfind("cgroup", 0) == 0) paths.push_back(fields[1]);
+  }
+  return paths;
+}
+
 }  // namespace
 
 RealDaemon::RealDaemon(std::vector<std::string> flags) : flags_(std::move(flags)) {
@@ -96,6 +106,8 @@ RealDaemon::~RealDaemon() {
   }
   std::error_code ignored;
   fs::remove_all(directory_, ignored);
+  for (const std::string& group : Cgroups()) ::rmdir(group.c_str());
+  for (const std::string& hierarchy : CgroupHierarchies()) ::rmdir((hierarchy + cgroup()).c_str());
 }
 
 void RealDaemon::Start() {
@@ -114,6 +126,8 @@ void RealDaemon::Start() {
                Runfile("guest/image/vmlinux"),
                "--initrd",
                Runfile("guest/image/initramfs.cpio"),
+               "--cgroup",
+               cgroup(),
                "--log-level",
                "debug"};
   spec.argv.insert(spec.argv.end(), flags_.begin(), flags_.end());
@@ -223,8 +237,20 @@ std::vector<std::string> RealDaemon::Processes() const {
   return found;
 }
 
+std::vector<std::string> RealDaemon::Cgroups() const {
+  std::vector<std::string> found;
+  for (const std::string& hierarchy : CgroupHierarchies()) {
+    std::error_code error;
+    for (fs::directory_iterator group(hierarchy + cgroup(), error), end; !error && group != end; group.increment(error)) {
+      if (group->is_directory(error)) found.push_back(group->path().string());
+    }
+  }
+  return found;
+}
+
 std::vector<std::string> RealDaemon::Leftovers() const {
   std::vector<std::string> found = Processes();
+  for (const std::string& group : Cgroups()) found.push_back("control group " + group);
   for (const std::string& line : LinesWith("/proc/self/mountinfo", directory_)) found.push_back("mount " + line);
   AddFiles(run_dir(), &found);
   AddFiles(state_dir(), &found);

@@ -41,6 +41,8 @@ class RealDaemon {
   const std::string& directory() const { return directory_; }
   std::string state_dir() const { return directory_ + "/state"; }
   std::string run_dir() const { return directory_ + "/run"; }
+  // Control group of the host that holds its pods'.
+  std::string cgroup() const { return "/vcd-e2e" + directory_.substr(directory_.rfind('-')); }
   pid_t pid() const { return process_ ? process_->identity.pid : 0; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   // The log of every vcd so far.
@@ -65,6 +67,8 @@ class RealDaemon {
 
  private:
   std::vector<std::string> Processes() const;
+  // Directories of control groups of pods.
+  std::vector<std::string> Cgroups() const;
 
   std::string directory_;
   std::vector<std::string> flags_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
@@ -119,6 +120,11 @@ absl::StatusOr<UniqueFd> FileServer::Ensure(int user_namespace, const CallContex
 absl::Status FileServer::Start(int user_namespace, const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(const UniqueFd root, MakeShareRoot());
   VirtiofsdSpec spec{options_.virtiofsd_path, options_.run_dir, root.get(), user_namespace, {}};
+  std::vector<UniqueFd> joins;
+  if (options_.confinement != nullptr) {
+    VCD_ASSIGN_OR_RETURN(joins, options_.confinement->JoinCgroup(options_.run_dir));
+  }
+  for (const UniqueFd& join : joins) spec.cgroup_fds.push_back(join.get());
   VCD_ASSIGN_OR_RETURN(StartedVirtiofsd started, StartVirtiofsd(io_, spec));
   {
     MutexLock lock(&mu_);

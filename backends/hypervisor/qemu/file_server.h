@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/qemu_confinement.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
 #include "core/os/cancellation.h"
 #include "core/os/io_thread.h"
@@ -33,6 +34,7 @@ class FileServer {
     std::string virtiofsd_path;
     std::string run_dir;
     uint32_t first_uid = 0;  // The host's user that is user 0 of the server; 0: no user namespace.
+    std::shared_ptr<QemuConfinement> confinement;  // Null: none.
   };
   FileServer(IoThread& io, QmpClient& qmp, Options options) : io_(io), qmp_(qmp), options_(std::move(options)) {}
 

@@ -12,9 +12,13 @@ std::string Escaped(const std::string& value) { return absl::StrReplaceAll(value
 
 std::string MemoryObject(const QemuMachineDescription& machine) {
   // vhost-user devices (virtiofs) need RAM that another process can map.
-  return absl::StrCat(machine.shared_memory ? "memory-backend-memfd,share=on" : "memory-backend-ram", ",id=mem,size=",
-                      machine.memory_mib, "M");
+  return absl::StrCat(machine.shared_memory ? "memory-backend-memfd,share=on" : "memory-backend-ram",
+                      ",id=mem,size=", machine.memory_mib, "M");
 }
+
+// Translated code must have room in what a pod's processes may have beyond the guest's memory; by itself it takes up to
+// 1 GiB.
+std::string Accelerator(const std::string& name) { return name == "tcg" ? "tcg,tb-size=256" : name; }
 
 std::string SocketChardev(const char* id, int fd) {
   return absl::StrCat("socket,id=", id, ",fd=", fd, ",server=on,wait=off");
@@ -22,15 +26,13 @@ std::string SocketChardev(const char* id, int fd) {
 
 }  // namespace
 
-std::string QemuProcessMarker(const std::string& run_dir) {
-  return absl::StrCat("file,id=console,path=", Escaped(run_dir), "/console.log");
-}
+std::string QemuProcessMarker(const std::string& run_dir) { return absl::StrCat("vcd:", Escaped(run_dir), "/"); }
 
 std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) {
   std::vector<std::string> argv = {
       machine.program,
       "-name",
-      absl::StrCat("vcd-", Escaped(machine.pod_id)),
+      QemuProcessMarker(machine.run_dir),
       "-nodefaults",
       "-no-user-config",
       "-display",
@@ -40,7 +42,7 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-machine",
       absl::StrCat(machine.machine_type, ",memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"),
       "-accel",
-      machine.accelerator,
+      Accelerator(machine.accelerator),
       "-cpu",
       machine.accelerator == "kvm" ? "host" : "max",
       "-object",
@@ -58,7 +60,7 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-append",
       machine.kernel_command_line,
       "-chardev",
-      QemuProcessMarker(machine.run_dir),
+      SocketChardev("console", machine.console_fd),
       "-serial",
       "chardev:console",
       "-chardev",

@@ -10,8 +10,8 @@ namespace vcd {
 
 // Names of the fixed devices, as QMP commands later use them.
 inline constexpr char kScsiBus[] = "scsi0.0";
-// Root ports are `rp1` … `rp8`: one for each virtiofs device. A machine that shares no directory has only the first two:
-// each costs the guest's kernel some 10 ms under TCG.
+// Root ports are `rp1` … `rp8`: one for each virtiofs device. A machine that shares no directory has only the first
+// two: each costs the guest's kernel some 10 ms under TCG.
 inline constexpr int kRootPorts = 8;
 inline constexpr int kRootPortsWithoutSharing = 2;
 // The virtio-serial port that the guest agent opens.
@@ -27,7 +27,7 @@ struct QemuMachineDescription {
   std::string kernel_path;
   std::string initrd_path;
   std::string kernel_command_line;
-  std::string run_dir;  // Where the console log goes.
+  std::string run_dir;
   uint32_t vcpus = 1;
   uint32_t memory_mib = 128;
   bool shared_memory = false;
@@ -35,6 +35,7 @@ struct QemuMachineDescription {
   int control_fd = -1;
   int monitor_fd = -1;
   int agent_fd = -1;
+  int console_fd = -1;
 };
 
 // The argument vector. The machine starts with its vCPUs stopped, so that QMP is negotiated before the guest can do

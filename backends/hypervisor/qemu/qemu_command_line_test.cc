@@ -6,7 +6,6 @@
 
 #include <functional>
 
-
 namespace vcd {
 namespace {
 
@@ -28,6 +27,7 @@ QemuMachineDescription Machine() {
   machine.control_fd = 3;
   machine.monitor_fd = 4;
   machine.agent_fd = 5;
+  machine.console_fd = 6;
   return machine;
 }
 
@@ -54,29 +54,28 @@ TEST_P(QemuCommandLineTest, Says) {
 INSTANTIATE_TEST_SUITE_P(
     Table, QemuCommandLineTest,
     testing::Values(
-        Case{"Name", nullptr, "-name", "vcd-pod-1"},
+        Case{"Name", nullptr, "-name", "vcd:/run/vcd/pods/pod-1/"},
         Case{"Machine", nullptr, "-machine", "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"},
-        Case{"TcgCpu", nullptr, "-cpu", "max"},
-        Case{"KvmCpu", [](auto& m) { m.accelerator = "kvm"; }, "-cpu", "host"},
+        Case{"TcgCpu", nullptr, "-cpu", "max"}, Case{"KvmCpu", [](auto& m) { m.accelerator = "kvm"; }, "-cpu", "host"},
+        Case{"TcgAcceleratorIsBounded", nullptr, "-accel", "tcg,tb-size=256"},
         Case{"KvmAccelerator", [](auto& m) { m.accelerator = "kvm"; }, "-accel", "kvm"},
         Case{"PrivateMemory", nullptr, "-object", "memory-backend-ram,id=mem,size=128M"},
         Case{"SharedMemory", [](auto& m) { m.shared_memory = true; }, "-object",
              "memory-backend-memfd,share=on,id=mem,size=128M"},
         Case{"MemorySize", [](auto& m) { m.memory_mib = 512; }, "-m", "512M"},
-        Case{"Vcpus", [](auto& m) { m.vcpus = 3; }, "-smp", "3"},
-        Case{"Firmware", nullptr, "-bios", "/fw.rom"},
+        Case{"Vcpus", [](auto& m) { m.vcpus = 3; }, "-smp", "3"}, Case{"Firmware", nullptr, "-bios", "/fw.rom"},
         Case{"KernelIsNotEscaped", [](auto& m) { m.kernel_path = "/a,b"; }, "-kernel", "/a,b"},
         Case{"CommandLineIsNotEscaped", [](auto& m) { m.kernel_command_line = "a=b,c"; }, "-append", "a=b,c"},
-        Case{"Console", nullptr, "-chardev", "file,id=console,path=/run/vcd/pods/pod-1/console.log"},
-        Case{"RunDirIsEscaped", [](auto& m) { m.run_dir = "/a,b c"; }, "-chardev",
-             "file,id=console,path=/a,,b c/console.log"},
+        Case{"RunDirIsEscaped", [](auto& m) { m.run_dir = "/a,b c"; }, "-name", "vcd:/a,,b c/"},
+        Case{"Console", nullptr, "-chardev", "socket,id=console,fd=6,server=on,wait=off"},
         Case{"ControlSocket", nullptr, "-chardev", "socket,id=ctl,fd=3,server=on,wait=off"},
         Case{"MonitorSocket", nullptr, "-chardev", "socket,id=mon,fd=4,server=on,wait=off"},
         Case{"AgentSocket", nullptr, "-chardev", "socket,id=agent,fd=5,server=on,wait=off"},
         Case{"AgentPort", nullptr, "-device", "virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=vcd.agent"},
         Case{"LastRootPort", [](auto& m) { m.shared_memory = true; }, "-device",
              "pcie-root-port,id=rp8,chassis=8,slot=8"},
-        Case{"Sandbox", nullptr, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"}),
+        Case{"Sandbox", nullptr, "-sandbox",
+             "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 TEST(QemuCommandLineShapeTest, StartsStoppedAndEndsAtAReset) {

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -16,10 +17,12 @@
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/run_files.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
+#include "core/hypervisor/console_log.h"
 #include "core/hypervisor/process_record.h"
 #include "core/os/process.h"
 #include "core/os/run_file.h"
 #include "core/os/supervised_process.h"
+#include "core/os/unique_fd.h"
 #include "core/os/unix_socket.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -30,8 +33,10 @@ namespace {
 constexpr absl::Duration kAnswerTime = absl::Seconds(30);
 constexpr size_t kLastWordsBytes = 500;
 
-// Numbers under which QEMU sees its sockets.
-enum ChildFd { kControlFd = 3, kMonitorFd = 4, kAgentFd = 5 };
+// Numbers under which QEMU sees its sockets and files.
+enum ChildFd { kControlFd = 3, kMonitorFd, kAgentFd, kConsoleFd, kFirmwareFd, kKernelFd, kInitrdFd };
+
+std::string InheritedPath(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
 
 QemuOptions WithDefaults(QemuOptions options) {
   const QemuOptions defaults;
@@ -46,6 +51,7 @@ QemuOptions WithDefaults(QemuOptions options) {
   fill(options.virtiofsd_path, defaults.virtiofsd_path);
   if (options.default_vcpus == 0) options.default_vcpus = defaults.default_vcpus;
   if (options.default_memory_mib == 0) options.default_memory_mib = defaults.default_memory_mib;
+  if (options.max_console_bytes == 0) options.max_console_bytes = defaults.max_console_bytes;
   return options;
 }
 
@@ -55,9 +61,9 @@ QemuMachineDescription Describe(const VmSpec& spec) {
   machine.pod_id = spec.pod_id;
   machine.machine_type = spec.config.machine_type();
   machine.accelerator = spec.config.accelerator();
-  machine.firmware_path = spec.config.firmware_path();
-  machine.kernel_path = spec.config.kernel_path();
-  machine.initrd_path = spec.config.initrd_path();
+  machine.firmware_path = InheritedPath(kFirmwareFd);
+  machine.kernel_path = InheritedPath(kKernelFd);
+  machine.initrd_path = InheritedPath(kInitrdFd);
   machine.kernel_command_line = KernelCommandLine(spec.config);
   machine.run_dir = spec.run_dir;
   machine.vcpus = spec.config.default_vcpus();
@@ -66,27 +72,58 @@ QemuMachineDescription Describe(const VmSpec& spec) {
   machine.control_fd = kControlFd;
   machine.monitor_fd = kMonitorFd;
   machine.agent_fd = kAgentFd;
+  machine.console_fd = kConsoleFd;
   return machine;
 }
 
-QemuMachine::Options MachineOptions(const VmSpec& spec, const QemuOptions& options, const std::string& accelerator) {
-  return {spec.run_dir, spec.pod_id, accelerator, options.virtiofsd_path, spec.shared_memory};
+// What QEMU is given, open as long as it is being started.
+struct QemuFiles {
+  std::vector<UniqueFd> open;
+  std::vector<std::pair<int, int>> descriptors;  // LaunchSpec::descriptors.
+};
+
+absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, bool another_user) {
+  QemuFiles files;
+  const auto add = [&files](absl::StatusOr<UniqueFd> file, int number) -> absl::Status {
+    VCD_RETURN_IF_ERROR(file.status());
+    files.descriptors.emplace_back(file->get(), number);
+    files.open.push_back(*std::move(file));
+    return absl::OkStatus();
+  };
+  for (const auto& [name, number] : {std::pair(kControlSocket, kControlFd), std::pair(kMonitorSocket, kMonitorFd),
+                                     std::pair(kAgentSocket, kAgentFd), std::pair(kConsoleSocket, kConsoleFd)}) {
+    VCD_RETURN_IF_ERROR(add(ListenUnix(spec.run_dir, name, /*backlog=*/4), number));
+  }
+  for (const auto& [path, number] :
+       {std::pair(spec.config.firmware_path(), kFirmwareFd), std::pair(spec.config.kernel_path(), kKernelFd),
+        std::pair(spec.config.initrd_path(), kInitrdFd)}) {
+    VCD_RETURN_IF_ERROR(add(OpenForQemu(path, another_user), number));
+  }
+  return files;
 }
 
 // Starts QEMU on listening sockets that only it holds once this returns: when it ends, whoever connected sees that.
-absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec) {
-  VCD_ASSIGN_OR_RETURN(const UniqueFd control, ListenUnix(spec.run_dir, kControlSocket, /*backlog=*/4));
-  VCD_ASSIGN_OR_RETURN(const UniqueFd monitor, ListenUnix(spec.run_dir, kMonitorSocket, /*backlog=*/4));
-  VCD_ASSIGN_OR_RETURN(const UniqueFd agent, ListenUnix(spec.run_dir, kAgentSocket, /*backlog=*/4));
+absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec,
+                                                             const QemuConfinement::Place& place) {
+  VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, place.first_uid != 0));
   VCD_ASSIGN_OR_RETURN(const UniqueFd log, OpenLogFile(QemuLogPath(spec.run_dir)));
   LaunchSpec launch;
   launch.argv = QemuCommandLine(Describe(spec));
   launch.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  launch.descriptors = {{control.get(), kControlFd}, {monitor.get(), kMonitorFd}, {agent.get(), kAgentFd}};
+  launch.descriptors = files.descriptors;
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
+  QemuConfinement::Join(place, &launch);
+  if (launch.user_id.has_value() && spec.config.accelerator() == "kvm") {
+    VCD_ASSIGN_OR_RETURN(launch.groups, GroupsForKvm());
+  }
   VCD_ASSIGN_OR_RETURN(LaunchedProcess launched, LaunchProcess(launch));
   return std::shared_ptr<SupervisedProcess>(SupervisedProcess::Watch(io, std::move(launched)));
+}
+
+// What its processes may have of the host's memory: all that the guest may get, and more.
+uint64_t GuestMemoryBytes(const v1::HypervisorConfig& config) {
+  return uint64_t{std::max(config.default_memory_mib(), config.max_memory_mib())} << 20;
 }
 
 // Why a QEMU that was just started is of no use: its own words, when it has ended.
@@ -102,11 +139,6 @@ absl::Status BootError(const VmSpec& spec, SupervisedProcess& process, const abs
   if (!last_words.empty()) absl::StrAppend(&cause, ": ", absl::StrReplaceAll(last_words, {{"\n", "; "}}));
   return WithDetail(absl::FailedPreconditionError(absl::StrCat(step, ": ", cause)),
                     {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
-}
-
-absl::Status KillAndRemove(const VmSpec& spec, SupervisedProcess& process) {
-  VCD_RETURN_IF_ERROR(process.Terminate(absl::ZeroDuration()));
-  return RemoveRunFiles(spec.run_dir);
 }
 
 std::vector<std::unique_ptr<SupervisedProcess>> AdoptAll(IoThread& io, const std::string& marker) {
@@ -129,7 +161,31 @@ absl::Status EndAll(const std::vector<std::unique_ptr<SupervisedProcess>>& proce
 }  // namespace
 
 QemuHypervisor::QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths)
-    : io_(io), options_(std::move(options)), accelerator_(std::move(accelerator)), kvm_paths_(std::move(kvm_paths)) {}
+    : io_(io),
+      options_(std::move(options)),
+      accelerator_(std::move(accelerator)),
+      kvm_paths_(std::move(kvm_paths)),
+      confinement_(std::make_shared<QemuConfinement>(options_.confinement)) {}
+
+QemuMachine::Options QemuHypervisor::MachineOptions(const VmSpec& spec, const state::v1::VirtualMachine& record) const {
+  QemuMachine::Options options;
+  options.run_dir = spec.run_dir;
+  options.pod_id = spec.pod_id;
+  options.accelerator = record.accelerator();
+  options.virtiofsd_path = options_.virtiofsd_path;
+  options.shared_memory = spec.shared_memory;
+  options.first_uid = record.first_uid();
+  options.cgroup = record.cgroup();
+  options.max_console_bytes = options_.max_console_bytes;
+  options.confinement = confinement_;
+  return options;
+}
+
+absl::Status QemuHypervisor::GiveBack(const std::string& run_dir) {
+  absl::Status status = confinement_->GiveBack(run_dir);
+  status.Update(RemoveRunFiles(run_dir));
+  return status;
+}
 
 absl::StatusOr<std::unique_ptr<QemuHypervisor>> QemuHypervisor::Create(IoThread& io, QemuOptions options,
                                                                        const KvmPaths& kvm_paths) {
@@ -161,27 +217,35 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
 }
 
 absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
-  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
+  const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
+  VCD_RETURN_IF_ERROR(context.Check(step));
   // Logs of the machine before would be taken for the words of this one.
   VCD_RETURN_IF_ERROR(RemoveRunFiles(spec.run_dir));
-  absl::Cleanup remove_files = [&spec] { RemoveRunFiles(spec.run_dir).IgnoreError(); };
-  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec);
+  VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));
+  absl::Cleanup give_back = [this, &spec] { GiveBack(spec.run_dir).IgnoreError(); };
+  absl::StatusOr<QemuConfinement::Place> place = confinement_->Take(spec.run_dir, GuestMemoryBytes(spec.config));
+  VCD_RETURN_IF_ERROR(Annotate(place.status(), step));
+  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec, *place);
   if (!process.ok()) {
-    return WithDetail(Annotate(process.status(), absl::StrCat("boot of pod ", spec.pod_id)),
-                      {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
+    return WithDetail(Annotate(process.status(), step), {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
   }
-  std::move(remove_files).Cancel();
+  std::move(give_back).Cancel();
 
   const CallContext answer = context.Within(kAnswerTime);
+  state::v1::VirtualMachine record;
+  record.set_accelerator(spec.config.accelerator());
+  record.set_first_uid(place->first_uid);
+  record.set_cgroup(place->cgroup);
   absl::StatusOr<std::unique_ptr<QemuMachine>> machine =
-      QemuMachine::Connect(io_, MachineOptions(spec, options_, spec.config.accelerator()), *process, answer);
+      QemuMachine::Connect(io_, MachineOptions(spec, record), *process, answer);
   absl::Status status = machine.status();
   if (status.ok()) status = (*machine)->Resume(answer);
   if (status.ok()) return *std::move(machine);
 
   absl::Status error = BootError(spec, **process, status, context);
   if (machine.ok()) machine->reset();
-  const absl::Status undone = KillAndRemove(spec, **process);
+  absl::Status undone = (*process)->Terminate(absl::ZeroDuration());
+  if (undone.ok()) undone = GiveBack(spec.run_dir);
   if (!undone.ok()) return Annotate(error, absl::StrCat("(and not cleaned up: ", undone.message(), ")"));
   return error;
 }
@@ -193,10 +257,15 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Adopt(const VmSp
   VCD_RETURN_IF_ERROR(context.Check(step));
   if (record.process().pid() <= 0) return absl::NotFoundError(absl::StrCat(step, ": the record names no process"));
   auto process = SupervisedProcess::Adopt(io_, FromRecord(record.process()));
+  if (absl::IsNotFound(process.status())) {
+    const std::string traces = TracesOfTheEnd(spec.run_dir, *confinement_);
+    return absl::NotFoundError(
+        absl::StrCat(step, ": ", process.status().message(), traces.empty() ? "" : "; what is to be found: ", traces));
+  }
   VCD_RETURN_IF_ERROR(Annotate(process.status(), step));
   const std::shared_ptr<SupervisedProcess> shared = *std::move(process);
   const CallContext answer = context.Within(kAnswerTime);
-  auto machine = QemuMachine::Connect(io_, MachineOptions(spec, options_, record.accelerator()), shared, answer);
+  auto machine = QemuMachine::Connect(io_, MachineOptions(spec, record), shared, answer);
   absl::Status status = machine.status();
   if (status.ok()) status = (*machine)->AdoptDevices(record, answer);
   if (status.ok()) return *std::move(machine);
@@ -212,7 +281,7 @@ absl::Status QemuHypervisor::Reap(const std::string& run_dir, const CallContext&
   absl::Status status = EndAll(AdoptAll(io_, QemuProcessMarker(run_dir)), absl::Seconds(2));
   // These follow QEMU by themselves, but one that has just been started has no connection yet to lose.
   status.Update(EndAll(AdoptAll(io_, VirtiofsdMarker(run_dir)), absl::Seconds(1)));
-  status.Update(RemoveRunFiles(run_dir));
+  status.Update(GiveBack(run_dir));
   return Annotate(status, absl::StrCat("reap ", run_dir));
 }
 

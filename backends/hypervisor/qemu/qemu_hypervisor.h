@@ -10,14 +10,16 @@
 #include "absl/strings/string_view.h"
 #include "backends/hypervisor/qemu/accelerator.h"
 #include "backends/hypervisor/qemu/kvm_probe.h"
+#include "backends/hypervisor/qemu/qemu_confinement.h"
+#include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/qemu_options.h"
 #include "core/hypervisor/hypervisor.h"
 #include "core/os/io_thread.h"
 
 namespace vcd {
 
-// Machines that are QEMU processes, one each: started cold, spoken to over QMP, supervised by pidfd. `io` outlives it and
-// every machine.
+// Machines that are QEMU processes, one each: started cold, spoken to over QMP, supervised by pidfd. `io` outlives it
+// and every machine.
 class QemuHypervisor : public Hypervisor {
  public:
   // Probes the host, unless an accelerator is configured, which may take two seconds. Fails only on an unknown one
@@ -38,10 +40,16 @@ class QemuHypervisor : public Hypervisor {
  private:
   QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths);
 
+  QemuMachine::Options MachineOptions(const VmSpec& spec, const state::v1::VirtualMachine& record) const;
+  // Once no process of the machine is left.
+  absl::Status GiveBack(const std::string& run_dir);
+
   IoThread& io_;
   const QemuOptions options_;
   const AcceleratorChoice accelerator_;
   const KvmPaths kvm_paths_;
+  // Machines may be given back after this.
+  const std::shared_ptr<QemuConfinement> confinement_;
 };
 
 }  // namespace vcd

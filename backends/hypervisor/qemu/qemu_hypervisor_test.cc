@@ -6,12 +6,14 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/hypervisor/process_record.h"
 #include "core/hypervisor/testing/hypervisor_contract.h"
@@ -30,13 +32,30 @@ using ::testing::IsEmpty;
 // Tests run in the root of their runfiles.
 std::string Runfile(const std::string& path) { return std::filesystem::canonical(path).string(); }
 
+// As vcd does, with a control group and a directory of this test's own.
 QemuOptions Options() {
   QemuOptions options;
+  options.confinement.private_users = true;
+  options.confinement.uids_dir = testing::TempDir() + "/uids";
+  options.confinement.first_uid = 1879048192;
+  options.confinement.uid_count = 16 * 65536;
+  options.confinement.cgroup = absl::StrCat("/vcd-test-", getpid());
   options.kernel_path = Runfile("guest/image/vmlinux");
   options.initrd_path = Runfile("guest/image/initramfs.cpio");
   options.accelerator = "tcg";
   return options;
 }
+
+class RemoveCgroups : public testing::Environment {
+ public:
+  void TearDown() override {
+    for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"}) {
+      (void)rmdir((mount + Options().confinement.cgroup).c_str());
+    }
+  }
+};
+[[maybe_unused]] const testing::Environment* const kRemoveCgroups =
+    testing::AddGlobalTestEnvironment(new RemoveCgroups);
 
 std::unique_ptr<Hypervisor> MakeQemu(IoThread& io) {
   auto hypervisor = QemuHypervisor::Create(io, Options());
@@ -73,6 +92,8 @@ class QemuHypervisorTest : public testing::Test {
   QemuHypervisorTest() {
     char root[] = "/tmp/vcd-test-XXXXXX";
     root_ = mkdtemp(root);
+    // QEMU is another user.
+    std::filesystem::permissions(root_, std::filesystem::perms(0755));
     spec_.pod_id = "pod-1";
     spec_.run_dir = root_ + "/run";
     std::filesystem::create_directory(spec_.run_dir);
@@ -99,6 +120,14 @@ class QemuHypervisorTest : public testing::Test {
     auto reason = told.Wait(Soon(), "OnExit");
     EXPECT_TRUE(reason.ok()) << reason.status();
     return reason.value_or("");
+  }
+
+  std::vector<std::string> FilesBeside(const std::string& name) const {
+    std::vector<std::string> others;
+    for (const auto& entry : std::filesystem::directory_iterator(spec_.run_dir)) {
+      if (entry.path().filename() != name) others.push_back(entry.path().filename());
+    }
+    return others;
   }
 
   std::string MakeFile(const std::string& name, const std::string& content) {
@@ -133,7 +162,7 @@ TEST_F(QemuHypervisorTest, ProgramThatIsNoQemuIsABootFailure) {
 
 TEST_F(QemuHypervisorTest, ProgramThatNeverAnswersIsEndedWithTheContext) {
   const std::string program = MakeFile("qemu", "#!/bin/sh\nexec sleep 1000\n");
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  std::filesystem::permissions(program, std::filesystem::perms(0755));
   spec_.config.set_hypervisor_path(program);
   const absl::Status status = hypervisor_->Boot(spec_, {absl::Now() + absl::Milliseconds(300), nullptr}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
@@ -144,7 +173,7 @@ TEST_F(QemuHypervisorTest, PanicOfTheGuestIsToldAsSuchAndTheConsoleShowsIt) {
   spec_.config.set_initrd_path(MakeFile("initrd", "no initramfs"));
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  EXPECT_THAT(WaitForExit(*machine), AllOf(HasSubstr("qemu exited with status 0"), HasSubstr("kernel panic")));
+  EXPECT_THAT(WaitForExit(*machine), AllOf(HasSubstr("qemu exited with status 0"), HasSubstr("the guest's kernel panicked: Kernel panic - not syncing")));
   EXPECT_THAT(machine->ConsoleTail(), HasSubstr("Kernel panic"));
 }
 
@@ -204,7 +233,7 @@ TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
   EXPECT_TRUE(shared.ok()) << shared;
   EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
   EXPECT_THAT(FindProcesses(std::string(60, 'f')), IsEmpty());
-  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+  EXPECT_THAT(FilesBeside("console.log"), IsEmpty());
 }
 
 TEST_F(QemuHypervisorTest, ReapEndsHungMachinesAndTheirHelpers) {
@@ -215,7 +244,7 @@ TEST_F(QemuHypervisorTest, ReapEndsHungMachinesAndTheirHelpers) {
   SendSignal(*machine, SIGSTOP);
   EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
   EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
-  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+  EXPECT_THAT(FilesBeside("console.log"), IsEmpty());
 }
 
 TEST_F(QemuHypervisorTest, FailingVirtiofsdIsQuotedAndLeavesNothing) {

@@ -3,14 +3,18 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/run_files.h"
+#include "core/hypervisor/console_log.h"
 #include "core/hypervisor/process_record.h"
 #include "core/os/run_file.h"
 #include "core/os/unix_socket.h"
@@ -22,18 +26,29 @@ namespace {
 
 constexpr size_t kConsoleTailBytes = 1024;
 constexpr size_t kLastWordsBytes = 500;
+// A panic's line is followed by where the kernel was.
+constexpr size_t kPanicBytes = 8192;
 constexpr absl::Duration kQuitTime = absl::Seconds(2);
 constexpr absl::Duration kTermTime = absl::Seconds(2);
 constexpr absl::Duration kKillTime = absl::Seconds(10);
 
 // QEMU's reasons (qapi/run-state.json, ShutdownCause) that say more than its exit status.
 std::string InWords(const std::string& shutdown_reason) {
-  if (shutdown_reason == "guest-reset") return "the guest reset itself, as after a kernel panic";
+  if (shutdown_reason == "guest-reset") return "the guest reset itself";
   if (shutdown_reason == "guest-shutdown") return "the guest powered itself off";
   if (shutdown_reason == "guest-panic") return "the guest's kernel panicked";
   if (shutdown_reason == "host-qmp-quit") return "asked to quit";
   if (shutdown_reason == "host-signal") return "asked to end by a signal";
   return shutdown_reason;
+}
+
+// What the guest's kernel says when it panics (panic(), kernel/panic.c). Empty when it did not, as far as the console
+// tells.
+std::string PanicLine(const std::string& run_dir) {
+  const std::string console = ConsoleEnd(run_dir, kPanicBytes);
+  const size_t at = console.rfind("Kernel panic");
+  if (at == std::string::npos) return "";
+  return console.substr(at, std::min(console.find('\n', at) - at, kLastWordsBytes));
 }
 
 }  // namespace
@@ -51,66 +66,107 @@ absl::StatusOr<std::unique_ptr<QemuMachine>> QemuMachine::Connect(IoThread& io, 
                                                                   const CallContext& context) {
   std::unique_ptr<QemuMachine> machine(new QemuMachine(io, std::move(options), std::move(process)));
   VCD_RETURN_IF_ERROR(machine->ConnectMonitors(context));
+  VCD_RETURN_IF_ERROR(machine->ConnectConsole());
   machine->Watch();
   return machine;
 }
 
 absl::Status QemuMachine::ConnectMonitors(const CallContext& context) {
-  {
-    MutexLock lock(&mu_);
-    monitor_closed_ = false;
-  }
-  QmpClient::Handlers handlers;
-  handlers.on_event = [this](const QmpEvent& event) {
-    if (event.name != "SHUTDOWN") return;
-    MutexLock lock(&mu_);
-    shutdown_reason_ = StringField(event.data, "reason");
-  };
-  handlers.on_closed = [this](const absl::Status&) { MonitorClosed(); };
-  VCD_ASSIGN_OR_RETURN(UniqueFd monitor, ConnectUnix(options_.run_dir, kMonitorSocket));
-  VCD_ASSIGN_OR_RETURN(monitor_,
-                       QmpClient::Connect(io_, std::move(monitor), kMonitorSocket, std::move(handlers), context));
   VCD_ASSIGN_OR_RETURN(UniqueFd control, ConnectUnix(options_.run_dir, kControlSocket));
   VCD_ASSIGN_OR_RETURN(control_, QmpClient::Connect(io_, std::move(control), kControlSocket, {}, context));
   disks_ = std::make_unique<QemuDisks>(*control_);
   shares_ = std::make_unique<QemuShares>(
       io_, *control_,
-      QemuShares::Options{{options_.virtiofsd_path, options_.run_dir, options_.first_uid}, options_.shared_memory});
+      QemuShares::Options{{options_.virtiofsd_path, options_.run_dir, options_.first_uid, options_.confinement},
+                          options_.shared_memory});
+  {
+    MutexLock lock(&mu_);
+    monitor_closed_ = false;
+  }
+  QmpClient::Handlers handlers;
+  handlers.on_event = [this](const QmpEvent& event) { HandleEvent(event); };
+  handlers.on_closed = [this](const absl::Status&) { Ended(&QemuMachine::monitor_closed_); };
+  VCD_ASSIGN_OR_RETURN(UniqueFd monitor, ConnectUnix(options_.run_dir, kMonitorSocket));
+  VCD_ASSIGN_OR_RETURN(monitor_,
+                       QmpClient::Connect(io_, std::move(monitor), kMonitorSocket, std::move(handlers), context));
+  return absl::OkStatus();
+}
+
+absl::Status QemuMachine::ConnectConsole() {
+  VCD_ASSIGN_OR_RETURN(UniqueFd console, ConnectUnix(options_.run_dir, kConsoleSocket));
+  {
+    MutexLock lock(&mu_);
+    console_closed_ = false;
+  }
+  console_ = std::make_unique<QemuConsole>(io_, std::move(console), options_.run_dir, options_.max_console_bytes,
+                                           [this] { Ended(&QemuMachine::console_closed_); });
   return absl::OkStatus();
 }
 
 void QemuMachine::Watch() {
-  process_->OnExit([this](const std::string&) { ProcessEnded(); });
+  process_->OnExit([this](const std::string&) { Ended(&QemuMachine::process_ended_); });
 }
 
-void QemuMachine::MonitorClosed() {
-  {
+void QemuMachine::HandleEvent(const QmpEvent& event) {
+  if (event.name == "SHUTDOWN") {
     MutexLock lock(&mu_);
-    monitor_closed_ = true;
-    if (!process_ended_) return;
+    shutdown_reason_ = StringField(event.data, "reason");
+  } else if (event.name == "GUEST_PANICKED") {
+    const std::string line = PanicLine(options_.run_dir);
+    Trouble(VmTrouble::Kind::kGuestPanicked,
+            absl::StrCat("the guest's kernel panicked", line.empty() ? "" : ": ", line));
+  } else if (event.name == "BLOCK_IO_ERROR") {
+    Trouble(VmTrouble::Kind::kDiskError,
+            absl::StrCat(DescribeDisk(StringField(event.data, "node-name")), ": ", StringField(event.data, "operation"),
+                         " failed on the host: ", StringField(event.data, "reason"),
+                         StringField(event.data, "action") == "stop" ? "; the machine stands still" : ""));
   }
-  notice_.Tell(ExitReason());
 }
 
-void QemuMachine::ProcessEnded() {
+void QemuMachine::Trouble(VmTrouble::Kind kind, const std::string& what) {
+  MutexLock lock(&trouble_mu_);
+  if (on_trouble_ != nullptr) on_trouble_({kind, what});
+}
+
+std::string QemuMachine::DescribeDisk(const std::string& node) const {
+  for (const state::v1::BlockDevice& disk : Record().block_devices()) {
+    if (node == absl::StrCat("disk-", disk.lun())) return absl::StrCat("disk ", disk.id(), " (", disk.path(), ")");
+  }
+  return absl::StrCat("disk ", node);
+}
+
+void QemuMachine::Ended(bool QemuMachine::*part) {
   {
     MutexLock lock(&mu_);
-    process_ended_ = true;
-    // What it said last may still be unread in the socket, which has an end now.
-    if (!monitor_closed_) return;
+    this->*part = true;
+    // What was said last may still be unread in the sockets, which have an end once the process has one.
+    if (!process_ended_ || !monitor_closed_ || !console_closed_) return;
   }
   notice_.Tell(ExitReason());
 }
 
 std::string QemuMachine::ExitReason() {
   std::string reason = absl::StrCat("qemu ", process_->exit_description());
+  std::string shutdown_reason;
   {
     MutexLock lock(&mu_);
-    if (!shutdown_reason_.empty()) return absl::StrCat(reason, ": ", InWords(shutdown_reason_));
+    shutdown_reason = shutdown_reason_;
   }
-  const std::string last_words = ReadLogTail(QemuLogPath(options_.run_dir), kLastWordsBytes);
-  if (!last_words.empty()) absl::StrAppend(&reason, ": ", absl::StrReplaceAll(last_words, {{"\n", "; "}}));
-  return reason;
+  // A guest that panics resets itself, as its kernel is told to (kernel_parameters.cc).
+  const std::string panic = shutdown_reason == "guest-reset" ? PanicLine(options_.run_dir) : "";
+  if (!panic.empty()) return absl::StrCat(reason, ": the guest's kernel panicked: ", panic);
+  if (!shutdown_reason.empty()) return absl::StrCat(reason, ": ", InWords(shutdown_reason));
+  const std::string traces = TracesOfTheEnd(options_.run_dir, *options_.confinement);
+  return traces.empty() ? reason : absl::StrCat(reason, ": ", traces);
+}
+
+std::string TracesOfTheEnd(const std::string& run_dir, const QemuConfinement& confinement) {
+  std::vector<std::string> traces;
+  for (std::string trace :
+       {confinement.OutOfMemory(run_dir), PanicLine(run_dir), ReadLogTail(QemuLogPath(run_dir), kLastWordsBytes)}) {
+    if (!trace.empty()) traces.push_back(absl::StrReplaceAll(trace, {{"\n", "; "}}));
+  }
+  return absl::StrJoin(traces, "; ");
 }
 
 absl::Status QemuMachine::AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context) {
@@ -123,6 +179,8 @@ state::v1::VirtualMachine QemuMachine::Record() const {
   state::v1::VirtualMachine record;
   *record.mutable_process() = ToRecord(process_->identity());
   record.set_accelerator(options_.accelerator);
+  record.set_first_uid(options_.first_uid);
+  record.set_cgroup(options_.cgroup);
   disks_->WriteTo(&record);
   shares_->WriteTo(&record);
   return record;
@@ -192,6 +250,7 @@ absl::Status QemuMachine::Stop(StopMode mode, const CallContext& context) {
     }
   }
   VCD_RETURN_IF_ERROR(shares_->EndProcesses());
+  VCD_RETURN_IF_ERROR(options_.confinement->GiveBack(options_.run_dir));
   return RemoveSockets(options_.run_dir);
 }
 
@@ -199,8 +258,11 @@ void QemuMachine::OnExit(std::function<void(const std::string& reason)> callback
   notice_.OnExit(std::move(callback));
 }
 
-std::string QemuMachine::ConsoleTail() const {
-  return ReadLogTail(ConsoleLogPath(options_.run_dir), kConsoleTailBytes);
+void QemuMachine::OnTrouble(std::function<void(const VmTrouble& trouble)> callback) {
+  MutexLock lock(&trouble_mu_);
+  on_trouble_ = std::move(callback);
 }
+
+std::string QemuMachine::ConsoleTail() const { return ConsoleEnd(options_.run_dir, kConsoleTailBytes); }
 
 }  // namespace vcd

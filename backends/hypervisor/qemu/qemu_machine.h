@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/qemu_confinement.h"
+#include "backends/hypervisor/qemu/qemu_console.h"
 #include "backends/hypervisor/qemu/qemu_disks.h"
 #include "backends/hypervisor/qemu/qemu_shares.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
@@ -20,8 +22,8 @@
 
 namespace vcd {
 
-// A QEMU process and the two QMP conversations with it: commands go over `ctl`; `mon` tells why it ends. As every
-// VirtualMachine it leaves QEMU running when it is destroyed. `io` outlives it.
+// A QEMU process, the two QMP conversations with it, and its console: commands go over `ctl`; `mon` tells what happens
+// to it and why it ends. As every VirtualMachine it leaves QEMU running when it is destroyed. `io` outlives it.
 class QemuMachine : public VirtualMachine {
  public:
   struct Options {
@@ -30,7 +32,10 @@ class QemuMachine : public VirtualMachine {
     std::string accelerator;
     std::string virtiofsd_path;
     bool shared_memory = false;
-    uint32_t first_uid = 0;  // VirtualMachine.first_uid of the record.
+    uint32_t first_uid = 0;  // QemuConfinement::Place.
+    std::string cgroup;
+    uint32_t max_console_bytes = 0;
+    std::shared_ptr<QemuConfinement> confinement;
   };
 
   // Connects to a QEMU that listens in its run directory. The process stays with `process` on failure, running.
@@ -52,16 +57,22 @@ class QemuMachine : public VirtualMachine {
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override;
   absl::Status Stop(StopMode mode, const CallContext& context) override;
   void OnExit(std::function<void(const std::string& reason)> callback) override;
+  void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) override;
   std::string ConsoleTail() const override;
 
  private:
   QemuMachine(IoThread& io, Options options, std::shared_ptr<SupervisedProcess> process);
 
   absl::Status ConnectMonitors(const CallContext& context);
+  absl::Status ConnectConsole();
   void Watch();
-  // On the I/O thread. The end is told when both the process and what it said over `mon` have come to their end.
-  void MonitorClosed();
-  void ProcessEnded();
+  // On the I/O thread.
+  void HandleEvent(const QmpEvent& event);
+  void Trouble(VmTrouble::Kind kind, const std::string& what);
+  // The end is told when the process, what it said over `mon` and what the guest said on its console are at their end.
+  void Ended(bool QemuMachine::*part);
+  // A disk for people, by the name of its node.
+  std::string DescribeDisk(const std::string& node) const;
   std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
   // Makes of an error of a machine that has ended one that says so.
   absl::Status Explained(const absl::Status& status);
@@ -75,15 +86,25 @@ class QemuMachine : public VirtualMachine {
 
   Mutex mu_;
   bool monitor_closed_ ABSL_GUARDED_BY(mu_) = true;
+  bool console_closed_ ABSL_GUARDED_BY(mu_) = true;
   bool process_ended_ ABSL_GUARDED_BY(mu_) = false;
   std::string shutdown_reason_ ABSL_GUARDED_BY(mu_);  // QEMU's word: "guest-reset".
 
-  // After what their handlers use: destroyed before it.
-  std::unique_ptr<QmpClient> monitor_;
+  // Held while the callback runs, so that taking it back waits for it.
+  Mutex trouble_mu_;
+  std::function<void(const VmTrouble& trouble)> on_trouble_ ABSL_GUARDED_BY(trouble_mu_);
+
   std::unique_ptr<QmpClient> control_;
   std::unique_ptr<QemuDisks> disks_;
   std::unique_ptr<QemuShares> shares_;
+  // After what their handlers use: destroyed before it.
+  std::unique_ptr<QemuConsole> console_;
+  std::unique_ptr<QmpClient> monitor_;
 };
+
+// What is to be found of why the QEMU of that run directory ended, beside how: the host's want of memory, the guest's
+// panic, its own last words. Empty when nothing is.
+std::string TracesOfTheEnd(const std::string& run_dir, const QemuConfinement& confinement);
 
 }  // namespace vcd
 

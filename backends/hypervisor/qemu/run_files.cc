@@ -21,7 +21,7 @@ absl::Status RemoveAll(const std::vector<std::string>& paths) {
 
 std::vector<std::string> Sockets(const std::string& run_dir) {
   std::vector<std::string> paths;
-  for (const char* name : {kControlSocket, kMonitorSocket, kAgentSocket}) {
+  for (const char* name : {kControlSocket, kMonitorSocket, kAgentSocket, kConsoleSocket}) {
     paths.push_back(absl::StrCat(run_dir, "/", name));
   }
   // A daemon that died while it started virtiofsd leaves its socket.
@@ -31,14 +31,12 @@ std::vector<std::string> Sockets(const std::string& run_dir) {
 
 }  // namespace
 
-std::string ConsoleLogPath(const std::string& run_dir) { return absl::StrCat(run_dir, "/console.log"); }
 std::string QemuLogPath(const std::string& run_dir) { return absl::StrCat(run_dir, "/qemu.log"); }
 
 absl::Status RemoveSockets(const std::string& run_dir) { return RemoveAll(Sockets(run_dir)); }
 
 absl::Status RemoveRunFiles(const std::string& run_dir) {
   std::vector<std::string> paths = Sockets(run_dir);
-  paths.push_back(ConsoleLogPath(run_dir));
   paths.push_back(QemuLogPath(run_dir));
   // An earlier release had up to eight virtiofsds, each with a log.
   for (int number = 1; number <= 8; ++number) paths.push_back(absl::StrCat(run_dir, "/share-", number, ".log"));

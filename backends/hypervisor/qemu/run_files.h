@@ -12,12 +12,12 @@ namespace vcd {
 inline constexpr char kControlSocket[] = "ctl";
 inline constexpr char kMonitorSocket[] = "mon";
 inline constexpr char kAgentSocket[] = "agent";
+inline constexpr char kConsoleSocket[] = "console";
 
-std::string ConsoleLogPath(const std::string& run_dir);
 std::string QemuLogPath(const std::string& run_dir);
 
-// Removes the sockets' names; with the logs, everything of ours. OK when there is nothing. Goes on after an error and
-// returns the first.
+// Removes the sockets' names; with the logs, everything of ours but the console (core/hypervisor/console_log.h), which
+// is to be read when the machine has ended. OK when there is nothing. Goes on after an error and returns the first.
 absl::Status RemoveSockets(const std::string& run_dir);
 absl::Status RemoveRunFiles(const std::string& run_dir);
 

@@ -108,6 +108,7 @@ absl::StatusOr<StartedVirtiofsd> StartVirtiofsd(IoThread& io, const VirtiofsdSpe
   launch.argv = VirtiofsdCommandLine(spec, kChildListeningFd);
   launch.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
   launch.descriptors = {{listener.get(), kChildListeningFd}};
+  launch.cgroup_fds = spec.cgroup_fds;
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
   launch.cgroup_fds = spec.cgroup_fds;
