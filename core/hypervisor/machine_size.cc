@@ -17,6 +17,16 @@ absl::Status CheckMachineSize(const v1::HypervisorConfig& config) {
     return InvalidField("hypervisor_config.default_vcpus",
                         absl::StrCat(vcpus, " vCPUs; 1 to ", kMaxVcpus, " are possible"));
   }
+  if (config.max_memory_mib() != 0 && (config.max_memory_mib() < memory || config.max_memory_mib() > kMaxMemoryMib)) {
+    return InvalidField("hypervisor_config.max_memory_mib",
+                        absl::StrCat(config.max_memory_mib(), " MiB; the machine boots with ", memory, ", and ",
+                                     kMaxMemoryMib, " are possible"));
+  }
+  if (config.max_vcpus() != 0 && (config.max_vcpus() < vcpus || config.max_vcpus() > kMaxVcpus)) {
+    return InvalidField("hypervisor_config.max_vcpus",
+                        absl::StrCat(config.max_vcpus(), " vCPUs; the machine boots with ", vcpus, ", and ", kMaxVcpus,
+                                     " are possible"));
+  }
   return absl::OkStatus();
 }
 

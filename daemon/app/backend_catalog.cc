@@ -47,6 +47,8 @@ QemuOptions ToQemuOptions(const config::v1::DaemonConfig& daemon) {
   options.default_memory_mib = config.default_memory_mib();
   options.max_console_bytes = config.max_console_bytes();
   options.confinement = ToConfinementOptions(daemon);
+  options.max_vcpus = config.max_vcpus();
+  options.max_memory_mib = config.max_memory_mib();
   return options;
 }
 
@@ -115,7 +117,9 @@ std::vector<v1::BackendInfo> DescribeBackends(const Backends& backends) {
   for (const auto& [name, agent] : backends.agents) {
     const AgentCapabilities can = agent->capabilities();
     infos.push_back(Describe("agent", name, backends.default_agent,
-                             {{can.runs_processes, "runs_processes"}, {can.simulates_guest, "simulates_guest"}, {can.archives, "archives"}}));
+                             {{can.runs_processes, "runs_processes"},
+                              {can.simulates_guest, "simulates_guest"},
+                              {can.archives, "archives"}}));
   }
   for (const auto& [name, network] : backends.networks) {
     infos.push_back(Describe("network", name, backends.default_network, {}));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/pci_slots.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/share_mounts.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
@@ -24,7 +25,6 @@ using nlohmann::json;
 
 // Of everything that belongs to it in QEMU.
 constexpr char kName[] = "files";
-constexpr char kBus[] = "rp1";
 
 // Users 0 … 65533 of the guest. The last two of a pod's 65536 are "nobody" in it, and QEMU's.
 constexpr uint32_t kGuestIds = 65534;
@@ -132,8 +132,8 @@ absl::Status FileServer::Start(int user_namespace, const CallContext& context) {
   }
   const json backend = {{"type", "socket"},
                         {"data", {{"addr", {{"type", "fd"}, {"data", {{"str", kName}}}}}, {"server", false}}}};
-  const json device = {
-      {"driver", "vhost-user-fs-pci"}, {"id", kName}, {"chardev", kName}, {"tag", kFileServerTag}, {"bus", kBus}};
+  json device = {{"driver", "vhost-user-fs-pci"}, {"id", kName}, {"chardev", kName}, {"tag", kFileServerTag}};
+  device.update(PciSlotAddress(options_.machine_type, kFileServerSlot));
   absl::Status status =
       qmp_.ExecuteWithFd("getfd", {{"fdname", kName}}, started.connection.get(), Step(context)).status();
   // Our copy would keep the connection open when virtiofsd's end or QEMU's goes.

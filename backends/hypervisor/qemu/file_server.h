@@ -33,6 +33,7 @@ class FileServer {
   struct Options {
     std::string virtiofsd_path;
     std::string run_dir;
+    std::string machine_type;
     uint32_t first_uid = 0;  // The host's user that is user 0 of the server; 0: no user namespace.
     std::shared_ptr<QemuConfinement> confinement;  // Null: none.
   };

@@ -57,6 +57,12 @@ std::string KernelCommandLine(const v1::HypervisorConfig& config) {
       "cryptomgr.notests",
       // Pressure stall information, which distributions switch off: how the guest notices that memory gets short.
       "psi=1",
+      // Memory that comes while the guest runs is used at once, and only for what can be moved, so that it can go
+      // again.
+      "memhp_default_state=online_movable",
+      // A machine that can grow has addresses above 4 GiB, for which the kernel would set 32 to 64 MiB of its memory
+      // aside, to copy for devices that do not reach them. Virtio devices do; 1 MiB is left for one that does not.
+      "swiotlb=512",
   };
   for (const v1::Param& param : config.kernel_params()) {
     words.push_back(param.key().empty()     ? param.value()

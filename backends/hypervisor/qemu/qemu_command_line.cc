@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/qemu/qemu_command_line.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -10,10 +12,37 @@ namespace {
 // QEMU's option syntax separates by commas and takes a doubled one for itself.
 std::string Escaped(const std::string& value) { return absl::StrReplaceAll(value, {{",", ",,"}}); }
 
-std::string MemoryObject(const QemuMachineDescription& machine) {
-  // vhost-user devices (virtiofs) need RAM that another process can map.
-  return absl::StrCat(machine.shared_memory ? "memory-backend-memfd,share=on" : "memory-backend-ram",
-                      ",id=mem,size=", machine.memory_mib, "M");
+std::string MachineOption(const QemuMachineDescription& machine) {
+  // Both machine types know all of these.
+  std::string option =
+      absl::StrCat(machine.machine_type, ",memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off");
+  if (!machine.machine_accelerators.empty()) absl::StrAppend(&option, ",", machine.machine_accelerators);
+  return option;
+}
+
+std::string CpuOption(const QemuMachineDescription& machine) {
+  if (machine.accelerator != "kvm") return "max";
+  // Counters of a host that is a virtual machine itself are emulated, slowly, or not there.
+  return machine.nested ? "host,pmu=off" : "host";
+}
+
+std::string MemoryOption(const QemuMachineDescription& machine) {
+  if (machine.max_memory_mib <= machine.memory_mib) return absl::StrCat(machine.memory_mib, "M");
+  return absl::StrCat(machine.memory_mib, "M,slots=1,maxmem=", machine.max_memory_mib, "M");
+}
+
+std::string SmpOption(const QemuMachineDescription& machine) {
+  return absl::StrCat(machine.vcpus, ",maxcpus=", std::max(machine.vcpus, machine.max_vcpus));
+}
+
+// Each costs the guest's kernel some 15 ms under TCG, so those that nothing can need are left out.
+void AddRootPorts(const QemuMachineDescription& machine, std::vector<std::string>* argv) {
+  for (uint32_t slot = 1; slot < kFirstFreeSlot + machine.hotplug_slots; ++slot) {
+    if (slot == kFileServerSlot && !machine.memory.shared) continue;
+    if (slot == kMemorySlot && machine.max_memory_mib <= machine.memory_mib) continue;
+    argv->push_back("-device");
+    argv->push_back(absl::StrCat("pcie-root-port,id=rp", slot, ",chassis=", slot, ",slot=", slot));
+  }
 }
 
 // Translated code must have room in what a pod's processes may have beyond the guest's memory; by itself it takes up to
@@ -40,17 +69,17 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-no-reboot",
       "-S",
       "-machine",
-      absl::StrCat(machine.machine_type, ",memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"),
+      MachineOption(machine),
       "-accel",
       Accelerator(machine.accelerator),
       "-cpu",
-      machine.accelerator == "kvm" ? "host" : "max",
+      CpuOption(machine),
       "-object",
-      MemoryObject(machine),
+      AsOption(MemoryBackend(machine.memory, "mem", uint64_t{machine.memory_mib} << 20, /*reserve=*/true)),
       "-m",
-      absl::StrCat(machine.memory_mib, "M"),
+      MemoryOption(machine),
       "-smp",
-      absl::StrCat(machine.vcpus),
+      SmpOption(machine),
       "-bios",
       machine.firmware_path,
       "-kernel",
@@ -78,17 +107,23 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-device",
       absl::StrCat("virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=", kAgentPort),
       "-device",
-      "virtio-scsi-pci,id=scsi0",
-      "-device",
       "virtio-rng-pci,id=rng0",
   };
-  const int root_ports = machine.shared_memory ? kRootPorts : kRootPortsWithoutSharing;
-  for (int port = 1; port <= root_ports; ++port) {
+  if (machine.scsi_controller) {
     argv.push_back("-device");
-    argv.push_back(absl::StrCat("pcie-root-port,id=rp", port, ",chassis=", port, ",slot=", port));
+    argv.push_back("virtio-scsi-pci,id=scsi0");
+  }
+  if (machine.machine_type == "q35") AddRootPorts(machine, &argv);
+  if (machine.memory_lock) {
+    argv.push_back("-overcommit");
+    argv.push_back("mem-lock=on");
   }
   argv.push_back("-sandbox");
   argv.push_back("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  for (const auto& [option, value] : machine.more_options) {
+    argv.push_back(absl::StrCat("-", option));
+    if (!value.empty()) argv.push_back(value);
+  }
   return argv;
 }
 

@@ -4,33 +4,42 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "backends/hypervisor/qemu/guest_memory.h"
+#include "backends/hypervisor/qemu/pci_slots.h"
 
 namespace vcd {
 
 // Names of the fixed devices, as QMP commands later use them.
 inline constexpr char kScsiBus[] = "scsi0.0";
-// Root ports are `rp1` … `rp8`: one for each virtiofs device. A machine that shares no directory has only the first
-// two: each costs the guest's kernel some 10 ms under TCG.
-inline constexpr int kRootPorts = 8;
-inline constexpr int kRootPortsWithoutSharing = 2;
 // The virtio-serial port that the guest agent opens.
 inline constexpr char kAgentPort[] = "vcd.agent";
 
-// Everything that the command line of a machine says.
+// Everything that the command line of a machine says. Where two fields exclude each other, CheckMachineOptions has seen
+// to it.
 struct QemuMachineDescription {
   std::string program;
   std::string pod_id;
-  std::string machine_type;
-  std::string accelerator;  // `kvm` or `tcg`.
+  std::string machine_type;          // `q35` or `pc`.
+  std::string machine_accelerators;  // More properties of it.
+  std::string accelerator;           // `kvm` or `tcg`.
+  bool nested = false;               // The host is a virtual machine, to which this one is adapted.
   std::string firmware_path;
   std::string kernel_path;
   std::string initrd_path;
   std::string kernel_command_line;
   std::string run_dir;
   uint32_t vcpus = 1;
+  uint32_t max_vcpus = 1;
   uint32_t memory_mib = 128;
-  bool shared_memory = false;
+  uint32_t max_memory_mib = 128;
+  GuestMemory memory;
+  bool memory_lock = false;
+  bool scsi_controller = true;                                    // Not where all disks are virtio-blk.
+  uint32_t hotplug_slots = 0;                                     // As PciSlots has them.
+  std::vector<std::pair<std::string, std::string>> more_options;  // `-first second`, or `-first` alone.
   // Numbers under which QEMU inherits the listening sockets.
   int control_fd = -1;
   int monitor_fd = -1;

@@ -6,12 +6,18 @@
 
 #include <functional>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
 namespace vcd {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::SizeIs;
 
 QemuMachineDescription Machine() {
   QemuMachineDescription machine;
@@ -59,11 +65,31 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"TcgCpu", nullptr, "-cpu", "max"}, Case{"KvmCpu", [](auto& m) { m.accelerator = "kvm"; }, "-cpu", "host"},
         Case{"TcgAcceleratorIsBounded", nullptr, "-accel", "tcg,tb-size=256"},
         Case{"KvmAccelerator", [](auto& m) { m.accelerator = "kvm"; }, "-accel", "kvm"},
-        Case{"PrivateMemory", nullptr, "-object", "memory-backend-ram,id=mem,size=128M"},
-        Case{"SharedMemory", [](auto& m) { m.shared_memory = true; }, "-object",
-             "memory-backend-memfd,share=on,id=mem,size=128M"},
-        Case{"MemorySize", [](auto& m) { m.memory_mib = 512; }, "-m", "512M"},
-        Case{"Vcpus", [](auto& m) { m.vcpus = 3; }, "-smp", "3"}, Case{"Firmware", nullptr, "-bios", "/fw.rom"},
+        Case{"PrivateMemory", nullptr, "-object", "memory-backend-ram,id=mem,size=134217728"},
+        Case{"SharedMemory", [](auto& m) { m.memory.shared = true; }, "-object",
+             "memory-backend-memfd,id=mem,share=on,size=134217728"},
+        Case{"HugePages", [](auto& m) { m.memory.huge_pages = true; }, "-object",
+             "memory-backend-memfd,hugetlb=on,hugetlbsize=2097152,id=mem,share=off,size=134217728"},
+        Case{"PreallocatedMemory", [](auto& m) { m.memory.prealloc = true; }, "-object",
+             "memory-backend-ram,id=mem,prealloc=on,size=134217728"},
+        Case{"LockedMemory", [](auto& m) { m.memory_lock = true; }, "-overcommit", "mem-lock=on"},
+        Case{"PcMachine", [](auto& m) { m.machine_type = "pc"; }, "-machine",
+             "pc,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"},
+        Case{"MachineAccelerators", [](auto& m) { m.machine_accelerators = "hpet=off"; }, "-machine",
+             "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off,hpet=off"},
+        Case{"NestedKvmCpu", [](auto& m) { m.accelerator = "kvm", m.nested = true; }, "-cpu", "host,pmu=off"},
+        Case{"NestedTcgCpu", [](auto& m) { m.nested = true; }, "-cpu", "max"},
+        Case{"MemoryThatGrows", [](auto& m) { m.max_memory_mib = 1024; }, "-m", "128M,slots=1,maxmem=1024M"},
+        Case{"VcpusThatGrow", [](auto& m) { m.max_vcpus = 4; }, "-smp", "1,maxcpus=4"},
+        Case{"MoreOptions",
+             [](auto& m) {
+               m.more_options = {{"rtc", "base=utc"}, {"snapshot", ""}};
+             },
+             "-rtc", "base=utc"},
+        Case{"ScsiController", nullptr, "-device", "virtio-scsi-pci,id=scsi0"},
+        Case{"MemorySize", [](auto& m) { m.memory_mib = 512, m.max_memory_mib = 512; }, "-m", "512M"},
+        Case{"Vcpus", [](auto& m) { m.vcpus = 3; }, "-smp", "3,maxcpus=3"},
+        Case{"Firmware", nullptr, "-bios", "/fw.rom"},
         Case{"KernelIsNotEscaped", [](auto& m) { m.kernel_path = "/a,b"; }, "-kernel", "/a,b"},
         Case{"CommandLineIsNotEscaped", [](auto& m) { m.kernel_command_line = "a=b,c"; }, "-append", "a=b,c"},
         Case{"RunDirIsEscaped", [](auto& m) { m.run_dir = "/a,b c"; }, "-name", "vcd:/a,,b c/"},
@@ -72,8 +98,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MonitorSocket", nullptr, "-chardev", "socket,id=mon,fd=4,server=on,wait=off"},
         Case{"AgentSocket", nullptr, "-chardev", "socket,id=agent,fd=5,server=on,wait=off"},
         Case{"AgentPort", nullptr, "-device", "virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=vcd.agent"},
-        Case{"LastRootPort", [](auto& m) { m.shared_memory = true; }, "-device",
-             "pcie-root-port,id=rp8,chassis=8,slot=8"},
         Case{"Sandbox", nullptr, "-sandbox",
              "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
@@ -86,9 +110,42 @@ TEST(QemuCommandLineShapeTest, StartsStoppedAndEndsAtAReset) {
   EXPECT_THAT(argv, Contains("-nodefaults"));
 }
 
-TEST(QemuCommandLineShapeTest, PortsForDirectoriesOnlyWhereTheyAreShared) {
-  EXPECT_THAT(QemuCommandLine(Machine()), Contains("pcie-root-port,id=rp2,chassis=2,slot=2"));
-  EXPECT_THAT(QemuCommandLine(Machine()), Not(Contains(HasSubstr("id=rp3"))));
+// The slots that have a root port.
+std::vector<std::string> RootPorts(const QemuMachineDescription& machine) {
+  std::vector<std::string> ports;
+  for (const std::string& argument : QemuCommandLine(machine)) {
+    if (absl::StartsWith(argument, "pcie-root-port,id=rp"))
+      ports.push_back(argument.substr(20, argument.find(',', 20) - 20));
+  }
+  return ports;
+}
+
+TEST(QemuCommandLineShapeTest, PortsOnlyForWhatCanCome) {
+  QemuMachineDescription machine = Machine();
+  EXPECT_THAT(RootPorts(machine), IsEmpty());
+  machine.hotplug_slots = 2;
+  EXPECT_THAT(RootPorts(machine), ElementsAre(absl::StrCat(kFirstFreeSlot), absl::StrCat(kFirstFreeSlot + 1)));
+  machine.hotplug_slots = 0;
+  machine.max_memory_mib = 256;
+  EXPECT_THAT(RootPorts(machine), ElementsAre(absl::StrCat(kMemorySlot)));
+  machine.max_memory_mib = 128;
+  machine.memory.shared = true;
+  EXPECT_THAT(RootPorts(machine), SizeIs(1));
+  machine.machine_type = "pc";
+  EXPECT_THAT(RootPorts(machine), IsEmpty());
+}
+
+TEST(QemuCommandLineShapeTest, NoControllerWhereNoDiskIsBehindIt) {
+  QemuMachineDescription machine = Machine();
+  machine.scsi_controller = false;
+  EXPECT_THAT(QemuCommandLine(machine), Not(Contains(HasSubstr("virtio-scsi"))));
+}
+
+TEST(QemuCommandLineShapeTest, MoreOptionsComeLast) {
+  QemuMachineDescription machine = Machine();
+  machine.more_options = {{"rtc", "base=utc"}, {"snapshot", ""}};
+  const std::vector<std::string> argv = QemuCommandLine(machine);
+  EXPECT_THAT(std::vector<std::string>(argv.end() - 3, argv.end()), ElementsAre("-rtc", "base=utc", "-snapshot"));
 }
 
 TEST(QemuCommandLineShapeTest, MarkerIsOneWholeArgument) {

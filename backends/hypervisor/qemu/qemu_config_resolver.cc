@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
+#include "backends/hypervisor/qemu/machine_options.h"
 #include "core/hypervisor/machine_size.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -49,18 +50,12 @@ absl::Status CheckFile(const NeededFile& file) {
 // A root image is not something this backend boots, but a wrong path is worth more than "not implemented".
 absl::Status CheckImage(const std::string& path) {
   if (path.empty()) return absl::OkStatus();
-  VCD_RETURN_IF_ERROR(
-      CheckFile({"image_path", path, R_OK, "the guest runs from its initramfs: leave image_path out, or set initrd_path"}));
+  VCD_RETURN_IF_ERROR(CheckFile(
+      {"image_path", path, R_OK, "the guest runs from its initramfs: leave image_path out, or set initrd_path"}));
   return WithDetail(
       absl::UnimplementedError(absl::StrCat("`hypervisor_config.image_path`: ", path,
                                             ": the guest runs from its initramfs; use hypervisor_config.initrd_path")),
       {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", "hypervisor_config.image_path"}}});
-}
-
-absl::Status CheckMachineType(const std::string& type) {
-  if (type == "q35") return absl::OkStatus();
-  return InvalidField("hypervisor_config.machine_type",
-                      absl::StrCat("unknown machine type \"", type, "\"; known are: q35"));
 }
 
 }  // namespace
@@ -74,13 +69,14 @@ absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfi
   if (resolved.machine_type().empty()) resolved.set_machine_type(options.machine_type);
   if (resolved.default_vcpus() == 0) resolved.set_default_vcpus(options.default_vcpus);
   if (resolved.default_memory_mib() == 0) resolved.set_default_memory_mib(options.default_memory_mib);
+  FillMachineOptions(options.max_vcpus, options.max_memory_mib, &resolved);
 
   VCD_RETURN_IF_ERROR(CheckMachineSize(resolved));
-  VCD_RETURN_IF_ERROR(CheckMachineType(resolved.machine_type()));
+  VCD_RETURN_IF_ERROR(CheckMachineOptions(resolved));
   VCD_RETURN_IF_ERROR(CheckKernelParameters(resolved));
   VCD_RETURN_IF_ERROR(CheckImage(resolved.image_path()));
-  VCD_RETURN_IF_ERROR(CheckFile({"hypervisor_path", resolved.hypervisor_path(), X_OK,
-                                 "install the package qemu-system-x86 or set qemu.path"}));
+  VCD_RETURN_IF_ERROR(CheckFile(
+      {"hypervisor_path", resolved.hypervisor_path(), X_OK, "install the package qemu-system-x86 or set qemu.path"}));
   VCD_RETURN_IF_ERROR(CheckFile({"firmware_path", resolved.firmware_path(), R_OK,
                                  "install the package qemu-system-data or set qemu.firmware_path"}));
   VCD_RETURN_IF_ERROR(CheckFile({"kernel_path", resolved.kernel_path(), R_OK,

@@ -50,6 +50,41 @@ TEST_F(QemuConfigResolverTest, FillsEveryDefault) {
   EXPECT_EQ(resolved->machine_type(), "q35");
   EXPECT_EQ(resolved->default_vcpus(), 1u);
   EXPECT_EQ(resolved->default_memory_mib(), 128u);
+  EXPECT_EQ(resolved->block_device_driver(), "virtio-scsi");
+  EXPECT_EQ(resolved->hotplug_slots(), 2u);
+  EXPECT_EQ(resolved->max_vcpus(), 1u);
+  EXPECT_EQ(resolved->max_memory_mib(), 128u);
+}
+
+TEST_F(QemuConfigResolverTest, MachinesCanGrowAsFarAsTheDefaultsSay) {
+  options_.max_vcpus = 4;
+  options_.max_memory_mib = 1025;
+  v1::HypervisorConfig config;
+  config.set_block_device_driver("virtio-blk");
+  auto resolved = ResolveQemuConfig(config, options_);
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->max_vcpus(), 4u);
+  EXPECT_EQ(resolved->max_memory_mib(), 1024u);
+  EXPECT_EQ(resolved->hotplug_slots(), 8u);
+  // One that boots with more has that.
+  config.set_default_vcpus(8);
+  config.set_default_memory_mib(2048);
+  resolved = ResolveQemuConfig(config, options_);
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->max_vcpus(), 8u);
+  EXPECT_EQ(resolved->max_memory_mib(), 2048u);
+}
+
+TEST_F(QemuConfigResolverTest, TakesWhatTheMachineIsTold) {
+  v1::HypervisorConfig config;
+  config.set_machine_type("pc");
+  config.set_machine_accelerators("hpet=off,kernel-irqchip=split");
+  config.add_hypervisor_params()->set_key("global");
+  config.mutable_hypervisor_params(0)->set_value("virtio-net-pci.romfile=");
+  config.add_hypervisor_params()->set_key("no-hpet");
+  config.set_huge_pages(true);
+  const auto resolved = ResolveQemuConfig(config, options_);
+  EXPECT_TRUE(resolved.ok()) << resolved.status();
 }
 
 TEST_F(QemuConfigResolverTest, PodsOwnValuesWinAndResolvingTwiceChangesNothing) {
@@ -111,7 +146,29 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"MissingImage", [](auto& c, auto&) { c.set_image_path("/x"); }, kInvalid, "image_path", "initrd_path"},
         Refusal{"Image", [](auto& c, auto& root) { c.set_image_path(root + "/initramfs"); },
                 absl::StatusCode::kUnimplemented, "image_path", "initrd_path"},
-        Refusal{"MachineType", [](auto& c, auto&) { c.set_machine_type("pc"); }, kInvalid, "machine_type", "q35"},
+        Refusal{"MachineType", [](auto& c, auto&) { c.set_machine_type("pc-lite"); }, kInvalid, "machine_type",
+                "known are: pc, q35"},
+        Refusal{"Driver", [](auto& c, auto&) { c.set_block_device_driver("ide"); }, kInvalid, "block_device_driver",
+                "known are: virtio-blk, virtio-scsi"},
+        Refusal{"ManySlots", [](auto& c, auto&) { c.set_hotplug_slots(25); }, kInvalid, "hotplug_slots", "at most"},
+        Refusal{"PropertyWithoutValue", [](auto& c, auto&) { c.set_machine_accelerators("usb=off,nvdimm"); }, kInvalid,
+                "machine_accelerators", "\"nvdimm\" is no property"},
+        Refusal{"PropertyOfNothing", [](auto& c, auto&) { c.set_machine_accelerators("usb=off,"); }, kInvalid,
+                "machine_accelerators", "\"\" is no property"},
+        Refusal{"PropertyOfVcd", [](auto& c, auto&) { c.set_machine_accelerators("memory-backend=x"); }, kInvalid,
+                "machine_accelerators", "vcd's own"},
+        Refusal{"OptionWithDash", [](auto& c, auto&) { c.add_hypervisor_params()->set_key("-global"); }, kInvalid,
+                "hypervisor_params[0].key", "without the leading"},
+        Refusal{"OptionWithoutName", [](auto& c, auto&) { c.add_hypervisor_params()->set_value("x"); }, kInvalid,
+                "hypervisor_params[0].key", "no option"},
+        Refusal{"OptionThatHides", [](auto& c, auto&) { c.add_hypervisor_params()->set_key("daemonize"); }, kInvalid,
+                "hypervisor_params[0].key", "vcd's hands"},
+        Refusal{"OddHugePages", [](auto& c, auto&) { c.set_huge_pages(true), c.set_default_memory_mib(129); }, kInvalid,
+                "default_memory_mib", "huge pages"},
+        Refusal{"LessVcpusThanAtBoot", [](auto& c, auto&) { c.set_default_vcpus(2), c.set_max_vcpus(1); }, kInvalid,
+                "max_vcpus", "boots with 2"},
+        Refusal{"LessMemoryThanAtBoot", [](auto& c, auto&) { c.set_max_memory_mib(64); }, kInvalid, "max_memory_mib",
+                "boots with 128"},
         Refusal{"LittleMemory", [](auto& c, auto&) { c.set_default_memory_mib(47); }, kInvalid, "default_memory_mib",
                 "48"},
         Refusal{"MuchMemory", [](auto& c, auto&) { c.set_default_memory_mib(UINT32_MAX); }, kInvalid,

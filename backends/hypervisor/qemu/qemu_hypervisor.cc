@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "backends/hypervisor/qemu/host_facts.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
+#include "backends/hypervisor/qemu/machine_options.h"
 #include "backends/hypervisor/qemu/qemu_command_line.h"
 #include "backends/hypervisor/qemu/qemu_config_resolver.h"
 #include "backends/hypervisor/qemu/qemu_machine.h"
@@ -38,7 +40,11 @@ enum ChildFd { kControlFd = 3, kMonitorFd, kAgentFd, kConsoleFd, kFirmwareFd, kK
 
 std::string InheritedPath(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
 
-QemuOptions WithDefaults(QemuOptions options) {
+// What is beyond has a price in every guest: tables for each vCPU that may come, and addresses that not every CPU has.
+constexpr uint32_t kMostVcpusByDefault = 16;
+constexpr uint32_t kMostMemoryMibByDefault = 512 << 10;
+
+QemuOptions WithDefaults(QemuOptions options, const HostFacts& host) {
   const QemuOptions defaults;
   const auto fill = [](std::string& value, const std::string& fallback) {
     if (value.empty()) value = fallback;
@@ -52,7 +58,13 @@ QemuOptions WithDefaults(QemuOptions options) {
   if (options.default_vcpus == 0) options.default_vcpus = defaults.default_vcpus;
   if (options.default_memory_mib == 0) options.default_memory_mib = defaults.default_memory_mib;
   if (options.max_console_bytes == 0) options.max_console_bytes = defaults.max_console_bytes;
+  if (options.max_vcpus == 0) options.max_vcpus = std::min(host.cpus, kMostVcpusByDefault);
+  if (options.max_memory_mib == 0) options.max_memory_mib = std::min(host.memory_mib, kMostMemoryMibByDefault);
   return options;
+}
+
+GuestMemory MemoryOf(const VmSpec& spec) {
+  return {spec.shared_memory, spec.config.huge_pages(), spec.config.memory_prealloc()};
 }
 
 QemuMachineDescription Describe(const VmSpec& spec) {
@@ -60,15 +72,25 @@ QemuMachineDescription Describe(const VmSpec& spec) {
   machine.program = spec.config.hypervisor_path();
   machine.pod_id = spec.pod_id;
   machine.machine_type = spec.config.machine_type();
+  machine.machine_accelerators = spec.config.machine_accelerators();
   machine.accelerator = spec.config.accelerator();
+  machine.nested = !spec.config.disable_nesting_checks() && ReadHostFacts().is_virtual;
   machine.firmware_path = InheritedPath(kFirmwareFd);
   machine.kernel_path = InheritedPath(kKernelFd);
   machine.initrd_path = InheritedPath(kInitrdFd);
   machine.kernel_command_line = KernelCommandLine(spec.config);
   machine.run_dir = spec.run_dir;
   machine.vcpus = spec.config.default_vcpus();
+  machine.max_vcpus = spec.config.max_vcpus();
   machine.memory_mib = spec.config.default_memory_mib();
-  machine.shared_memory = spec.shared_memory;
+  machine.max_memory_mib = spec.config.max_memory_mib();
+  machine.memory = MemoryOf(spec);
+  machine.memory_lock = spec.config.memory_lock();
+  machine.scsi_controller = spec.config.block_device_driver() != kVirtioBlk;
+  machine.hotplug_slots = spec.config.hotplug_slots();
+  for (const v1::Param& param : spec.config.hypervisor_params()) {
+    machine.more_options.emplace_back(param.key(), param.value());
+  }
   machine.control_fd = kControlFd;
   machine.monitor_fd = kMonitorFd;
   machine.agent_fd = kAgentFd;
@@ -173,7 +195,11 @@ QemuMachine::Options QemuHypervisor::MachineOptions(const VmSpec& spec, const st
   options.pod_id = spec.pod_id;
   options.accelerator = record.accelerator();
   options.virtiofsd_path = options_.virtiofsd_path;
-  options.shared_memory = spec.shared_memory;
+  options.machine_type = spec.config.machine_type();
+  options.disk_driver = spec.config.block_device_driver();
+  options.hotplug_slots = spec.config.hotplug_slots();
+  options.memory = MemoryOf(spec);
+  options.max_memory_mib = spec.config.max_memory_mib();
   options.first_uid = record.first_uid();
   options.cgroup = record.cgroup();
   options.max_console_bytes = options_.max_console_bytes;
@@ -189,7 +215,7 @@ absl::Status QemuHypervisor::GiveBack(const std::string& run_dir) {
 
 absl::StatusOr<std::unique_ptr<QemuHypervisor>> QemuHypervisor::Create(IoThread& io, QemuOptions options,
                                                                        const KvmPaths& kvm_paths) {
-  options = WithDefaults(std::move(options));
+  options = WithDefaults(std::move(options), ReadHostFacts());
   VCD_ASSIGN_OR_RETURN(AcceleratorChoice accelerator,
                        ChooseAccelerator(options.accelerator, kvm_paths, "qemu.accelerator"));
   return std::unique_ptr<QemuHypervisor>(new QemuHypervisor(io, std::move(options), std::move(accelerator), kvm_paths));
@@ -201,6 +227,8 @@ HypervisorCapabilities QemuHypervisor::capabilities() const {
   capabilities.disk_hotplug = true;
   capabilities.directory_sharing = true;
   capabilities.pause = true;
+  capabilities.resize = true;
+  capabilities.device_passthrough = true;
   return capabilities;
 }
 

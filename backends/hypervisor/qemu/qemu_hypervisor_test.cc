@@ -173,7 +173,8 @@ TEST_F(QemuHypervisorTest, PanicOfTheGuestIsToldAsSuchAndTheConsoleShowsIt) {
   spec_.config.set_initrd_path(MakeFile("initrd", "no initramfs"));
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
-  EXPECT_THAT(WaitForExit(*machine), AllOf(HasSubstr("qemu exited with status 0"), HasSubstr("the guest's kernel panicked: Kernel panic - not syncing")));
+  EXPECT_THAT(WaitForExit(*machine), AllOf(HasSubstr("qemu exited with status 0"),
+                                           HasSubstr("the guest's kernel panicked: Kernel panic - not syncing")));
   EXPECT_THAT(machine->ConsoleTail(), HasSubstr("Kernel panic"));
 }
 
@@ -221,6 +222,44 @@ TEST_F(QemuHypervisorTest, AdoptionRemovesWhatNoRecordTellsOf) {
   auto address = (*adopted)->AttachDisk({"new", image}, Soon());
   ASSERT_TRUE(address.ok()) << address.status();
   EXPECT_EQ(address->scsi.lun, 1u);
+}
+
+TEST_F(QemuHypervisorTest, VirtioBlkDisksSurviveADaemonOnBothMachineTypes) {
+  for (const char* type : {"q35", "pc"}) {
+    v1::HypervisorConfig config;
+    config.set_machine_type(type);
+    config.set_block_device_driver("virtio-blk");
+    spec_.config = *hypervisor_->Resolve(config);
+    auto machine = Boot();
+    ASSERT_NE(machine, nullptr);
+    const std::string image = MakeFile("image", std::string(4096, 'x'));
+    ASSERT_TRUE(machine->AttachDisk({"kept", image}, Soon()).ok());
+    const state::v1::VirtualMachine record = machine->Record();
+    EXPECT_EQ(record.machine_type(), type);
+    ASSERT_TRUE(machine->AttachDisk({"lost", image}, Soon()).ok());
+    machine.reset();
+
+    auto adopted = MakeQemu(io_)->Adopt(spec_, record, Soon());
+    ASSERT_TRUE(adopted.ok()) << adopted.status();
+    auto address = (*adopted)->AttachDisk({"new", image}, Soon());
+    ASSERT_TRUE(address.ok()) << address.status();
+    EXPECT_EQ(address->serial, "new");
+    EXPECT_EQ((*adopted)->Record().block_devices(1).slot(), record.block_devices(0).slot() + 1);
+    EXPECT_TRUE((*adopted)->DetachDisk("kept", Soon()).ok());
+    EXPECT_TRUE((*adopted)->Stop(StopMode::kForce, Soon()).ok());
+  }
+}
+
+TEST_F(QemuHypervisorTest, AWritableDiskIsOfOneMachineAlone) {
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const std::string image = MakeFile("image", std::string(4096, 'x'));
+  ASSERT_TRUE(machine->AttachDisk({"mine", image, /*writable=*/true}, Soon()).ok());
+  const absl::Status second = machine->AttachDisk({"again", image, /*writable=*/true}, Soon()).status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition) << second;
+  EXPECT_THAT(std::string(second.message()), HasSubstr("lock"));
+  EXPECT_TRUE(machine->DetachDisk("mine", Soon()).ok());
+  EXPECT_TRUE(machine->AttachDisk({"again", image, /*writable=*/true}, Soon()).ok());
 }
 
 TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {

@@ -54,7 +54,11 @@ std::string PanicLine(const std::string& run_dir) {
 }  // namespace
 
 QemuMachine::QemuMachine(IoThread& io, Options options, std::shared_ptr<SupervisedProcess> process)
-    : io_(io), options_(std::move(options)), notice_(io), process_(std::move(process)) {}
+    : io_(io),
+      options_(std::move(options)),
+      notice_(io),
+      process_(std::move(process)),
+      slots_(options_.machine_type, options_.hotplug_slots) {}
 
 QemuMachine::~QemuMachine() {
   // Whoever else holds the process, this object is called back no more.
@@ -74,11 +78,15 @@ absl::StatusOr<std::unique_ptr<QemuMachine>> QemuMachine::Connect(IoThread& io, 
 absl::Status QemuMachine::ConnectMonitors(const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(UniqueFd control, ConnectUnix(options_.run_dir, kControlSocket));
   VCD_ASSIGN_OR_RETURN(control_, QmpClient::Connect(io_, std::move(control), kControlSocket, {}, context));
-  disks_ = std::make_unique<QemuDisks>(*control_);
+  disks_ = std::make_unique<QemuDisks>(*control_, slots_, options_.disk_driver);
+  pci_devices_ = std::make_unique<QemuPciDevices>(*control_, slots_);
+  VCD_ASSIGN_OR_RETURN(
+      size_, QemuSize::Read(*control_, {options_.machine_type, options_.memory, options_.max_memory_mib}, context));
   shares_ = std::make_unique<QemuShares>(
       io_, *control_,
-      QemuShares::Options{{options_.virtiofsd_path, options_.run_dir, options_.first_uid, options_.confinement},
-                          options_.shared_memory});
+      QemuShares::Options{
+          {options_.virtiofsd_path, options_.run_dir, options_.machine_type, options_.first_uid, options_.confinement},
+          size_->shares_memory()});
   {
     MutexLock lock(&mu_);
     monitor_closed_ = false;
@@ -172,6 +180,7 @@ std::string TracesOfTheEnd(const std::string& run_dir, const QemuConfinement& co
 absl::Status QemuMachine::AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context) {
   VCD_RETURN_IF_ERROR(control_->Execute("query-status", nullptr, Step(context)).status());
   VCD_RETURN_IF_ERROR(disks_->Adopt(record, context));
+  VCD_RETURN_IF_ERROR(pci_devices_->Adopt(record, context));
   return shares_->Adopt(record, context);
 }
 
@@ -181,7 +190,10 @@ state::v1::VirtualMachine QemuMachine::Record() const {
   record.set_accelerator(options_.accelerator);
   record.set_first_uid(options_.first_uid);
   record.set_cgroup(options_.cgroup);
+  record.set_machine_type(options_.machine_type);
   disks_->WriteTo(&record);
+  pci_devices_->WriteTo(&record);
+  size_->WriteTo(&record);
   shares_->WriteTo(&record);
   return record;
 }
@@ -219,6 +231,29 @@ absl::StatusOr<DiskAddress> QemuMachine::AttachDisk(const DiskSpec& disk, const 
 
 absl::Status QemuMachine::DetachDisk(const std::string& id, const CallContext& context) {
   return Explained(disks_->Detach(id, context));
+}
+
+absl::Status QemuMachine::AllowMemory(uint32_t memory_mib) const {
+  if (options_.confinement == nullptr) return absl::OkStatus();
+  return options_.confinement->SetGuestMemory(options_.run_dir, uint64_t{memory_mib} << 20);
+}
+
+absl::StatusOr<VmSize> QemuMachine::Resize(const VmSize& size, const CallContext& context) {
+  // The host lets the machine have its memory before the machine takes it.
+  if (size.memory_mib != 0) VCD_RETURN_IF_ERROR(AllowMemory(std::max(size.memory_mib, size_->now().memory_mib)));
+  absl::StatusOr<VmSize> now = size_->Resize(size, context);
+  if (size.memory_mib != 0) VCD_RETURN_IF_ERROR(AllowMemory(size_->now().memory_mib));
+  if (!now.ok()) return Explained(now.status());
+  return now;
+}
+
+absl::Status QemuMachine::AttachHostDevice(const std::string& id, const std::string& pci_address,
+                                           const CallContext& context) {
+  return Explained(pci_devices_->AttachHostDevice(id, pci_address, context));
+}
+
+absl::Status QemuMachine::DetachHostDevice(const std::string& id, const CallContext& context) {
+  return Explained(pci_devices_->Detach(id, context));
 }
 
 absl::StatusOr<SharedPath> QemuMachine::ShareDirectory(const ShareSpec& share, const CallContext& context) {

@@ -9,10 +9,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/guest_memory.h"
+#include "backends/hypervisor/qemu/pci_slots.h"
 #include "backends/hypervisor/qemu/qemu_confinement.h"
 #include "backends/hypervisor/qemu/qemu_console.h"
 #include "backends/hypervisor/qemu/qemu_disks.h"
+#include "backends/hypervisor/qemu/qemu_pci_devices.h"
 #include "backends/hypervisor/qemu/qemu_shares.h"
+#include "backends/hypervisor/qemu/qemu_size.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
 #include "core/hypervisor/exit_notice.h"
 #include "core/hypervisor/hypervisor.h"
@@ -31,11 +35,15 @@ class QemuMachine : public VirtualMachine {
     std::string pod_id;
     std::string accelerator;
     std::string virtiofsd_path;
-    bool shared_memory = false;
     uint32_t first_uid = 0;  // QemuConfinement::Place.
     std::string cgroup;
     uint32_t max_console_bytes = 0;
     std::shared_ptr<QemuConfinement> confinement;
+    std::string machine_type;
+    std::string disk_driver;
+    uint32_t hotplug_slots = 0;
+    GuestMemory memory;
+    uint32_t max_memory_mib = 0;
   };
 
   // Connects to a QEMU that listens in its run directory. The process stays with `process` on failure, running.
@@ -55,6 +63,10 @@ class QemuMachine : public VirtualMachine {
   absl::Status DetachDisk(const std::string& id, const CallContext& context) override;
   absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override;
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override;
+  absl::StatusOr<VmSize> Resize(const VmSize& size, const CallContext& context) override;
+  absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
+                                const CallContext& context) override;
+  absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override;
   absl::Status Stop(StopMode mode, const CallContext& context) override;
   void OnExit(std::function<void(const std::string& reason)> callback) override;
   void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) override;
@@ -74,6 +86,8 @@ class QemuMachine : public VirtualMachine {
   // A disk for people, by the name of its node.
   std::string DescribeDisk(const std::string& node) const;
   std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
+  // What the pod's control group on the host shall let the guest have.
+  absl::Status AllowMemory(uint32_t memory_mib) const;
   // Makes of an error of a machine that has ended one that says so.
   absl::Status Explained(const absl::Status& status);
   // Quit, SIGTERM; OK when it has ended.
@@ -95,7 +109,10 @@ class QemuMachine : public VirtualMachine {
   std::function<void(const VmTrouble& trouble)> on_trouble_ ABSL_GUARDED_BY(trouble_mu_);
 
   std::unique_ptr<QmpClient> control_;
+  PciSlots slots_;
   std::unique_ptr<QemuDisks> disks_;
+  std::unique_ptr<QemuPciDevices> pci_devices_;
+  std::unique_ptr<QemuSize> size_;
   std::unique_ptr<QemuShares> shares_;
   // After what their handlers use: destroyed before it.
   std::unique_ptr<QemuConsole> console_;

@@ -33,6 +33,9 @@ struct QemuOptions {
   uint32_t default_memory_mib = 128;
   uint32_t max_console_bytes = 1 << 20;
   ConfinementOptions confinement;
+  // Of a machine while it runs. 0: the host's CPUs, at most 16, and the host's memory.
+  uint32_t max_vcpus = 0;
+  uint32_t max_memory_mib = 0;
 };
 
 }  // namespace vcd

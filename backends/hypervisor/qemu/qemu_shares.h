@@ -28,6 +28,7 @@ class QemuShares {
   struct Options {
     FileServer::Options server;
     bool shared_memory = false;  // Whether the machine was made for it.
+    std::string machine_type = "q35";
   };
   QemuShares(IoThread& io, QmpClient& qmp, Options options)
       : io_(io), options_(std::move(options)), server_(io, qmp, options_.server) {}

@@ -3,10 +3,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
@@ -16,8 +18,25 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kGreeting[] = R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}, "capabilities": []}})";
+constexpr char kGreeting[] =
+    R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}, "capabilities": []}})";
 constexpr char kHangUp[] = "$HANGUP";
+
+// Commands that make something, those that remove it, and the argument that names it.
+struct Pair {
+  const char* kind;
+  const char* adds;
+  const char* removes;
+  const char* name;
+};
+constexpr Pair kPairs[] = {
+    {"device", "device_add", "device_del", "id"},       {"node", "blockdev-add", "blockdev-del", "node-name"},
+    {"fdset", "add-fd", "remove-fd", "fdset-id"},       {"fd", "getfd", "closefd", "fdname"},
+    {"chardev", "chardev-add", "chardev-remove", "id"}, {"netdev", "netdev_add", "netdev_del", "id"},
+    {"object", "object-add", "object-del", "id"},
+};
+
+std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace
 
@@ -79,6 +98,23 @@ int ScriptedQmpPeer::received_fds() const {
   return received_fds_;
 }
 
+std::set<std::string> ScriptedQmpPeer::held() const {
+  MutexLock lock(&mu_);
+  return held_;
+}
+
+void ScriptedQmpPeer::Apply(const std::string& command, const json& arguments) {
+  for (const Pair& pair : kPairs) {
+    if (command != pair.adds && command != pair.removes) continue;
+    const std::string thing = absl::StrCat(pair.kind, " ", Text(arguments.value(pair.name, json())));
+    if (command == pair.adds) {
+      held_.insert(thing);
+    } else {
+      held_.erase(thing);
+    }
+  }
+}
+
 void ScriptedQmpPeer::Run() {
   if (options_.greets) Write(kGreeting);
   std::string input;
@@ -124,6 +160,8 @@ void ScriptedQmpPeer::Handle(const json& message) {
       const json event = {{"event", "DEVICE_DELETED"}, {"data", {{"device", arguments_[command].value("id", "")}}}};
       lines.push_back(event.dump());
     }
+    const auto fails = [](const std::string& line) { return absl::StrContains(line, "\"error\":"); };
+    if (std::none_of(lines.begin(), lines.end(), fails)) Apply(command, arguments_[command]);
     changed_.NotifyAll();
   }
   for (const std::string& line : lines) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,8 +15,8 @@
 
 namespace vcd {
 
-// QEMU's end of a QMP conversation, on a socketpair, with a thread of its own. It greets, and answers every command with
-// an empty success (device_del also with its DEVICE_DELETED) unless the script says otherwise. Thread-safe.
+// QEMU's end of a QMP conversation, on a socketpair, with a thread of its own. It greets, and answers every command
+// with an empty success (device_del also with its DEVICE_DELETED) unless the script says otherwise. Thread-safe.
 class ScriptedQmpPeer {
  public:
   struct Options {
@@ -49,10 +50,14 @@ class ScriptedQmpPeer {
   nlohmann::json arguments(const std::string& command) const;
   // How many descriptors came along in all.
   int received_fds() const;
+  // What QEMU would have now: what commands that did not fail made and others did not remove. By kind and name, such as
+  // `device disk-0`, `fdset 100`.
+  std::set<std::string> held() const;
 
  private:
   void Run();
   void Handle(const nlohmann::json& message);
+  void Apply(const std::string& command, const nlohmann::json& arguments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(const std::string& line);
 
   const Options options_;
@@ -64,6 +69,7 @@ class ScriptedQmpPeer {
   std::vector<std::string> commands_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, nlohmann::json> arguments_ ABSL_GUARDED_BY(mu_);
   int received_fds_ ABSL_GUARDED_BY(mu_) = 0;
+  std::set<std::string> held_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/qemu_pci_devices.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "backends/hypervisor/qemu/qmp_devices.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kPrefix[] = "pci-";
+
+std::string Name(uint32_t slot) { return absl::StrCat(kPrefix, slot); }
+
+// `0000:01:00.0`: without the domain QEMU takes another device on a host that has several.
+bool IsPciAddress(const std::string& address) {
+  constexpr char kShape[] = "xxxx:xx:xx.7";
+  if (address.size() != sizeof(kShape) - 1) return false;
+  for (size_t i = 0; i < address.size(); ++i) {
+    const auto c = static_cast<unsigned char>(address[i]);
+    const bool fits = kShape[i] == 'x'   ? absl::ascii_isxdigit(c) && !absl::ascii_isupper(c)
+                      : kShape[i] == '7' ? c >= '0' && c <= '7'
+                                         : address[i] == kShape[i];
+    if (!fits) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status QemuPciDevices::Adopt(const state::v1::VirtualMachine& record, const CallContext& context) {
+  std::set<std::string> known;
+  for (const state::v1::PciDevice& device : record.pci_devices()) {
+    VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("device ", device.id()), device.slot()));
+    MutexLock lock(&mu_);
+    devices_[device.slot()] = Device{device, false, true};
+    known.insert(Name(device.slot()));
+  }
+  std::set<std::string> present;
+  VCD_RETURN_IF_ERROR(ListDevices(qmp_, kPrefix, &present, context));
+  for (const std::string& name : present) {
+    uint32_t slot = 0;
+    if (known.count(name) != 0 || !absl::SimpleAtoi(absl::StripPrefix(name, kPrefix), &slot)) continue;
+    VCD_RETURN_IF_ERROR(Unplug(slot, context));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint32_t> QemuPciDevices::Reserve(state::v1::PciDevice device) {
+  MutexLock lock(&mu_);
+  for (const auto& [slot, other] : devices_) {
+    if (other.record.id() == device.id()) {
+      return absl::AlreadyExistsError(absl::StrCat("device ", device.id(), " is attached already"));
+    }
+    if (other.record.host_address() == device.host_address()) {
+      return absl::AlreadyExistsError(absl::StrCat("device ", device.id(), ": ", device.host_address(),
+                                                   " is in the machine as ", other.record.id()));
+    }
+  }
+  VCD_ASSIGN_OR_RETURN(const uint32_t slot, slots_.Take(absl::StrCat("device ", device.id())));
+  device.set_slot(slot);
+  devices_[slot] = Device{std::move(device), true, false};
+  return slot;
+}
+
+void QemuPciDevices::Release(uint32_t slot) {
+  MutexLock lock(&mu_);
+  devices_.erase(slot);
+  slots_.Release(slot);
+}
+
+absl::Status QemuPciDevices::AttachHostDevice(const std::string& id, const std::string& pci_address,
+                                              const CallContext& context) {
+  const std::string what = absl::StrCat("device ", id);
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach ", what)));
+  if (!IsPciAddress(pci_address)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": \"", absl::CHexEscape(pci_address), "\" is no PCI address; such is 0000:01:00.0"));
+  }
+  state::v1::PciDevice record;
+  record.set_id(id);
+  record.set_kind("vfio");
+  record.set_host_address(pci_address);
+  VCD_ASSIGN_OR_RETURN(const uint32_t slot, Reserve(std::move(record)));
+  json device = {{"driver", "vfio-pci"}, {"id", Name(slot)}, {"host", pci_address}};
+  device.update(slots_.Address(slot));
+  const absl::Status plugged = qmp_.Execute("device_add", device, Step(context)).status();
+  if (plugged.ok()) {
+    MutexLock lock(&mu_);
+    devices_[slot].busy = false;
+    devices_[slot].attached = true;
+    return plugged;
+  }
+  // As with disks: what could not be undone keeps its place, nameless.
+  if (Unplug(slot, CleanupContext()).ok()) {
+    Release(slot);
+  } else {
+    MutexLock lock(&mu_);
+    devices_[slot].record.clear_id();
+  }
+  return Annotate(plugged, absl::StrCat(what, ": pass ", pci_address, " through"));
+}
+
+absl::Status QemuPciDevices::Unplug(uint32_t slot, const CallContext& context) {
+  return RemoveDevice(qmp_, Name(slot), context);
+}
+
+absl::Status QemuPciDevices::Detach(const std::string& id, const CallContext& context) {
+  const std::string step = absl::StrCat("detach device ", id);
+  VCD_RETURN_IF_ERROR(context.Check(step));
+  std::optional<uint32_t> slot;
+  {
+    MutexLock lock(&mu_);
+    for (auto& [candidate, device] : devices_) {
+      if (device.record.id() != id) continue;
+      if (device.busy) return absl::AbortedError(absl::StrCat("device ", id, " is being attached or detached"));
+      device.busy = true;
+      slot = candidate;
+    }
+  }
+  if (!slot.has_value()) return absl::OkStatus();
+  const absl::Status unplugged = Annotate(Unplug(*slot, context), step);
+  if (unplugged.ok()) {
+    Release(*slot);
+  } else {
+    MutexLock lock(&mu_);
+    devices_[*slot].busy = false;
+  }
+  return unplugged;
+}
+
+void QemuPciDevices::WriteTo(state::v1::VirtualMachine* record) const {
+  MutexLock lock(&mu_);
+  for (const auto& [slot, device] : devices_) {
+    if (device.attached) *record->add_pci_devices() = device.record;
+  }
+}
+
+}  // namespace vcd
