@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/hypervisor/hypervisor.h"
 #include "core/os/cancellation.h"
 #include "proto/vcd/v1/container.pb.h"
@@ -182,6 +183,12 @@ class GuestSession {
   // CgroupFiles). On failure they are as before: kNotFound; kInternal in the words of the guest's kernel.
   virtual absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
                                        const v1::ContainerResources& all, const CallContext& context) = 0;
+
+  // Takes the first `count` CPUs of the guest online, once they are there, and the others offline. kInternal in the
+  // words of the guest's kernel.
+  virtual absl::Status SetCpus(uint32_t count, const CallContext&) {
+    return absl::UnimplementedError(absl::StrCat("this agent cannot give the guest ", count, " CPUs"));
+  }
 
   // Sets the guest's clock to this host's, for a guest that stood still.
   virtual absl::Status SetClock(const CallContext& context) = 0;

@@ -54,6 +54,7 @@ Agent::Agent(EventLoop* loop, Options options)
       options_(std::move(options)),
       shares_({options_.rootfs.state_dir, options_.rootfs.load_modules}),
       rootfs_(options_.rootfs, shares_),
+      cpus_(loop, options_.cpu_root),
       shared_pids_(options_.rootfs.state_dir + "/pause"),
       started_boot_ns_(BootTimeNs()) {}
 
@@ -134,6 +135,8 @@ void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
       return Answer(ticket, Outcome());
     case HostMessage::kUpdateResources:
       return Answer(ticket, UpdateResources(message.update_resources()));
+    case HostMessage::kSetCpus:
+      return cpus_.Set(message.set_cpus().count(), [this, ticket](const Outcome& outcome) { Answer(ticket, outcome); });
     case HostMessage::kGetStats:
       return GetStats(ticket, message.get_stats());
     case HostMessage::kListProcesses:
@@ -177,6 +180,7 @@ bool Agent::TryCreate(const Ticket& ticket, const CreateContainer& request) {
 }
 
 void Agent::OnDevicesChanged() {
+  cpus_.OnDevicesChanged();
   for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
     if (TryCreate(waiting->ticket, waiting->request)) {
       loop_->Cancel(waiting->deadline);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "guest/agent/cgroup.h"
+#include "guest/agent/cpus.h"
 #include "guest/agent/event_loop.h"
 #include "guest/agent/link_server.h"
 #include "guest/agent/memory_watch.h"
@@ -31,6 +32,7 @@ class Agent {
   struct Options {
     bool isolate = true;      // Containers get namespaces, roots and users of their own.
     std::string cgroup_root;  // Where to make control groups; empty for none.
+    std::string cpu_root;     // See Cpus.
     RootfsStore::Options rootfs;
     // Does to the machine what HELLO asks for: clock, host name, entropy.
     std::function<void(const ::vcd::agent::v1::Hello&)> greet_machine;
@@ -159,6 +161,7 @@ class Agent {
   const Options options_;
   SharedFiles shares_;
   RootfsStore rootfs_;
+  Cpus cpus_;
   SharedPidNamespace shared_pids_;
   LinkServer* link_ = nullptr;
   bool greeted_ = false;     // The host said HELLO on this connection.

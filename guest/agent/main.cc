@@ -55,6 +55,7 @@ LinkServer::Handler ServeOn(Agent* agent, std::function<void()> disconnected) {
   bool greeted = false;
   Agent agent(&loop, {.isolate = true,
                       .cgroup_root = FindCgroupMount() + "/vcd",
+                      .cpu_root = "/sys/devices/system/cpu",
                       .rootfs = {.state_dir = "/run/vcd",
                                  .load_modules = [&](const std::string& group) { return modules.Ensure(group); }},
                       .greet_machine =
@@ -110,6 +111,7 @@ int RunOnHost(HostOptions options) {
   {
     Agent agent(&loop, {.isolate = options.isolate,
                         .cgroup_root = cgroup_root,
+                        .cpu_root = "",
                         .rootfs = {.state_dir = options.state_dir,
                                    .allow_directories = true,
                                    .load_modules = [](const std::string&) { return Outcome(); }},

@@ -29,6 +29,8 @@ GROUPS = [
     ("erofs", ["erofs"]),
     ("virtiofs", ["virtiofs"]),
     ("rng", ["virtio_rng"]),
+    ("blk", ["virtio_blk"]),
+    ("memory", ["virtio_mem"]),
     ("net", ["virtio_net"]),
     ("squashfs", ["squashfs"]),
     ("ext4", ["ext4"]),

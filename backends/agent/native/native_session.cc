@@ -148,6 +148,13 @@ absl::Status NativeSession::UpdateResources(const std::string& container_id, con
   return ReplyStatus(reply, {container_id, ""}, "change limits");
 }
 
+absl::Status NativeSession::SetCpus(uint32_t count, const CallContext& context) {
+  GuestConversation::Request request;
+  request.message.mutable_set_cpus()->set_count(count);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "set the CPUs", context));
+  return ReplyStatus(reply, {}, "set the CPUs");
+}
+
 absl::Status NativeSession::SetClock(const CallContext& context) {
   // A time that took long to arrive is wrong by as much, and is told once more; then it finds the guest awake.
   for (int attempt = 0; attempt < kMaxClockAttempts; ++attempt) {
