@@ -16,6 +16,7 @@ _LIBRARIES = {
     "asio": struct(modules = [], linkopts = ["-pthread"], deps = [], defines = ["ASIO_DISABLE_STD_ALIGNED_ALLOC"]),
     "benchmark": struct(modules = ["benchmark"], linkopts = ["-lbenchmark_main"], deps = []),
     "cli11": struct(modules = [], linkopts = [], deps = []),
+    "crypto": struct(modules = ["libcrypto"], linkopts = [], deps = []),
     "gmock": struct(modules = ["gmock"], linkopts = [], deps = []),
     "gmock_main": struct(modules = ["gmock_main"], linkopts = [], deps = []),
     "grpcpp": struct(modules = ["grpc++"], linkopts = ["-lgrpc++_reflection"], deps = ["absl", "protobuf"]),

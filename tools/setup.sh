@@ -17,7 +17,7 @@ PACKAGES=(
   # Libraries of the daemon, the client and the guest's agent.
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libasio-dev libspdlog-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libyaml-cpp-dev libarchive-dev prometheus-cpp-dev
-  libseccomp-dev
+  libseccomp-dev libssl-dev
   # Libraries of the tests.
   libgtest-dev libgmock-dev libbenchmark-dev
   # The virtual machine, virtiofsd and firmware.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "core/asset/asset_annotations.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
@@ -32,9 +33,12 @@ absl::Status ResolveBackend(absl::string_view field, const std::map<std::string,
       {v1::ERROR_REASON_UNKNOWN_BACKEND, {{"field", std::string(field)}, {"known", names}}});
 }
 
-absl::Status CheckBackendAnnotations(const Hypervisor& hypervisor,
-                                     const google::protobuf::Map<std::string, std::string>& annotations) {
-  return hypervisor.CheckAnnotations({annotations.begin(), annotations.end()});
+// Those that somebody here understands.
+absl::Status CheckKnownAnnotations(const Hypervisor& hypervisor,
+                                   const google::protobuf::Map<std::string, std::string>& annotations) {
+  const std::map<std::string, std::string> sorted(annotations.begin(), annotations.end());
+  VCD_RETURN_IF_ERROR(CheckAssetAnnotations(sorted));
+  return hypervisor.CheckAnnotations(sorted);
 }
 
 }  // namespace
@@ -66,11 +70,15 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
     return InvalidField("config.agent", absl::StrCat("hypervisor ", config.hypervisor(), " has no channel to agent ",
                                                      config.agent(), "; use agent mock or noop with it"));
   }
-  VCD_RETURN_IF_ERROR(CheckBackendAnnotations(hypervisor, config.annotations()));
+  VCD_RETURN_IF_ERROR(CheckKnownAnnotations(hypervisor, config.annotations()));
   v1::HypervisorConfig& machine = *config.mutable_hypervisor_config();
   if (config.resources().memory_mib() != 0) machine.set_default_memory_mib(config.resources().memory_mib());
   if (config.resources().vcpus() != 0) machine.set_default_vcpus(config.resources().vcpus());
-  VCD_ASSIGN_OR_RETURN(machine, hypervisor.Resolve(machine));
+  const std::map<std::string, std::string> annotations(config.annotations().begin(), config.annotations().end());
+  ApplyAssetAnnotations(annotations, &machine);
+  absl::StatusOr<v1::HypervisorConfig> resolved = hypervisor.Resolve(machine);
+  if (!resolved.ok()) return NameAssetAnnotation(resolved.status(), annotations);
+  machine = *std::move(resolved);
   VCD_RETURN_IF_ERROR(backends_.networks.at(config.network())->Check(config.network_config()));
   return config;
 }
@@ -451,7 +459,7 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
           return InvalidField("annotations", absl::StrCat("are too many with those that the pod has: ", size.message(),
                                                           "; remove some with the same call"));
         }
-        VCD_RETURN_IF_ERROR(CheckBackendAnnotations(pod.hypervisor(), merged.annotations()));
+        VCD_RETURN_IF_ERROR(CheckKnownAnnotations(pod.hypervisor(), merged.annotations()));
         VCD_RETURN_IF_ERROR(pod.ChangeConfig([&merged](v1::PodConfig& config) { config = merged; }));
         // A repetition would do no harm, so this need not be one step with the change.
         return pod.RememberDone(grant.request);

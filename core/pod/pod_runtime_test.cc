@@ -345,6 +345,34 @@ TEST_F(PodRuntimeTest, AnnotationsAreMergedAndSurviveARestart) {
   EXPECT_EQ(pod.config().annotations().at("org.example.c"), "3");
 }
 
+TEST_F(PodRuntimeTest, AssetAnnotationsWinOverTheConfigurationAndAreSettledAtCreation) {
+  const std::string prefix = "com.github.containers.virtcontainers.";
+  const std::string digest(128, 'a');
+  v1::PodConfig config = Config("web");
+  config.mutable_hypervisor_config()->set_kernel_path("/configured");
+  config.mutable_hypervisor_config()->set_firmware_path("/configured");
+  (*config.mutable_annotations())[prefix + "KernelPath"] = "/annotated";
+  (*config.mutable_annotations())[prefix + "KernelHash"] = digest;
+  ASSERT_TRUE(Create(config).ok());
+  // What the annotation says from now on is of no use to a machine that is there.
+  const auto annotate = [this](const std::string& key, const std::string& value) {
+    return Await<v1::Pod>([&](auto done) { runtime_->UpdatePodAnnotations("web", {{key, value}}, {}, Soon(), done); });
+  };
+  EXPECT_TRUE(annotate(prefix + "KernelPath", "/another").ok());
+  EXPECT_EQ(annotate(prefix + "KernelPath", "relative").status().code(), absl::StatusCode::kInvalidArgument);
+  Restart();
+  const v1::HypervisorConfig machine = Get("web").config().hypervisor_config();
+  EXPECT_EQ(machine.kernel_path(), "/annotated");
+  EXPECT_EQ(machine.sha512().kernel(), digest);
+  EXPECT_EQ(machine.firmware_path(), "/configured");
+
+  v1::PodConfig wrong = Config("wrong");
+  (*wrong.mutable_annotations())[prefix + "AssetHashType"] = "md5";
+  const absl::Status refused = Create(wrong).status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_INVALID_FIELD);
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr(prefix + "AssetHashType"));
+}
+
 TEST_F(PodRuntimeTest, ReadsDoNotWaitForAHungPod) {
   ASSERT_TRUE(Run(Config("well")).ok());
   agent().HangNth("Connect", 1);

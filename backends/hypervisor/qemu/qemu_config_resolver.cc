@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
 #include "backends/hypervisor/qemu/machine_options.h"
+#include "core/asset/asset_digests.h"
 #include "core/hypervisor/machine_size.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -60,6 +61,17 @@ absl::Status CheckImage(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckQemuFiles(const v1::HypervisorConfig& config) {
+  VCD_RETURN_IF_ERROR(CheckFile(
+      {"hypervisor_path", config.hypervisor_path(), X_OK, "install the package qemu-system-x86 or set qemu.path"}));
+  VCD_RETURN_IF_ERROR(CheckFile({"firmware_path", config.firmware_path(), R_OK,
+                                 "install the package qemu-system-data or set qemu.firmware_path"}));
+  VCD_RETURN_IF_ERROR(CheckFile({"kernel_path", config.kernel_path(), R_OK,
+                                 "build one with `bazel build //guest/image` or set qemu.kernel_path"}));
+  return CheckFile({"initrd_path", config.initrd_path(), R_OK,
+                    "build one with `bazel build //guest/image` or set qemu.initrd_path"});
+}
+
 absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options) {
   v1::HypervisorConfig resolved = config;
   if (resolved.hypervisor_path().empty()) resolved.set_hypervisor_path(options.path);
@@ -75,14 +87,8 @@ absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfi
   VCD_RETURN_IF_ERROR(CheckMachineOptions(resolved));
   VCD_RETURN_IF_ERROR(CheckKernelParameters(resolved));
   VCD_RETURN_IF_ERROR(CheckImage(resolved.image_path()));
-  VCD_RETURN_IF_ERROR(CheckFile(
-      {"hypervisor_path", resolved.hypervisor_path(), X_OK, "install the package qemu-system-x86 or set qemu.path"}));
-  VCD_RETURN_IF_ERROR(CheckFile({"firmware_path", resolved.firmware_path(), R_OK,
-                                 "install the package qemu-system-data or set qemu.firmware_path"}));
-  VCD_RETURN_IF_ERROR(CheckFile({"kernel_path", resolved.kernel_path(), R_OK,
-                                 "build one with `bazel build //guest/image` or set qemu.kernel_path"}));
-  VCD_RETURN_IF_ERROR(CheckFile({"initrd_path", resolved.initrd_path(), R_OK,
-                                 "build one with `bazel build //guest/image` or set qemu.initrd_path"}));
+  VCD_RETURN_IF_ERROR(CheckAssetDigests(resolved));
+  VCD_RETURN_IF_ERROR(CheckQemuFiles(resolved));
   return resolved;
 }
 

@@ -11,6 +11,10 @@ namespace vcd {
 // As Hypervisor::Resolve, but for the accelerator, which is left as it is. Looks at the files it names.
 absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options);
 
+// That the files of a configuration whose defaults are filled in can be used; kInvalidArgument naming the field.
+// Without reading them.
+absl::Status CheckQemuFiles(const v1::HypervisorConfig& config);
+
 }  // namespace vcd
 
 #endif  // VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_CONFIG_RESOLVER_H_

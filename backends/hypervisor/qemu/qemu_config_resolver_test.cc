@@ -174,6 +174,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"MuchMemory", [](auto& c, auto&) { c.set_default_memory_mib(UINT32_MAX); }, kInvalid,
                 "default_memory_mib", "4194304"},
         Refusal{"ManyVcpus", [](auto& c, auto&) { c.set_default_vcpus(241); }, kInvalid, "default_vcpus", "240"},
+        Refusal{"ShortDigest", [](auto& c, auto&) { c.mutable_sha512()->set_kernel("abc"); }, kInvalid, "sha512.kernel",
+                "128"},
+        Refusal{"DigestOfNoFile", [](auto& c, auto&) { c.mutable_sha512()->set_image(std::string(128, 'a')); },
+                kInvalid, "sha512.image", "image_path"},
         Refusal{"EmptyParameter", [](auto& c, auto&) { c.add_kernel_params(); }, kInvalid, "kernel_params[0]",
                 "neither"}),
     [](const testing::TestParamInfo<Refusal>& info) { return info.param.name; });

@@ -19,6 +19,7 @@
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/run_files.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
+#include "core/asset/asset_digests.h"
 #include "core/hypervisor/console_log.h"
 #include "core/hypervisor/process_record.h"
 #include "core/os/process.h"
@@ -241,12 +242,23 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
                          ChooseAccelerator(resolved.accelerator(), kvm_paths_, "hypervisor_config.accelerator"));
     resolved.set_accelerator(asked.name);
   }
+  VCD_RETURN_IF_ERROR(VerifyAssets(resolved, digests_, "name the file that was meant, or its own digest"));
   return resolved;
+}
+
+// A stopped pod boots from what its configuration names, which may have gone or changed since it was created.
+absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec) const {
+  absl::Status status = CheckQemuFiles(spec.config);
+  status.Update(VerifyAssets(spec.config, digests_, "put that file back, or delete the pod and create it again"));
+  if (status.ok()) return status;
+  return WithDetail(absl::FailedPreconditionError(absl::StrCat("boot of pod ", spec.pod_id, ": ", status.message())),
+                    {v1::ERROR_REASON_VM_BOOT_FAILED, DetailOf(status).value_or(ErrorDetail()).metadata});
 }
 
 absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
   const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
   VCD_RETURN_IF_ERROR(context.Check(step));
+  VCD_RETURN_IF_ERROR(CheckAssets(spec));
   // Logs of the machine before would be taken for the words of this one.
   VCD_RETURN_IF_ERROR(RemoveRunFiles(spec.run_dir));
   VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));

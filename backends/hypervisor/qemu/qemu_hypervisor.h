@@ -13,6 +13,7 @@
 #include "backends/hypervisor/qemu/qemu_confinement.h"
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/qemu_options.h"
+#include "core/asset/file_digest_cache.h"
 #include "core/hypervisor/hypervisor.h"
 #include "core/os/io_thread.h"
 
@@ -38,6 +39,8 @@ class QemuHypervisor : public Hypervisor {
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
 
  private:
+  absl::Status CheckAssets(const VmSpec& spec) const;
+
   QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths);
 
   QemuMachine::Options MachineOptions(const VmSpec& spec, const state::v1::VirtualMachine& record) const;
@@ -50,6 +53,8 @@ class QemuHypervisor : public Hypervisor {
   const KvmPaths kvm_paths_;
   // Machines may be given back after this.
   const std::shared_ptr<QemuConfinement> confinement_;
+  // Of the files that pods want checked.
+  mutable FileDigestCache digests_;
 };
 
 }  // namespace vcd
