@@ -38,6 +38,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewContainerStopCommand());
   commands.push_back(NewContainerRmCommand());
   commands.push_back(NewEventsCommand());
+  commands.push_back(NewCheckCommand());
   commands.push_back(NewInfoCommand());
   commands.push_back(NewVersionCommand());
   return commands;

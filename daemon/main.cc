@@ -17,6 +17,8 @@
 #include "core/os/unique_fd.h"
 #include "daemon/app/app.h"
 #include "daemon/app/backend_catalog.h"
+#include "daemon/check/host_check.h"
+#include "daemon/check/posix_host.h"
 #include "daemon/config/command_line.h"
 
 namespace vcd {
@@ -62,6 +64,14 @@ int CheckOnly(config::v1::DaemonConfig config) {
   return 0;
 }
 
+// What vc check asks a daemon, without one.
+int LookAtHost(const config::v1::DaemonConfig& config) {
+  ProgramAnswers answers;
+  const v1::CheckResponse found = CheckHost(PosixHost(), config, /*serving=*/false, answers);
+  std::fputs(CheckText(found).c_str(), stdout);
+  return CanRunPods(found) ? 0 : 1;
+}
+
 // Takes the application down, leaving the pods running. Ends the process the hard way when that takes too long or a
 // second signal comes: an operation that is cut off stands in its pod's record with its intent, and the next vcd
 // finishes or undoes it as after a crash, so waiting longer would gain nothing.
@@ -97,6 +107,7 @@ int Main(const std::vector<std::string>& arguments) {
   const absl::StatusOr<config::v1::DaemonConfig> config = ResolveConfig(command_line);
   if (!config.ok()) return Fail(config.status());
   if (command_line.check_config) return CheckOnly(*config);
+  if (command_line.check_host) return LookAtHost(*config);
   // Before the first thread, so that all inherit it.
   const UniqueFd signals = TakeSignals();
   RaiseDescriptorLimit();

@@ -16,6 +16,7 @@ std::unique_ptr<Command> NewCreateCommand();
 std::unique_ptr<Command> NewEventsCommand();
 std::unique_ptr<Command> NewExecCommand();
 std::unique_ptr<Command> NewExecsCommand();
+std::unique_ptr<Command> NewCheckCommand();
 std::unique_ptr<Command> NewInfoCommand();
 std::unique_ptr<Command> NewInspectCommand();
 std::unique_ptr<Command> NewKillCommand();

@@ -142,6 +142,7 @@ VCD_UNARY(process, Signal)
 VCD_UNARY(process, ResizeTerminal)
 VCD_UNARY(system, GetVersion)
 VCD_UNARY(system, GetInfo)
+VCD_UNARY(system, Check)
 
 #undef VCD_UNARY
 

@@ -95,6 +95,7 @@ class DaemonClient {
   absl::Status GetVersion(const v1::GetVersionRequest& request, v1::GetVersionResponse* response,
                           CallOptions options = {});
   absl::Status GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response, CallOptions options = {});
+  absl::Status Check(const v1::CheckRequest& request, v1::CheckResponse* response, CallOptions options = {});
 
   // Call `on_item` for each message until the stream ends, or until it answers false, which is OK as well.
   absl::Status ReadLogs(const v1::ReadLogsRequest& request,

@@ -83,6 +83,11 @@ void FakeServer::SetNotReleased(const std::vector<std::string>& kept) {
   state_.not_released = kept;
 }
 
+void FakeServer::SetCheck(const v1::CheckResponse& found) {
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  state_.check = found;
+}
+
 void FakeServer::SetPodStats(const std::vector<v1::PodStats>& stats) {
   std::lock_guard<std::mutex> lock(state_.mutex);
   state_.pod_stats = stats;

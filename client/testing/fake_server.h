@@ -38,6 +38,8 @@ class FakeServer {
   void SetEvents(const std::vector<v1::Event>& events);
   // What a deletion could not give back.
   void SetNotReleased(const std::vector<std::string>& kept);
+  // What Check finds.
+  void SetCheck(const v1::CheckResponse& found);
   // What the calls of GetPodStats answer, one after the other; the last again and again.
   void SetPodStats(const std::vector<v1::PodStats>& stats);
   void SetProcesses(const std::vector<v1::ProcessInfo>& processes);

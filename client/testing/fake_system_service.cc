@@ -11,6 +11,14 @@ grpc::Status FakeSystemService::GetVersion(grpc::ServerContext* context, const v
   return grpc::Status::OK;
 }
 
+grpc::Status FakeSystemService::Check(grpc::ServerContext* context, const v1::CheckRequest* request,
+                                      v1::CheckResponse* response) {
+  if (grpc::Status status = state_.Enter(context, "Check", *request); !status.ok()) return status;
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  *response = state_.check;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeSystemService::GetInfo(grpc::ServerContext* context, const v1::GetInfoRequest* request,
                                         v1::GetInfoResponse* response) {
   if (grpc::Status status = state_.Enter(context, "GetInfo", *request); !status.ok()) return status;

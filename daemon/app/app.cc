@@ -12,6 +12,7 @@
 #include "core/log/logger.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
+#include "daemon/check/posix_host.h"
 #include "daemon/metrics/rpc_interceptor.h"
 #include "daemon/server/unix_socket.h"
 #include "daemon/version.h"
@@ -126,7 +127,8 @@ absl::Status App::Serve() {
   container_service_ = std::make_unique<ContainerService>(*runtime_);
   process_service_ = std::make_unique<ProcessService>(*runtime_);
   event_service_ = std::make_unique<EventService>(events_);
-  system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info));
+  check_ = std::make_unique<HostCheck>(std::make_unique<PosixHost>(), config_, pool_);
+  system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info), *check_);
   std::vector<grpc::Service*> services = {pod_service_.get(), container_service_.get(), process_service_.get(),
                                           event_service_.get(), system_service_.get()};
   if (catalog_.mock != nullptr) {

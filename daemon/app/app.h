@@ -14,6 +14,7 @@
 #include "core/os/worker_pool.h"
 #include "core/pod/pod_runtime.h"
 #include "daemon/app/backend_catalog.h"
+#include "daemon/check/host_check.h"
 #include "daemon/metrics/daemon_metrics.h"
 #include "daemon/metrics/metrics_endpoint.h"
 #include "daemon/server/grpc_server.h"
@@ -70,6 +71,7 @@ class App {
   IoThread io_;
   EventBus events_;
   BackendCatalog catalog_;
+  std::unique_ptr<HostCheck> check_;  // Before the pool, whose end waits for what it was asked.
   WorkerPool pool_;
   std::unique_ptr<PodRuntime> runtime_;
   std::unique_ptr<MetricsEndpoint> endpoint_;

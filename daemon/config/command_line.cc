@@ -91,6 +91,7 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
          absl::StrCat("TOML file (default ", kDefaultConfigPath, ", if it is there); flags win over it"))
       ->type_name("FILE");
   app.add_flag("--check-config", result.check_config, "say whether the configuration is good, and end");
+  app.add_flag("--check", result.check_host, "say what this host can do and what stands in the way, and end");
   Flags(app, result.flags).AddAll();
 
   // CLI11 reports by exception, also for --help and --version; none leaves this function.

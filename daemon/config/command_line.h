@@ -21,6 +21,7 @@ struct CommandLine {
 
   std::string config_path;         // Empty: kDefaultConfigPath, if it is there.
   bool check_config = false;       // Only say whether the configuration is good.
+  bool check_host = false;         // Only say what this host can do with it.
   config::v1::DaemonConfig flags;  // Only what was given.
 };
 

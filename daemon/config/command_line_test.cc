@@ -66,6 +66,12 @@ TEST(CommandLineTest, EveryFlagFindsItsField) {
   EXPECT_EQ(line.flags.log().format(), "json");
 }
 
+TEST(CommandLineTest, CheckIsNotTheCheckOfTheConfiguration) {
+  EXPECT_TRUE(Parse({"--check"}).check_host);
+  EXPECT_FALSE(Parse({"--check"}).check_config);
+  EXPECT_FALSE(Parse({"--check-config"}).check_host);
+}
+
 TEST(CommandLineTest, HelpAndVersionSucceed) {
   const CommandLine version = Parse({"--version"});
   EXPECT_EQ(version.exit_code, 0);

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "absl/time/clock.h"
+#include "core/os/worker_pool.h"
+#include "daemon/check/host_check.h"
+#include "daemon/check/testing/fake_host.h"
 #include "daemon/service/container_service.h"
 #include "daemon/service/system_service.h"
 #include "daemon/service/testing/fake_pod_runtime.h"
@@ -20,7 +23,7 @@ using ::testing::Le;
 
 class PodServiceTest : public testing::Test {
  protected:
-  PodServiceTest() : pods_(runtime_), containers_(runtime_), system_(runtime_, v1::GetInfoResponse()) {
+  PodServiceTest() : pods_(runtime_), containers_(runtime_), system_(runtime_, v1::GetInfoResponse(), check_) {
     grpc::ServerBuilder builder;
     for (grpc::Service* service : std::vector<grpc::Service*>{&pods_, &containers_, &system_}) {
       builder.RegisterService(service);
@@ -35,6 +38,8 @@ class PodServiceTest : public testing::Test {
   FakePodRuntime runtime_;
   PodService pods_;
   ContainerService containers_;
+  HostCheck check_{std::make_unique<FakeHost>(), GoodConfig(), pool_};
+  WorkerPool pool_{2};  // Ends before what runs on it.
   SystemService system_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::PodService::Stub> pod_stub_;
@@ -208,10 +213,13 @@ TEST_F(PodServiceTest, InfoCountsPods) {
   v1::GetVersionResponse version;
   ASSERT_TRUE(Call(*system_stub_, &v1::SystemService::Stub::GetVersion, v1::GetVersionRequest(), version).ok());
   EXPECT_EQ(version.api_version(), "v1");
+}
+
+TEST_F(PodServiceTest, CheckTellsWhatWasFound) {
   v1::CheckResponse check;
-  const grpc::Status status = Call(*system_stub_, &v1::SystemService::Stub::Check, v1::CheckRequest(), check);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("SystemService.Check"));
+  ASSERT_TRUE(Call(*system_stub_, &v1::SystemService::Stub::Check, v1::CheckRequest(), check).ok());
+  EXPECT_GT(check.results_size(), 20);
+  EXPECT_TRUE(CanRunPods(check));
 }
 
 }  // namespace

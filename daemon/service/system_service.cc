@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/service/system_service.h"
 
-#include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
 #include "daemon/version.h"
 
@@ -24,9 +23,13 @@ grpc::ServerUnaryReactor* SystemService::GetInfo(grpc::CallbackServerContext* co
 }
 
 grpc::ServerUnaryReactor* SystemService::Check(grpc::CallbackServerContext* context, const v1::CheckRequest*,
-                                               v1::CheckResponse*) {
+                                               v1::CheckResponse* response) {
   const UnaryCall call(context, "Check", CallKind::kRead, "");
-  return call.FinishNow(MethodNotImplemented("SystemService.Check"));
+  check_.Run([call, response](const v1::CheckResponse& found) {
+    *response = found;
+    call.Finish(absl::OkStatus());
+  });
+  return call.reactor();
 }
 
 }  // namespace vcd

@@ -184,10 +184,6 @@ TEST_F(BadRequestTest, WhatIsNotThereYetSaysSo) {
   resize.set_rows(24);
   EXPECT_THAT(ApiClient::Call(*api_->processes, &v1::ProcessService::Stub::ResizeTerminal, resize, &resized),
               IsError(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED"));
-  v1::CheckResponse checked;
-  const ApiError error = ApiClient::Call(*api_->system, &v1::SystemService::Stub::Check, v1::CheckRequest(), &checked);
-  EXPECT_THAT(error, IsError(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED"));
-  EXPECT_THAT(error.message, HasSubstr("SystemService.Check"));
 
   // The noop agent runs nothing.
   auto exec = ForContainer<v1::ExecRequest>("web", "main");

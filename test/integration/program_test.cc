@@ -122,6 +122,42 @@ TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
   EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: mock, none"));
 }
 
+TEST_F(ProgramTest, CheckLooksAtTheHostAndChangesNothing) {
+  const std::vector<std::string> flags = {"--check", "--state-dir", root_ + "/state", "--run-dir", root_ + "/run"};
+  std::vector<std::string> mock = flags;
+  mock.push_back("--hypervisor=mock");
+  Launch(mock);
+  EXPECT_EQ(Join(), 0) << Output();
+  EXPECT_THAT(Output(), HasSubstr("pods can run here"));
+  std::vector<std::string> broken = flags;
+  broken.insert(broken.end(), {"--accelerator=tcg", "--qemu", "/nowhere/qemu"});
+  Launch(broken);
+  EXPECT_EQ(Join(), 1);
+  EXPECT_THAT(Output(), HasSubstr("there is no QEMU: /nowhere/qemu: No such file or directory"));
+  EXPECT_THAT(Output(), HasSubstr("-> install the package qemu-system-x86"));
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/state"));
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/run"));
+}
+
+TEST_F(ProgramTest, CheckTellsOfTheDaemonThatRunsAndTheDaemonOfItself) {
+  LaunchDaemon();
+  const std::unique_ptr<ApiClient> api = Connect();
+  v1::CheckResponse found;
+  ASSERT_THAT(ApiClient::Call(*api->system, &v1::SystemService::Stub::Check, v1::CheckRequest(), &found),
+              IsError(StatusCode::OK, ""))
+      << Output();
+  for (const v1::CheckResult& result : found.results()) {
+    if (result.name() == "daemon") EXPECT_TRUE(result.ok()) << result.detail();
+  }
+  LaunchedProcess daemon = std::exchange(process_, LaunchedProcess());
+  Launch({"--check", "--hypervisor=mock", "--state-dir", root_ + "/state", "--run-dir", root_ + "/run"});
+  EXPECT_EQ(Join(), 0);
+  EXPECT_THAT(Output(), HasSubstr(absl::StrCat("process ", daemon.identity.pid, " holds ", root_, "/state/lock")));
+  process_ = std::move(daemon);
+  Signal(SIGTERM);
+  EXPECT_EQ(Join(), 0);
+}
+
 TEST_F(ProgramTest, PodsOutliveTheDaemonHoweverItEnds) {
   LaunchDaemon();
   v1::Pod pod;

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/check/posix_host.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "backends/hypervisor/qemu/kvm_probe.h"
+#include "core/os/process.h"
+#include "core/os/unique_fd.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+// More than any list of devices; a program that says more is not what it should be.
+constexpr size_t kMaxOutputBytes = 1 << 20;
+constexpr size_t kMaxWordsBytes = 300;
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// Appends what there is until the program closes its end; false at the deadline.
+bool ReadUntil(int fd, absl::Time deadline, std::string* output) {
+  char piece[4096];
+  while (output->size() < kMaxOutputBytes) {
+    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    pollfd waiting = {fd, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left, 0)));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    const ssize_t size = ::read(fd, piece, sizeof(piece));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return true;
+    output->append(piece, static_cast<size_t>(size));
+  }
+  return false;
+}
+
+// Waits for the end of a child; it is killed when that does not come.
+siginfo_t Reap(int pidfd, absl::Time deadline) {
+  pollfd waiting = {pidfd, POLLIN, 0};
+  const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+  if (::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left, 0))) <= 0) {
+    SignalPidfd(pidfd, SIGKILL).IgnoreError();
+  }
+  siginfo_t end = {};
+  while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &end, WEXITED) != 0 && errno == EINTR) {
+  }
+  return end;
+}
+
+std::string Words(std::string text) {
+  if (text.size() > kMaxWordsBytes) text.resize(kMaxWordsBytes);
+  return absl::StrReplaceAll(absl::StripSuffix(text, "\n"), {{"\n", "; "}});
+}
+
+}  // namespace
+
+absl::StatusOr<struct stat> PosixHost::Stat(const std::string& path) const {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return PosixError(errno, path);
+  return info;
+}
+
+absl::Status PosixHost::Access(const std::string& path, int mode) const {
+  if (::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) != 0) return PosixError(errno, path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PosixHost::Read(const std::string& path, uint64_t offset, size_t max_bytes) const {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) return PosixError(errno, path);
+  std::string content(max_bytes, '\0');
+  size_t filled = 0;
+  while (filled < max_bytes) {
+    const ssize_t size =
+        ::pread(fd.get(), content.data() + filled, max_bytes - filled, static_cast<off_t>(offset + filled));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return PosixError(errno, absl::StrCat("read ", path));
+    if (size == 0) break;
+    filled += static_cast<size_t>(size);
+  }
+  content.resize(filled);
+  return content;
+}
+
+absl::StatusOr<std::vector<std::string>> PosixHost::List(const std::string& path) const {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  if (directory == nullptr) return PosixError(errno, path);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  return names;
+}
+
+absl::StatusOr<FilesystemSpace> PosixHost::Space(const std::string& path) const {
+  struct statvfs info = {};
+  if (::statvfs(path.c_str(), &info) != 0) return PosixError(errno, path);
+  FilesystemSpace space;
+  space.free_bytes = uint64_t{info.f_bavail} * info.f_frsize;
+  space.inodes = info.f_files;
+  space.free_inodes = info.f_favail;
+  space.readonly = (info.f_flag & ST_RDONLY) != 0;
+  return space;
+}
+
+absl::StatusOr<std::string> PosixHost::Run(const std::vector<std::string>& argv, absl::Time deadline) const {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return PosixError(errno, "make a pipe");
+  const UniqueFd output_end(ends[0]);
+  UniqueFd program_end(ends[1]);
+  LaunchSpec spec;
+  spec.argv = argv;
+  spec.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+  spec.stdout_fd = spec.stderr_fd = program_end.get();
+  VCD_ASSIGN_OR_RETURN(const LaunchedProcess launched, LaunchProcess(spec));
+  program_end = UniqueFd();
+  std::string output;
+  const bool complete = ReadUntil(output_end.get(), deadline, &output);
+  const siginfo_t end = Reap(launched.pidfd.get(), complete ? deadline : absl::InfinitePast());
+  if (!complete) return absl::DeadlineExceededError(absl::StrCat(argv[0], " did not end in time: ", Words(output)));
+  if (end.si_code == CLD_EXITED && end.si_status == 0) return output;
+  return absl::FailedPreconditionError(absl::StrCat(
+      argv[0], end.si_code == CLD_EXITED ? " ended with " : " died of signal ", end.si_status, ": ", Words(output)));
+}
+
+bool PosixHost::HasSystemCall(int64_t number) const {
+  return ::syscall(static_cast<long>(number), -1L, 0L, 0L, 0L, 0L, 0L) >= 0 || errno != ENOSYS;
+}
+
+ProcessLimit PosixHost::Limit(int resource) const {
+  rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+  ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+  return {limit.rlim_cur, limit.rlim_max};
+}
+
+bool PosixHost::HasGroup(const std::string& name) const {
+  group entry = {};
+  group* found = nullptr;
+  std::vector<char> buffer(1 << 16);
+  return ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
+}
+
+uid_t PosixHost::user_id() const { return ::geteuid(); }
+
+absl::Time PosixHost::Now() const { return absl::Now(); }
+
+absl::Status PosixHost::TryKvm() const { return ProbeKvm(KvmPaths()); }
+
+}  // namespace vcd
