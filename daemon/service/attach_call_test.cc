@@ -199,6 +199,8 @@ TEST_F(AttachCallTest, OnlyCloseStdinClosesStandardInput) {
   EXPECT_FALSE(runtime_.input_closed());
   context.TryCancel();
   stream->Finish();
+  // The daemon hears of it a moment later, and until then the writer is this one.
+  runtime_.AwaitWriter(false);
 
   grpc::ClientContext second;
   stream = Attach(second);

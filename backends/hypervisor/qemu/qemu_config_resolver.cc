@@ -61,15 +61,16 @@ absl::Status CheckImage(const std::string& path) {
 
 }  // namespace
 
-absl::Status CheckQemuFiles(const v1::HypervisorConfig& config) {
-  VCD_RETURN_IF_ERROR(CheckFile(
-      {"hypervisor_path", config.hypervisor_path(), X_OK, "install the package qemu-system-x86 or set qemu.path"}));
+absl::Status CheckQemuFiles(const v1::HypervisorConfig& config, const char* advice) {
+  const auto or_else = [advice](const char* other) { return advice != nullptr ? advice : other; };
+  VCD_RETURN_IF_ERROR(CheckFile({"hypervisor_path", config.hypervisor_path(), X_OK,
+                                 or_else("install the package qemu-system-x86 or set qemu.path")}));
   VCD_RETURN_IF_ERROR(CheckFile({"firmware_path", config.firmware_path(), R_OK,
-                                 "install the package qemu-system-data or set qemu.firmware_path"}));
+                                 or_else("install the package qemu-system-data or set qemu.firmware_path")}));
   VCD_RETURN_IF_ERROR(CheckFile({"kernel_path", config.kernel_path(), R_OK,
-                                 "build one with `bazel build //guest/image` or set qemu.kernel_path"}));
+                                 or_else("build one with `bazel build //guest/image` or set qemu.kernel_path")}));
   return CheckFile({"initrd_path", config.initrd_path(), R_OK,
-                    "build one with `bazel build //guest/image` or set qemu.initrd_path"});
+                    or_else("build one with `bazel build //guest/image` or set qemu.initrd_path")});
 }
 
 absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options) {

@@ -12,8 +12,8 @@ namespace vcd {
 absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options);
 
 // That the files of a configuration whose defaults are filled in can be used; kInvalidArgument naming the field.
-// Without reading them.
-absl::Status CheckQemuFiles(const v1::HypervisorConfig& config);
+// Without reading them. `advice` ends the message; null: how to get such a file for a new pod.
+absl::Status CheckQemuFiles(const v1::HypervisorConfig& config, const char* advice = nullptr);
 
 }  // namespace vcd
 

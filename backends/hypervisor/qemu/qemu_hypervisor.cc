@@ -248,8 +248,9 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
 
 // A stopped pod boots from what its configuration names, which may have gone or changed since it was created.
 absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec) const {
-  absl::Status status = CheckQemuFiles(spec.config);
-  status.Update(VerifyAssets(spec.config, digests_, "put that file back, or delete the pod and create it again"));
+  constexpr char kAdvice[] = "put that file back, or delete the pod and create it again";
+  absl::Status status = CheckQemuFiles(spec.config, kAdvice);
+  status.Update(VerifyAssets(spec.config, digests_, kAdvice));
   if (status.ok()) return status;
   return WithDetail(absl::FailedPreconditionError(absl::StrCat("boot of pod ", spec.pod_id, ": ", status.message())),
                     {v1::ERROR_REASON_VM_BOOT_FAILED, DetailOf(status).value_or(ErrorDetail()).metadata});
