@@ -170,11 +170,25 @@ void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
   machine_ = std::move(machine);
   stands_still_.store(false);
   machine_end_ = Completion<std::string>();
+  machine_->OnTrouble([weak = weak_from_this()](const VmTrouble& trouble) {
+    if (const std::shared_ptr<Pod> self = weak.lock()) self->OnTrouble(trouble);
+  });
   machine_->OnExit([weak = weak_from_this(), end = machine_end_](const std::string& reason) {
     end.Set(reason);
     std::shared_ptr<Pod> self = weak.lock();
     if (self == nullptr || self->lost_ == nullptr) return;
     self->lost_(VmExited(self->id_, reason));
+  });
+}
+
+void Pod::OnTrouble(const VmTrouble& trouble) {
+  // A disk that fails does so at every request of the guest.
+  if (trouble.kind == VmTrouble::Kind::kDiskError && !disk_events_.Take(absl::Now())) return;
+  environment_.work.Post([self = shared_from_this(), trouble] {
+    LogWarning(self->id_, trouble.what);
+    // The end that follows a panic has an event of its own.
+    if (trouble.kind != VmTrouble::Kind::kDiskError) return;
+    self->Tell(v1::EVENT_TYPE_POD_IO_ERROR, "", "", std::nullopt, trouble.what);
   });
 }
 
@@ -184,7 +198,10 @@ std::optional<std::string> Pod::MachineEnd(absl::Duration wait) {
 }
 
 std::unique_ptr<VirtualMachine> Pod::TakeMachine() {
-  if (machine_ != nullptr) machine_->OnExit(nullptr);
+  if (machine_ != nullptr) {
+    machine_->OnTrouble(nullptr);
+    machine_->OnExit(nullptr);
+  }
   return std::move(machine_);
 }
 

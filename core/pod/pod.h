@@ -137,6 +137,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   void FoundSilent(absl::Duration time) override;
 
  private:
+  // On the I/O thread.
+  void OnTrouble(const VmTrouble& trouble);
   // Nothing when `entry` is no longer the one of its key: a container that was started again has not ended with the
   // status of its life before.
   void RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status);
@@ -161,6 +163,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   std::atomic<bool> stands_still_{false};
   // Of events that a guest causes as it likes; the I/O thread's.
   EventAllowance oom_events_{/*burst=*/16, /*refill=*/absl::Seconds(1)};
+  EventAllowance disk_events_{/*burst=*/4, /*refill=*/absl::Seconds(10)};
   EventAllowance pressure_events_{/*burst=*/1, /*refill=*/absl::Seconds(10)};
 
   // Held from the change to the published snapshot, across the write: changes of one pod come one after the other.

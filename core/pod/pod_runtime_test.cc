@@ -287,6 +287,15 @@ TEST_F(PodRuntimeTest, AReasonIsShownWhateverBytesItQuotes) {
   EXPECT_EQ(pod.config().id(), "web");
 }
 
+TEST_F(PodRuntimeTest, AFailingDiskIsToldAndThePodGoesOn) {
+  auto events = Events();
+  ASSERT_TRUE(Run(Config("web")).ok());
+  hypervisor().Trouble("web", {VmTrouble::Kind::kGuestPanicked, "a panic alone is no disk's error"});
+  hypervisor().Trouble("web", {VmTrouble::Kind::kDiskError, "disk root (/img): write failed on the host"});
+  EXPECT_EQ(AwaitEvent(*events, v1::EVENT_TYPE_POD_IO_ERROR).reason(), "disk root (/img): write failed on the host");
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+}
+
 TEST_F(PodRuntimeTest, DeathOfTheMachineFailsThePodAndTellsWhy) {
   auto events = Events();
   ASSERT_TRUE(Run(Config("web")).ok());

@@ -169,6 +169,17 @@ class FakeHypervisor::World {
     MutexLock lock(&mu_);
     console_tail_ = text;
   }
+  void SetTroubleCallback(const std::string& pod_id, std::function<void(const VmTrouble& trouble)> callback) {
+    MutexLock lock(&mu_);
+    on_trouble_[pod_id] = std::move(callback);
+  }
+  // Tells it on the I/O thread.
+  void Tell(const std::string& pod_id, const VmTrouble& trouble) {
+    MutexLock lock(&mu_);
+    const auto found = on_trouble_.find(pod_id);
+    if (found == on_trouble_.end() || found->second == nullptr) return;
+    io_.Post([callback = found->second, trouble] { callback(trouble); });
+  }
   std::string console_tail() const {
     MutexLock lock(&mu_);
     return console_tail_;
@@ -237,6 +248,7 @@ class FakeHypervisor::World {
   std::map<std::pair<std::string, int>, std::optional<absl::Status>> faults_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::string console_tail_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::function<void(const VmTrouble& trouble)>> on_trouble_ ABSL_GUARDED_BY(mu_);
   HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {true, true, true, true};
   int next_pid_ ABSL_GUARDED_BY(mu_) = 1000001;  // Above what the tests' hosts give to real processes.
 };
@@ -310,6 +322,10 @@ class FakeHypervisor::Handle : public VirtualMachine {
 
   void OnExit(std::function<void(const std::string& reason)> callback) override { notice_.OnExit(std::move(callback)); }
 
+  void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) override {
+    world_->SetTroubleCallback(pod_id_, std::move(callback));
+  }
+
   std::string ConsoleTail() const override { return world_->console_tail(); }
 
  private:
@@ -358,6 +374,7 @@ bool FakeHypervisor::paused(const std::string& pod_id) const { return world_->Lo
 bool FakeHypervisor::Crash(const std::string& pod_id, const std::string& reason) {
   return world_->EndPod(pod_id, reason);
 }
+void FakeHypervisor::Trouble(const std::string& pod_id, const VmTrouble& trouble) { world_->Tell(pod_id, trouble); }
 void FakeHypervisor::set_console_tail(const std::string& text) { world_->set_console_tail(text); }
 void FakeHypervisor::set_capabilities(const HypervisorCapabilities& capabilities) {
   world_->set_capabilities(capabilities);

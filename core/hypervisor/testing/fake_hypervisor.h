@@ -45,6 +45,8 @@ class FakeHypervisor : public Hypervisor {
 
   // Ends a running machine as a crash of the VMM would. False when there is none.
   bool Crash(const std::string& pod_id, const std::string& reason);
+  // Tells the holder of the pod's machine that this happened to it.
+  void Trouble(const std::string& pod_id, const VmTrouble& trouble);
   // What ConsoleTail returns from now on, for all machines.
   void set_console_tail(const std::string& text);
   void set_capabilities(const HypervisorCapabilities& capabilities);
