@@ -13,6 +13,7 @@
 #include "client/commands/commands.h"
 #include "client/format/text.h"
 #include "client/posix/output.h"
+#include "proto/vcd/v1/pod_service.pb.h"
 #include "proto/vcd/v1/process_service.pb.h"
 
 namespace vcd::client {
@@ -31,16 +32,20 @@ class LogsCommand : public Command {
         "--since", &since_, "TIME",
         "Only what was printed then or later: a time such as 2026-01-31T08:00:00Z, or how long ago, as 10m");
     arguments->Flag("-t,--timestamps", &timestamps_, "The time, in UTC, before each line");
+    arguments->Flag("--console", &console_,
+                    "What the guest's kernel wrote on its console instead; with -f until its end");
     arguments->Text("-c,--container", &container_id_, "ID", "Which container (default: the only one, else main)");
     arguments->Footer(
         "Prints what the container printed in all its runs, as far as it is kept; its standard error comes out on\n"
         "standard error. With --tail and --since both count. What is missing is told on standard error: output that\n"
         "found a full disk, or that was removed before it was read. Times are those at which vcd had it.\n"
         "Example: vc logs -f --tail 20 web\n"
-        "         vc logs --since 1h30m -t web");
+        "         vc logs --since 1h30m -t web\n"
+        "         vc logs --console web");
   }
 
   int Run(Invocation& invocation) override {
+    if (console_) return ReadConsole(invocation);
     v1::ReadLogsRequest request;
     if (!since_.empty()) {
       const absl::StatusOr<absl::Time> since = ParseSince(since_, invocation.environment().now());
@@ -69,6 +74,29 @@ class LogsCommand : public Command {
       write_errno = Write(invocation.environment().streams, log);
       return write_errno == 0;
     });
+    return Answer(invocation, status, write_errno);
+  }
+
+ private:
+  int ReadConsole(Invocation& invocation) {
+    if (tail_lines_ || !since_.empty() || timestamps_ || !container_id_.empty()) {
+      invocation.Complain(pod_id_,
+                          "--console goes with -f alone: a console is the guest's, and has neither lines nor times");
+      return kUsageError;
+    }
+    v1::ReadConsoleRequest request;
+    request.set_pod_id(pod_id_);
+    request.set_follow(follow_);
+    int write_errno = 0;
+    const absl::Status status = invocation.daemon().ReadConsole(request, [&](const v1::ReadConsoleResponse& console) {
+      write_errno = WriteFully(invocation.environment().streams.out, console.data());
+      return write_errno == 0;
+    });
+    return Answer(invocation, status, write_errno);
+  }
+
+  // How it ended.
+  int Answer(Invocation& invocation, const absl::Status& status, int write_errno) const {
     if (write_errno == EPIPE) return kOutputClosed;
     if (write_errno != 0) {
       invocation.Complain(pod_id_, absl::StrCat("write standard output: ", strerror(write_errno)));
@@ -79,7 +107,6 @@ class LogsCommand : public Command {
     return kFailure;
   }
 
- private:
   static absl::StatusOr<absl::Time> ParseSince(const std::string& text, absl::Time now) {
     absl::Duration ago;
     if (absl::ParseDuration(text, &ago) && ago >= absl::ZeroDuration() && ago < absl::InfiniteDuration()) {
@@ -121,6 +148,7 @@ class LogsCommand : public Command {
   std::optional<uint32_t> tail_lines_;
   std::string since_;
   bool timestamps_ = false;
+  bool console_ = false;
   std::string container_id_;
   bool stdout_at_line_start_ = true;
   bool stderr_at_line_start_ = true;

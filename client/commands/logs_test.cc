@@ -106,5 +106,23 @@ TEST_F(LogsCommandTest, PassesManyMegabytes) {
   EXPECT_EQ(RunVc(server_, {"logs", "web"}).out, block + block);
 }
 
+TEST_F(LogsCommandTest, ShowsTheConsole) {
+  server_.SetConsole("Linux version 6.1\n\x1b[0m");
+  const RunResult result = RunVc(server_, {"logs", "--console", "-f", "web"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "Linux version 6.1\n\x1b[0m");
+  EXPECT_THAT(server_.calls(), ElementsAre("ReadConsole pod_id: \"web\" follow: true"));
+}
+
+TEST_F(LogsCommandTest, TheConsoleHasNoLinesTimesOrContainers) {
+  for (const std::vector<std::string>& options :
+       std::vector<std::vector<std::string>>{{"--tail", "1"}, {"--since", "1h"}, {"-t"}, {"-c", "main"}}) {
+    std::vector<std::string> words = {"logs", "--console", "web"};
+    words.insert(words.end(), options.begin(), options.end());
+    EXPECT_EQ(RunVc(server_, words).exit_status, 2) << options[0];
+  }
+  EXPECT_THAT(server_.calls(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace vcd::client

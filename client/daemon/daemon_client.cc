@@ -168,6 +168,14 @@ absl::Status DaemonClient::ReadLogs(const v1::ReadLogsRequest& request,
       reader.get(), [&] { context.TryCancel(); }, on_item);
 }
 
+absl::Status DaemonClient::ReadConsole(const v1::ReadConsoleRequest& request,
+                                       const std::function<bool(const v1::ReadConsoleResponse&)>& on_item) {
+  grpc::ClientContext context;
+  auto reader = stubs_->pod.ReadConsole(&context, request);
+  return Stream(
+      reader.get(), [&] { context.TryCancel(); }, on_item);
+}
+
 absl::Status DaemonClient::WatchEvents(const v1::WatchEventsRequest& request,
                                        const std::function<bool(const v1::WatchEventsResponse&)>& on_item) {
   grpc::ClientContext context;

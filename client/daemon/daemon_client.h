@@ -100,6 +100,8 @@ class DaemonClient {
   // Call `on_item` for each message until the stream ends, or until it answers false, which is OK as well.
   absl::Status ReadLogs(const v1::ReadLogsRequest& request,
                         const std::function<bool(const v1::ReadLogsResponse&)>& on_item);
+  absl::Status ReadConsole(const v1::ReadConsoleRequest& request,
+                           const std::function<bool(const v1::ReadConsoleResponse&)>& on_item);
   absl::Status WatchEvents(const v1::WatchEventsRequest& request,
                            const std::function<bool(const v1::WatchEventsResponse&)>& on_item);
 

@@ -144,4 +144,16 @@ grpc::Status FakePodService::GetPodStats(grpc::ServerContext* context, const v1:
   return grpc::Status::OK;
 }
 
+grpc::Status FakePodService::ReadConsole(grpc::ServerContext* context, const v1::ReadConsoleRequest* request,
+                                         grpc::ServerWriter<v1::ReadConsoleResponse>* writer) {
+  if (grpc::Status status = state_.Enter(context, "ReadConsole", *request); !status.ok()) return status;
+  v1::ReadConsoleResponse response;
+  {
+    std::lock_guard<std::mutex> lock(state_.mutex);
+    response.set_data(state_.console);
+  }
+  writer->Write(response);
+  return grpc::Status::OK;
+}
+
 }  // namespace vcd::client

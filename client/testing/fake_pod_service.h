@@ -40,6 +40,8 @@ class FakePodService final : public v1::PodService::Service {
                                     v1::UpdatePodAnnotationsResponse*) override;
   grpc::Status GetPodStats(grpc::ServerContext* context, const v1::GetPodStatsRequest* request,
                            v1::GetPodStatsResponse* response) override;
+  grpc::Status ReadConsole(grpc::ServerContext* context, const v1::ReadConsoleRequest* request,
+                           grpc::ServerWriter<v1::ReadConsoleResponse>* writer) override;
 
  private:
   template <typename Request>

@@ -63,6 +63,11 @@ void FakeServer::SetLogs(const std::vector<v1::ReadLogsResponse>& logs) {
   state_.logs = logs;
 }
 
+void FakeServer::SetConsole(const std::string& text) {
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  state_.console = text;
+}
+
 void FakeServer::SetArchive(const std::string& path, const std::string& archive) {
   std::lock_guard<std::mutex> lock(state_.mutex);
   state_.archives[path] = archive;

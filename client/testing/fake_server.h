@@ -33,6 +33,7 @@ class FakeServer {
   void AddPod(const v1::Pod& pod);
   void SetProcess(const FakeProcess& process);
   void SetLogs(const std::vector<v1::ReadLogsResponse>& logs);
+  void SetConsole(const std::string& text);
   // What ReadArchive answers for a path, whose first entry must fit one header block; NOT_FOUND for all others.
   void SetArchive(const std::string& path, const std::string& archive);
   void SetEvents(const std::vector<v1::Event>& events);

@@ -57,6 +57,7 @@ struct FakeState {
   std::map<std::string, v1::Pod> pods;
   FakeProcess process;
   std::vector<v1::ReadLogsResponse> logs;
+  std::string console;
   std::map<std::string, std::string> archives;
   std::string written_archive;
   std::vector<v1::Event> events;

@@ -86,6 +86,8 @@ class LivePodRuntime : public PodRuntime {
                                                        OutputStart start) override;
   absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id, const std::string& container_id,
                                                          const LogSelection& selection) override;
+  absl::StatusOr<std::unique_ptr<OutputReader>> ReadConsole(const std::string& pod_id,
+                                                            const ConsoleSelection& selection) override;
   absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
   bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
   void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;

@@ -207,6 +207,9 @@ class PodRuntime {
   virtual absl::StatusOr<std::unique_ptr<OutputReader>> ReadLogs(const std::string& pod_id,
                                                                  const std::string& container_id,
                                                                  const LogSelection& selection) = 0;
+  // What the pod's guest has written on its console: of the machine it has, or had last. Empty when that has none.
+  virtual absl::StatusOr<std::unique_ptr<OutputReader>> ReadConsole(const std::string& pod_id,
+                                                                    const ConsoleSelection& selection) = 0;
   // The right to write to the process, unless another has it: kFailedPrecondition (STDIN_TAKEN). It has it until the
   // writer is destroyed, or the daemon ends.
   virtual absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id,

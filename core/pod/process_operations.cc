@@ -13,6 +13,7 @@
 #include "core/model/ids.h"
 #include "core/model/pod_validation.h"
 #include "core/model/request_id.h"
+#include "core/pod/console_reader.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
@@ -238,6 +239,18 @@ absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadLogs(const std
     log = *std::move(ended);
   }
   return log->NewReader(selection);
+}
+
+absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadConsole(const std::string& pod_id,
+                                                                          const ConsoleSelection& selection) {
+  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
+  const auto more_comes = [weak = std::weak_ptr<Pod>(pod)] {
+    const std::shared_ptr<Pod> pod = weak.lock();
+    if (pod == nullptr) return false;
+    const state::v1::PodRecord record = pod->record();
+    return record.has_vm() || record.state() == v1::POD_STATE_CREATING;
+  };
+  return std::make_unique<ConsoleReader>(io_, pod->run_dir(), selection, more_comes);
 }
 
 absl::StatusOr<std::unique_ptr<InputWriter>> LivePodRuntime::OpenInput(const std::string& pod_id,

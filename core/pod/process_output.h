@@ -36,6 +36,12 @@ struct LogSelection {
   std::optional<absl::Time> since;     // Only what was received then or later.
 };
 
+// What to read of a guest's console.
+struct ConsoleSelection {
+  bool follow = false;      // Goes on with what comes, until the machine's end.
+  uint64_t tail_bytes = 0;  // Only the last; 0 is all that is kept.
+};
+
 // Reads one process's output, at its own pace. One caller at a time.
 class OutputReader {
  public:

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
+#include "daemon/service/console_stream.h"
 #include "daemon/service/mutation.h"
 #include "daemon/service/pod_list.h"
 #include "daemon/service/request_check.h"
@@ -175,6 +176,11 @@ grpc::ServerUnaryReactor* PodService::GetPodStats(grpc::CallbackServerContext* c
     call.Finish(stats.status());
   });
   return call.reactor();
+}
+
+grpc::ServerWriteReactor<v1::ReadConsoleResponse>* PodService::ReadConsole(grpc::CallbackServerContext*,
+                                                                           const v1::ReadConsoleRequest* request) {
+  return StartConsoleStream(runtime_, *request);
 }
 
 }  // namespace vcd

@@ -39,6 +39,8 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
                                                  v1::UpdatePodAnnotationsResponse* response) override;
   grpc::ServerUnaryReactor* GetPodStats(grpc::CallbackServerContext* context, const v1::GetPodStatsRequest* request,
                                         v1::GetPodStatsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ReadConsoleResponse>* ReadConsole(grpc::CallbackServerContext* context,
+                                                                 const v1::ReadConsoleRequest* request) override;
 
  private:
   PodRuntime& runtime_;

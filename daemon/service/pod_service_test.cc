@@ -222,5 +222,30 @@ TEST_F(PodServiceTest, CheckTellsWhatWasFound) {
   EXPECT_TRUE(CanRunPods(check));
 }
 
+TEST_F(PodServiceTest, TheConsoleIsStreamed) {
+  runtime_.Write(StdStream::kStdout, "Linux version\n");
+  runtime_.EndOutput();
+  v1::ReadConsoleRequest request;
+  request.set_pod_id("web");
+  request.set_follow(true);
+  request.set_tail_bytes(100);
+  grpc::ClientContext context;
+  auto stream = stub_->ReadConsole(&context, request);
+  v1::ReadConsoleResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.data(), "Linux version\n");
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(runtime_.calls().back(), "ReadConsole web follow=1 tail_bytes=100");
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(PodServiceTest, TheConsoleOfNoPodIsRefused) {
+  v1::ReadConsoleRequest request;
+  request.set_pod_id("a/b");
+  grpc::ClientContext context;
+  EXPECT_EQ(stub_->ReadConsole(&context, request)->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 }  // namespace
 }  // namespace vcd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says of a pod's processes on the host: they are users of their own with nothing of the host's but what
-// they were given.
+// What the kernel says of a pod's processes on the host: they are users of their own with nothing of the host's but
+// what they were given.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,8 +37,8 @@ class ProcessFacts {
   std::string Status(const std::string& key) const {
     for (const std::string& line : Lines("status")) {
       if (!absl::StartsWith(line, key + ":")) continue;
-      return absl::StrJoin(std::vector<std::string>(absl::StrSplit(line.substr(key.size() + 1), absl::ByAnyChar(" \t"),
-                                                                   absl::SkipEmpty())),
+      return absl::StrJoin(std::vector<std::string>(
+                               absl::StrSplit(line.substr(key.size() + 1), absl::ByAnyChar(" \t"), absl::SkipEmpty())),
                            " ");
     }
     return "no line " + key;
@@ -80,6 +80,8 @@ class ProcessFacts {
 
 class ConfinementTest : public E2eTest {
  protected:
+  using E2eTest::E2eTest;
+
   void SetUp() override {
     VCD_SKIP_UNLESS_ROOT();
     E2eTest::SetUp();
@@ -122,7 +124,8 @@ TEST_F(ConfinementTest, QemuHasNothingOfTheHostThatItWasNotGiven) {
   EXPECT_EQ(qemu.Status("Uid"), absl::StrJoin({user, user, user, user}, " "));
   EXPECT_EQ(qemu.Status("Gid"), absl::StrJoin({user, user, user, user}, " "));
   EXPECT_EQ(qemu.Status("Groups"), "");
-  for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) EXPECT_EQ(qemu.Status(set), "0000000000000000") << set;
+  for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    EXPECT_EQ(qemu.Status(set), "0000000000000000") << set;
   EXPECT_EQ(qemu.Status("NoNewPrivs"), "1");
   EXPECT_EQ(qemu.Status("Seccomp"), "2");
   for (const char* name : {"net", "ipc", "uts"}) {
@@ -190,6 +193,44 @@ TEST_F(ConfinementTest, APodThatWasKilledLeavesNeitherUserNorControlGroup) {
   std::error_code error;
   EXPECT_TRUE(fs::is_empty(daemon().run_dir() + "/uids", error)) << error.message();
   Must({"rm", "a"});
+}
+
+class ConsoleTest : public ConfinementTest {
+ protected:
+  ConsoleTest() : ConfinementTest({"--config", Config()}) {}
+
+  static std::string Config() {
+    const std::string path = absl::StrCat(::testing::TempDir(), "/small-console.toml");
+    std::ofstream(path) << "[qemu]\nmax_console_bytes = 8192\n";
+    return path;
+  }
+};
+
+TEST_F(ConsoleTest, AGuestCannotFillTheDiskWithItsConsole) {
+  Must({"run", "-d", "-f", "-"},
+       absl::StrCat(R"({"id": "loud", "containers": [{"id": "main", "rootfs": {"image": {"path": ")", image(),
+                    R"("}}, "cmd": {"args": ["sleep", "1000"]}, "devices": [
+      {"container_path": "/dev/ttyS0", "type": "c", "major": 4, "minor": 64}]}]})"));
+  const auto follower = daemon().StartVc({"logs", "--console", "-f", "loud"});
+  const ProgramResult flood =
+      Exec("loud", {"sh", "-c",
+                    "i=0; while [ $i -lt 600 ]; do echo a line of a flood on the console, number $i; i=$((i+1)); "
+                    "done >/dev/ttyS0; echo the end of the flood >/dev/ttyS0"});
+  EXPECT_THAT(flood, ExitsWith(0));
+  EXPECT_TRUE(follower->WaitForOutput("the end of the flood"));
+  uint64_t used = 0;
+  for (const char* name : {"/console.log", "/console.log.1"}) {
+    std::error_code error;
+    const uintmax_t size = fs::file_size(RunDir("loud") + name, error);
+    if (!error) used += size;
+  }
+  EXPECT_GT(used, 4096u);
+  EXPECT_LE(used, 8192u);
+  // It is there when the machine has ended, and whoever follows is told that.
+  Must({"stop", "loud"});
+  EXPECT_THAT(follower->Finish(), ExitsWith(0));
+  EXPECT_THAT(Must({"logs", "--console", "loud"}), HasSubstr("the end of the flood"));
+  Must({"rm", "loud"});
 }
 
 }  // namespace

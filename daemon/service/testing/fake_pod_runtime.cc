@@ -423,6 +423,12 @@ absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::ReadLogs(const std
                                 " since=", since));
 }
 
+absl::StatusOr<std::unique_ptr<OutputReader>> FakePodRuntime::ReadConsole(const std::string& pod_id,
+                                                                          const ConsoleSelection& selection) {
+  return NewReader(
+      absl::StrCat("ReadConsole ", pod_id, " follow=", selection.follow, " tail_bytes=", selection.tail_bytes));
+}
+
 class FakePodRuntime::Writer : public InputWriter {
  public:
   explicit Writer(FakePodRuntime& runtime) : runtime_(runtime) {}
