@@ -51,8 +51,9 @@ absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& co
       return GuestRootfs(DiskRootfs{address, image.fs_type()});
     }
     case v1::Rootfs::kDirectory: {
-      VCD_ASSIGN_OR_RETURN(SharedPath path,
-                           machine.ShareDirectory({name, config.rootfs().directory().path()}, context));
+      // The guest's overlay takes what is written to a read-only root file system: the mount points.
+      const ShareSpec share{name, config.rootfs().directory().path(), config.rootfs().readonly()};
+      VCD_ASSIGN_OR_RETURN(SharedPath path, machine.ShareDirectory(share, context));
       container.set_share_tag(name);
       return GuestRootfs(SharedRootfs{std::move(path)});
     }

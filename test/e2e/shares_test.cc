@@ -79,7 +79,8 @@ TEST_F(SharesTest, NobodyInTheHostAnswersASocketInAShare) {
   path.copy(address.sun_path, path.size());
   ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listener.get(), 1), 0);
-  const ProgramResult result = RunScript("test -S /sock && echo there; cat /sock; busybox nc local:/sock < /dev/null; exit 0");
+  const ProgramResult result =
+      RunScript("test -S /sock && echo there; cat /sock; busybox nc local:/sock < /dev/null; exit 0");
   EXPECT_THAT(result, ExitsWith(0));
   EXPECT_EQ(result.out, "there\n");
   EXPECT_LT(::accept(listener.get(), nullptr, nullptr), 0);
@@ -103,9 +104,9 @@ TEST_F(SharesTest, NamesAreBytes) {
 
 TEST_F(SharesTest, RootOfSharesHoldsNothingElseAndTakesNothing) {
   const ProgramResult result = RunScript(
-      "mkdir -p /mnt && mount -t virtiofs vcd /mnt && ls /mnt | wc -l; ls -a /mnt/.. | head -n 3 | tr '\\n' ' '; "
-      "mkdir /mnt/made; touch /mnt/made; rm -r /mnt/* /mnt/.[a-z]*; mount -o remount,rw /mnt; chmod 777 /mnt; "
-      "mkdir /mnt/made; ls /mnt | wc -l",
+      "mount -t virtiofs vcd /home && ls /home | wc -l; ls -a /home/.. | head -n 3 | tr '\\n' ' '; "
+      "mkdir /home/made; touch /home/made; rm -r /home/* /home/.[a-z]*; mount -o remount,rw /home; chmod 777 /home; "
+      "mkdir /home/made; ls /home | wc -l",
       {"--readonly"});
   EXPECT_THAT(result, ExitsWith(0)) << result.err;
   EXPECT_THAT(result.out, testing::StartsWith("1\n"));
