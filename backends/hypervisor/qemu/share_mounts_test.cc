@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -105,6 +107,12 @@ TEST_P(ShareMountsTest, ServerIsConfined) {
     EXPECT_THAT(status, HasSubstr(absl::StrCat("Gid:\t", GetParam(), "\t", GetParam(), "\t", GetParam(), "\t")));
     EXPECT_THAT(status, HasSubstr("Groups:\t \n"));
     EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1"));
+    // Bounded, and no more than we may give.
+    rlimit own{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &own), 0);
+    const std::string most = absl::StrCat(std::min<rlim_t>(own.rlim_max, 262144));
+    EXPECT_THAT(Read(Proc(process.pid, "limits")),
+                testing::ContainsRegex(absl::StrCat("Max open files +", most, " +", most, " ")));
     EXPECT_TRUE(std::filesystem::is_empty(Proc(process.pid, "root"))) << process.pid << " sees files";
     const std::string mounts = Read(Proc(process.pid, "mountinfo"));
     EXPECT_EQ(std::count(mounts.begin(), mounts.end(), '\n'), 1) << mounts;

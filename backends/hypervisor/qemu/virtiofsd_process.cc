@@ -76,7 +76,8 @@ std::vector<std::string> VirtiofsdCommandLine(const VirtiofsdSpec& spec, int lis
   return {
       spec.program,
       absl::StrCat("--fd=", listening_fd),
-      absl::StrCat("--rlimit-nofile=", OpenFilesLimit()),
+      // As it is: LaunchSpec::limits.
+      "--rlimit-nofile=0",
       // virtiofsd has no option that could carry a name; of two sources the last one counts.
       "-o",
       absl::StrCat(VirtiofsdMarker(spec.run_dir), "s"),
@@ -108,7 +109,7 @@ absl::StatusOr<StartedVirtiofsd> StartVirtiofsd(IoThread& io, const VirtiofsdSpe
   launch.argv = VirtiofsdCommandLine(spec, kChildListeningFd);
   launch.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
   launch.descriptors = {{listener.get(), kChildListeningFd}};
-  launch.cgroup_fds = spec.cgroup_fds;
+  launch.limits = {{RLIMIT_NOFILE, OpenFilesLimit()}};
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
   launch.cgroup_fds = spec.cgroup_fds;
