@@ -27,6 +27,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewWaitCommand());
   commands.push_back(NewKillCommand());
   commands.push_back(NewPauseCommand());
+  commands.push_back(NewResizeCommand());
   commands.push_back(NewResumeCommand());
   commands.push_back(NewStopCommand());
   commands.push_back(NewRmCommand());

@@ -23,6 +23,7 @@ std::unique_ptr<Command> NewKillCommand();
 std::unique_ptr<Command> NewLogsCommand();
 std::unique_ptr<Command> NewPauseCommand();
 std::unique_ptr<Command> NewPsCommand();
+std::unique_ptr<Command> NewResizeCommand();
 std::unique_ptr<Command> NewResumeCommand();
 std::unique_ptr<Command> NewRmCommand();
 std::unique_ptr<Command> NewRunCommand();

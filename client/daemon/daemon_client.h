@@ -65,6 +65,8 @@ class DaemonClient {
   absl::Status ListPods(const v1::ListPodsRequest& request, v1::ListPodsResponse* response, CallOptions options = {});
   absl::Status GetPodAnnotation(const v1::GetPodAnnotationRequest& request, v1::GetPodAnnotationResponse* response,
                                 CallOptions options = {});
+  absl::Status UpdatePod(const v1::UpdatePodRequest& request, v1::UpdatePodResponse* response,
+                         CallOptions options = {});
   absl::Status UpdatePodAnnotations(const v1::UpdatePodAnnotationsRequest& request,
                                     v1::UpdatePodAnnotationsResponse* response, CallOptions options = {});
   absl::Status CreateContainer(const v1::CreateContainerRequest& request, v1::CreateContainerResponse* response,

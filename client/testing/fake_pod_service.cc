@@ -129,6 +129,11 @@ grpc::Status FakePodService::GetPodAnnotation(grpc::ServerContext* context, cons
   return grpc::Status::OK;
 }
 
+grpc::Status FakePodService::UpdatePod(grpc::ServerContext* context, const v1::UpdatePodRequest* request,
+                                       v1::UpdatePodResponse*) {
+  return state_.Enter(context, "UpdatePod", *request);
+}
+
 grpc::Status FakePodService::UpdatePodAnnotations(grpc::ServerContext* context,
                                                   const v1::UpdatePodAnnotationsRequest* request,
                                                   v1::UpdatePodAnnotationsResponse*) {

@@ -36,6 +36,8 @@ class FakePodService final : public v1::PodService::Service {
                         v1::ListPodsResponse* response) override;
   grpc::Status GetPodAnnotation(grpc::ServerContext* context, const v1::GetPodAnnotationRequest* request,
                                 v1::GetPodAnnotationResponse* response) override;
+  grpc::Status UpdatePod(grpc::ServerContext* context, const v1::UpdatePodRequest* request,
+                         v1::UpdatePodResponse*) override;
   grpc::Status UpdatePodAnnotations(grpc::ServerContext* context, const v1::UpdatePodAnnotationsRequest* request,
                                     v1::UpdatePodAnnotationsResponse*) override;
   grpc::Status GetPodStats(grpc::ServerContext* context, const v1::GetPodStatsRequest* request,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "core/status/error_detail.h"
 
 namespace vcd {
 
@@ -28,6 +29,20 @@ void ForgetDisk(const std::string& id, state::v1::VirtualMachine* record) {
   for (int i = devices->size() - 1; i >= 0; --i) {
     if (devices->Get(i).id() == id) devices->DeleteSubrange(i, 1);
   }
+}
+
+absl::StatusOr<VmSize> NoteSize(const VmSize& size, const v1::HypervisorConfig& config,
+                                state::v1::VirtualMachine* record) {
+  if (config.max_vcpus() != 0 && size.vcpus > config.max_vcpus()) {
+    return InvalidField("resources.vcpus", absl::StrCat(size.vcpus, "; the machine was made for ", config.max_vcpus()));
+  }
+  if (config.max_memory_mib() != 0 && size.memory_mib > config.max_memory_mib()) {
+    return InvalidField("resources.memory_mib",
+                        absl::StrCat(size.memory_mib, " MiB; the machine was made for ", config.max_memory_mib()));
+  }
+  if (size.vcpus > record->vcpus()) record->set_vcpus(size.vcpus);
+  if (size.memory_mib != 0) record->set_memory_mib(size.memory_mib);
+  return VmSize{record->vcpus(), record->memory_mib()};
 }
 
 absl::StatusOr<SharedPath> NoteDirectory(const ShareSpec& share, state::v1::VirtualMachine* record) {

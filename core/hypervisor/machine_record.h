@@ -17,6 +17,11 @@ absl::StatusOr<DiskAddress> NoteDisk(const DiskSpec& disk, state::v1::VirtualMac
 // Nothing when there is none.
 void ForgetDisk(const std::string& id, state::v1::VirtualMachine* record);
 
+// Notes that the machine was resized, and returns what it has then; vCPUs only ever come. kInvalidArgument, naming the
+// field, beyond what the configuration lets it have.
+absl::StatusOr<VmSize> NoteSize(const VmSize& size, const v1::HypervisorConfig& config,
+                                state::v1::VirtualMachine* record);
+
 // Notes a directory. kAlreadyExists when the tag is taken.
 absl::StatusOr<SharedPath> NoteDirectory(const ShareSpec& share, state::v1::VirtualMachine* record);
 // Nothing when there is none.

@@ -50,6 +50,8 @@ class LivePodRuntime : public PodRuntime {
   void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
   void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
                  std::function<void(absl::StatusOr<Released>)> done) override;
+  void UpdatePod(const std::string& pod_id, const v1::VmResources& resources, const MutationOptions& options,
+                 PodCallback done) override;
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                             const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
@@ -163,6 +165,7 @@ class LivePodRuntime : public PodRuntime {
                                    const std::function<absl::Status()>& work, const Grant& grant);
 
   // resource_operations.cc
+  absl::Status UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant);
   absl::Status UpdateContainerBody(Pod& pod, const std::string& container_id, const v1::ContainerResources& change,
                                    const Grant& grant);
   // Submit for bodies that read something of the guest, with the lock shared.

@@ -15,6 +15,7 @@
 #include "core/os/process.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
+#include "core/pod/machine_resize.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -321,6 +322,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       // A paused guest cannot answer: it is spoken to when it is resumed.
       if (record.state() == v1::POD_STATE_PAUSED) break;
       VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
+      FinishResize(pod, context);
   }
   if (pod.session() != nullptr) EndCopies(pod, context);
   // Containers that were being made were not promised to anybody; those that were being deleted go.

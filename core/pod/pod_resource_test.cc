@@ -75,6 +75,40 @@ TEST_F(PodResourceTest, ARefusedChangeLeavesEverythingAsItWas) {
   EXPECT_EQ(Get("p").containers(0).config().resources().pids_limit(), 10);
 }
 
+TEST_F(PodResourceTest, AMachineGetsItsSizeAndKeepsItOverTheDaemon) {
+  ASSERT_TRUE(Run(Limited("p")).ok());
+  const absl::StatusOr<v1::Pod> grown = Update("p", 2, 192);
+  ASSERT_TRUE(grown.ok()) << grown.status();
+  EXPECT_EQ(grown->vm().vcpus(), 2u);
+  EXPECT_EQ(grown->vm().memory_mib(), 192u);
+  EXPECT_EQ(grown->config().resources().vcpus(), 2u);
+  Restart();
+  EXPECT_EQ(Get("p").vm().memory_mib(), 192u);
+  const absl::StatusOr<v1::Pod> less = Update("p", 1, 0);
+  ASSERT_TRUE(less.ok()) << less.status();
+  EXPECT_EQ(less->vm().vcpus(), 1u) << "the guest does without the other";
+  EXPECT_EQ(less->vm().memory_mib(), 192u);
+  ASSERT_TRUE(Stop("p").ok());
+  ASSERT_TRUE(Update("p", 3, 0).ok()) << "from its next start on";
+  ASSERT_TRUE(Start("p").ok());
+  EXPECT_EQ(Get("p").vm().vcpus(), 3u);
+}
+
+TEST_F(PodResourceTest, AResizeThatFailsInTheGuestIsUndone) {
+  ASSERT_TRUE(Run(Limited("p")).ok());
+  agent().FailNth("SetCpus", 1, absl::InternalError("no such CPU"));
+  const absl::Status failed = Update("p", 2, 192).status();
+  EXPECT_THAT(std::string(failed.message()), HasSubstr("no such CPU"));
+  EXPECT_EQ(Get("p").config().hypervisor_config().default_vcpus(), 1u);
+  EXPECT_EQ(Get("p").config().hypervisor_config().default_memory_mib(), 128u);
+  hypervisor().FailNth("Resize", 3, absl::InternalError("no memory"));
+  EXPECT_THAT(std::string(Update("p", 0, 256).status().message()), HasSubstr("no memory"));
+  EXPECT_EQ(Get("p").config().hypervisor_config().default_memory_mib(), 128u);
+  EXPECT_EQ(Update("p", 0, 0).status().code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(Pause("p").ok());
+  EXPECT_EQ(ReasonOf(Update("p", 2, 0).status()), v1::ERROR_REASON_WRONG_STATE);
+}
+
 TEST_F(PodResourceTest, SaysWhatIsWrongWithAChange) {
   ASSERT_TRUE(Create(Limited("p")).ok());
   EXPECT_TRUE(UpdateContainer("p", Pids(20)).ok()) << "ready";

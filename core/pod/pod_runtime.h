@@ -147,6 +147,9 @@ class PodRuntime {
   virtual void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) = 0;
   virtual void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
                          std::function<void(absl::StatusOr<Released>)> done) = 0;
+  // Gives the pod other vCPUs and memory: what is not 0. One that has a machine gets them now, all or nothing.
+  virtual void UpdatePod(const std::string& pod_id, const v1::VmResources& resources, const MutationOptions& options,
+                         PodCallback done) = 0;
   virtual void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                                     const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                     PodCallback done) = 0;

@@ -79,6 +79,7 @@ constexpr Guard kGuards[] = {
      kReady | kRunning | kPaused | kStopped | kFailed},
     {PodOperation::kForceDeleteContainer, "delete a container of", kReady | kRunning | kPaused | kStopped,
      kReady | kRunning | kPaused | kStopped | kFailed},
+    {PodOperation::kUpdate, "resize", kReady | kRunning | kStopped, 0},
     {PodOperation::kUpdateContainer, "change the limits of a container of", kReady | kRunning, kReady | kRunning},
     {PodOperation::kInspect, "look into a container of", kReady | kRunning, kReady | kRunning},
     {PodOperation::kMeasure, "measure", kReady | kRunning | kPaused, 0},

@@ -36,6 +36,7 @@ enum class PodOperation {
   kForceStopContainer,
   kForceDeleteContainer,
   kUpdateContainer,
+  kUpdate,
   kInspect,  // Look into the guest: figures, processes.
   kMeasure,  // Figures of the pod, which has a machine.
   kExec,

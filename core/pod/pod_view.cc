@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/confinement/uid_blocks.h"
 #include "core/model/utf8.h"
 
@@ -42,6 +44,10 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
     const uint32_t first_uid = record.vm().first_uid();
     view.mutable_vm()->set_user_id(first_uid == 0 ? geteuid() : first_uid + UidBlocks::kVmmUid);
     view.mutable_vm()->set_cgroup(record.vm().cgroup());
+    // Those beyond what the pod was last given are plugged in, but the guest does without them.
+    view.mutable_vm()->set_vcpus(std::min(record.vm().vcpus(), config.hypervisor_config().default_vcpus()));
+    view.mutable_vm()->set_memory_mib(record.vm().memory_mib());
+    view.mutable_vm()->set_machine_type(record.vm().machine_type());
   }
   for (const v1::ContainerConfig& container : config.containers()) {
     const state::v1::ContainerRecord* known = nullptr;

@@ -3,12 +3,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/hypervisor/machine_size.h"
 #include "core/log/logger.h"
 #include "core/model/container_limits.h"
 #include "core/model/field_checks.h"
 #include "core/model/pod_validation.h"
 #include "core/model/request_id.h"
 #include "core/pod/live_pod_runtime.h"
+#include "core/pod/machine_resize.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/pod/vm_usage.h"
 #include "core/status/error_detail.h"
@@ -35,7 +37,77 @@ absl::Status SetResources(Pod& pod, const std::string& container_id, const v1::C
   });
 }
 
+// The configuration with another size of its machine; what is 0 stays.
+v1::PodConfig WithSize(v1::PodConfig config, const VmSize& size) {
+  if (size.vcpus != 0) {
+    config.mutable_resources()->set_vcpus(size.vcpus);
+    config.mutable_hypervisor_config()->set_default_vcpus(size.vcpus);
+  }
+  if (size.memory_mib != 0) {
+    config.mutable_resources()->set_memory_mib(size.memory_mib);
+    config.mutable_hypervisor_config()->set_default_memory_mib(size.memory_mib);
+  }
+  return config;
+}
+
+absl::Status CheckLimit(const char* field, uint32_t value, uint32_t most) {
+  if (most == 0 || value <= most) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(value, "; the pod was made for ", most, " at most"));
+}
+
 }  // namespace
+
+void LivePodRuntime::UpdatePod(const std::string& pod_id, const v1::VmResources& resources,
+                               const MutationOptions& options, PodCallback done) {
+  Operation operation;
+  operation.name = "UpdatePod";
+  operation.options = options;
+  operation.fingerprint = RequestFingerprint({operation.name, pod_id, FingerprintPart(resources)});
+  // A guest takes seconds for each GiB that it gives back.
+  operation.ceiling = absl::Minutes(2);
+  SubmitForPod(
+      pod_id, operation, [this, resources](Pod& pod, Grant& grant) { return UpdateBody(pod, resources, grant); },
+      std::move(done));
+}
+
+absl::Status LivePodRuntime::UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant) {
+  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kUpdate, pod.id(), pod.state()));
+  const v1::PodConfig before = pod.config();
+  const v1::PodConfig asked = WithSize(before, {resources.vcpus(), resources.memory_mib()});
+  if (resources.vcpus() == 0 && resources.memory_mib() == 0) {
+    return InvalidField("resources", "names neither vCPUs nor memory to change");
+  }
+  const bool has_machine = pod.state() != v1::POD_STATE_STOPPED;
+  if (has_machine && !pod.hypervisor().capabilities().resize) {
+    return NotImplementedField("resources", absl::StrCat("resizing machines of hypervisor ", before.hypervisor()));
+  }
+  VCD_RETURN_IF_ERROR(CheckLimit("resources.vcpus", resources.vcpus(), before.hypervisor_config().max_vcpus()));
+  VCD_RETURN_IF_ERROR(
+      CheckLimit("resources.memory_mib", resources.memory_mib(), before.hypervisor_config().max_memory_mib()));
+  VCD_RETURN_IF_ERROR(CheckMachineSize(asked.hypervisor_config()));
+
+  // First where it lasts: after a crash in between recovery takes the machine to it.
+  VCD_RETURN_IF_ERROR(pod.ChangeConfig([&](v1::PodConfig& config) { config = asked; }));
+  if (!has_machine) return pod.RememberDone(grant.request);
+  const absl::StatusOr<VmSize> now =
+      ResizeMachine(pod, SizeOf(before.hypervisor_config()), SizeOf(asked.hypervisor_config()), grant.context);
+  if (!now.ok()) {
+    const absl::Status restored = pod.ChangeConfig([&](v1::PodConfig& config) { config = before; });
+    if (!restored.ok()) LogError(pod.id(), absl::StrCat("undo: configuration: ", restored.message()));
+    return Annotate(now.status(), absl::StrCat("pod ", pod.id(), ": resize the VM"));
+  }
+  VCD_RETURN_IF_ERROR(pod.ChangeConfig([&](v1::PodConfig& config) { config = WithSize(asked, *now); }));
+  VCD_RETURN_IF_ERROR(pod.Change(
+      [&](state::v1::PodRecord& record) {
+        *record.mutable_vm() = pod.machine()->Record();
+        Remember(record, grant.request);
+      },
+      /*fact=*/true));
+  const std::string size = absl::StrCat(now->vcpus, " vCPUs, ", now->memory_mib, " MiB");
+  LogInfo(pod.id(), absl::StrCat("resized: ", size));
+  pod.Tell(v1::EVENT_TYPE_POD_RESIZED, "", "", std::nullopt, size);
+  return absl::OkStatus();
+}
 
 void LivePodRuntime::UpdateContainer(const std::string& pod_id, const std::string& container_id,
                                      const v1::ContainerResources& change, const MutationOptions& options,

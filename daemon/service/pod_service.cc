@@ -153,6 +153,14 @@ grpc::ServerUnaryReactor* PodService::GetPodAnnotation(grpc::CallbackServerConte
   return call.FinishNow(absl::OkStatus());
 }
 
+grpc::ServerUnaryReactor* PodService::UpdatePod(grpc::CallbackServerContext* context,
+                                                const v1::UpdatePodRequest* request, v1::UpdatePodResponse* response) {
+  const UnaryCall call(context, "UpdatePod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.UpdatePod(request->pod_id(), request->resources(), OptionsOf(call, *request), AnswerWithPod(call, response));
+  return call.reactor();
+}
+
 grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                            const v1::UpdatePodAnnotationsRequest* request,
                                                            v1::UpdatePodAnnotationsResponse* response) {

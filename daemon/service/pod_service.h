@@ -34,6 +34,8 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
   grpc::ServerUnaryReactor* GetPodAnnotation(grpc::CallbackServerContext* context,
                                              const v1::GetPodAnnotationRequest* request,
                                              v1::GetPodAnnotationResponse* response) override;
+  grpc::ServerUnaryReactor* UpdatePod(grpc::CallbackServerContext* context, const v1::UpdatePodRequest* request,
+                                      v1::UpdatePodResponse* response) override;
   grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                  const v1::UpdatePodAnnotationsRequest* request,
                                                  v1::UpdatePodAnnotationsResponse* response) override;

@@ -90,6 +90,11 @@ TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
   ASSERT_TRUE(Call(*pod_stub_, &Stub::DeletePod, remove, removed).ok());
   EXPECT_THAT(removed.released(), ElementsAre("VM"));
   EXPECT_THAT(removed.not_released(), ElementsAre("network cni: busy"));
+  v1::UpdatePodRequest update;
+  update.set_pod_id("h");
+  update.mutable_resources()->set_vcpus(2);
+  v1::UpdatePodResponse updated;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::UpdatePod, update, updated).ok());
   v1::UpdatePodAnnotationsRequest annotate;
   annotate.set_pod_id("g");
   (*annotate.mutable_annotations())["k"] = "v";
@@ -98,7 +103,7 @@ TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
   ASSERT_TRUE(Call(*pod_stub_, &Stub::UpdatePodAnnotations, annotate, annotated).ok());
   EXPECT_THAT(runtime_.calls(),
               ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s", "PausePod d",
-                          "ResumePod e", "DeletePod f force=1", "UpdatePodAnnotations g set k=v remove old"));
+                          "ResumePod e", "DeletePod f force=1", "UpdatePod h vcpus: 2", "UpdatePodAnnotations g set k=v remove old"));
 }
 
 TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {

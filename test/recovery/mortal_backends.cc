@@ -30,6 +30,9 @@ class MortalMachine : public VirtualMachine {
   absl::Status Resume(const CallContext& context) override {
     return Step(life_, "Resume", [&] { return inner_->Resume(context); });
   }
+  absl::StatusOr<VmSize> Resize(const VmSize& size, const CallContext& context) override {
+    return Step(life_, "Resize", [&] { return inner_->Resize(size, context); });
+  }
   absl::StatusOr<DiskAddress> AttachDisk(const DiskSpec& disk, const CallContext& context) override {
     return Step(life_, "AttachDisk", [&] { return inner_->AttachDisk(disk, context); });
   }
@@ -155,6 +158,9 @@ class MortalSession : public GuestSession {
   absl::Status UpdateResources(const std::string& id, const v1::ContainerResources& change,
                                const v1::ContainerResources& all, const CallContext& context) override {
     return Step(life_, "UpdateResources", [&] { return inner->UpdateResources(id, change, all, context); });
+  }
+  absl::Status SetCpus(uint32_t count, const CallContext& context) override {
+    return Step(life_, "SetCpus", [&] { return inner->SetCpus(count, context); });
   }
   absl::Status SetClock(const CallContext& context) override {
     return Step(life_, "SetClock", [&] { return inner->SetClock(context); });

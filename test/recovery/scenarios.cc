@@ -72,6 +72,7 @@ std::vector<Scenario> Scenarios() {
        Running,
        [](W& w, const Id& id) { return Deleted(w.Delete("web", true, id).status()); },
        {}},
+      {"UpdatePod", Running, [](W& w, const Id& id) { return w.Update("web", 2, 192, id).status(); }, {}},
       {"UpdatePodAnnotations",
        Running,
        [](W& w, const Id& id) { return w.Annotate("web", "org.example.key", "1", id).status(); },

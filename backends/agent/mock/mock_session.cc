@@ -283,6 +283,10 @@ absl::Status MockSession::UpdateResources(const std::string& container_id, const
       .status();
 }
 
+absl::Status MockSession::SetCpus(uint32_t, const CallContext& context) {
+  return Enter(MockOperation::kUpdateResources, context);
+}
+
 absl::Status MockSession::SetClock(const CallContext&) {
   if (control_->Silent(pod_id_)) return GuestGoneStatus(pod_id_, "it does not answer");
   return guest_->status();

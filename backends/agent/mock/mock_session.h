@@ -42,6 +42,7 @@ class MockSession : public GuestSession {
   absl::StatusOr<GuestUsage> GetUsage(const std::string& container_id, const CallContext& context) override;
   absl::Status UpdateResources(const std::string& container_id, const v1::ContainerResources& change,
                                const v1::ContainerResources& all, const CallContext& context) override;
+  absl::Status SetCpus(uint32_t count, const CallContext& context) override;
   absl::Status SetClock(const CallContext& context) override;
   void Ping() override;
   uint64_t signs_of_life() const override { return signs_of_life_.load(std::memory_order_relaxed); }

@@ -116,6 +116,7 @@ class NoopSession : public GuestSession {
     return NoProcesses({container_id, ""}, "change limits");
   }
 
+  absl::Status SetCpus(uint32_t, const CallContext& context) override { return Check(context); }
   absl::Status SetClock(const CallContext& context) override { return Check(context); }
 
   void Ping() override {}

@@ -85,6 +85,7 @@ class MockHypervisor::Machine : public MockControl::Machine, public std::enable_
   Machine(const VmSpec& spec, state::v1::VirtualMachine record, const std::shared_ptr<Registry>& registry,
           std::shared_ptr<MockControl> control)
       : pod_id_(spec.pod_id),
+        config_(spec.config),
         run_dir_(spec.run_dir),
         registry_(registry),
         control_(std::move(control)),
@@ -97,6 +98,7 @@ class MockHypervisor::Machine : public MockControl::Machine, public std::enable_
   }
 
   MockControl& control() { return *control_; }
+  const v1::HypervisorConfig& config() const { return config_; }
 
   const std::string& pod_id() const { return pod_id_; }
 
@@ -155,6 +157,7 @@ class MockHypervisor::Machine : public MockControl::Machine, public std::enable_
   }
 
   const std::string pod_id_;
+  const v1::HypervisorConfig config_;
   const std::string run_dir_;
   const std::weak_ptr<Registry> registry_;  // It holds this.
   const std::shared_ptr<MockControl> control_;
@@ -211,6 +214,16 @@ class MockHypervisor::Handle : public VirtualMachine {
     });
   }
 
+  absl::StatusOr<VmSize> Resize(const VmSize& size, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(context.Check("resize the machine"));
+    VmSize now;
+    VCD_RETURN_IF_ERROR(machine_->Change([&](state::v1::VirtualMachine* record) -> absl::Status {
+      VCD_ASSIGN_OR_RETURN(now, NoteSize(size, machine_->config(), record));
+      return absl::OkStatus();
+    }));
+    return now;
+  }
+
   absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter(MockOperation::kShareDirectory, context));
     SharedPath path;
@@ -265,6 +278,7 @@ HypervisorCapabilities MockHypervisor::capabilities() const {
   capabilities.disk_hotplug = true;
   capabilities.directory_sharing = true;
   capabilities.pause = true;
+  capabilities.resize = true;
   return capabilities;
 }
 
@@ -297,6 +311,9 @@ absl::StatusOr<std::shared_ptr<MockHypervisor::Machine>> MockHypervisor::BootAnn
                                                                                        const CallContext& context) {
   VCD_RETURN_IF_ERROR(control_->Enter(spec.pod_id, MockOperation::kBoot, context));
   VCD_ASSIGN_OR_RETURN(state::v1::VirtualMachine record, NewRecord());
+  record.set_machine_type(spec.config.machine_type());
+  record.set_vcpus(spec.config.default_vcpus());
+  record.set_memory_mib(spec.config.default_memory_mib());
   VCD_RETURN_IF_ERROR(Annotate(WriteMarker(spec.run_dir, record), absl::StrCat("boot of pod ", spec.pod_id)));
   auto machine = std::make_shared<Machine>(spec, std::move(record), registry_, control_);
   machine->Register();

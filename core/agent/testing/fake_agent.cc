@@ -333,6 +333,9 @@ class FakeAgent::Session : public GuestSession {
         .status();
   }
 
+  absl::Status SetCpus(uint32_t count, const CallContext& context) override {
+    return Enter("SetCpus", absl::StrCat(count), context);
+  }
   absl::Status SetClock(const CallContext& context) override { return Enter("SetClock", "", context); }
 
   void Ping() override {

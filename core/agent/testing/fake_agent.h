@@ -20,7 +20,7 @@ namespace vcd {
 //
 // A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
 // "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "ListProcesses", "GetUsage", "UpdateResources",
-// "SetClock", "Shutdown".
+// "SetClock", "SetCpus", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);

@@ -333,6 +333,8 @@ agent::v1::Reply ScriptedGuest::Do(const agent::v1::HostMessage& message) {
     case agent::v1::HostMessage::kUpdateResources:
       return ReplyOf(guest_.UpdateLimits(message.update_resources().container_id(),
                                          LimitsOf(message.update_resources().resources())));
+    case agent::v1::HostMessage::kSetCpus:
+      return ReplyOf(0);
     case agent::v1::HostMessage::kShutdown:
       powered_off_.store(true);
       return {};

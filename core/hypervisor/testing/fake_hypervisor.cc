@@ -85,6 +85,9 @@ class FakeHypervisor::World {
     machine->record.mutable_process()->set_start_time_ticks(1);
     machine->record.mutable_process()->set_boot_id(ReadBootId().value_or("fake-boot"));
     machine->record.set_accelerator("fake");
+    machine->record.set_machine_type(spec.config.machine_type());
+    machine->record.set_vcpus(spec.config.default_vcpus());
+    machine->record.set_memory_mib(spec.config.default_memory_mib());
     return machine;
   }
 
@@ -249,7 +252,7 @@ class FakeHypervisor::World {
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::string console_tail_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::function<void(const VmTrouble& trouble)>> on_trouble_ ABSL_GUARDED_BY(mu_);
-  HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {true, true, true, true};
+  HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {true, true, true, true, true};
   int next_pid_ ABSL_GUARDED_BY(mu_) = 1000001;  // Above what the tests' hosts give to real processes.
 };
 
@@ -291,6 +294,16 @@ class FakeHypervisor::Handle : public VirtualMachine {
       ForgetDisk(id, &machine.record);
       return absl::OkStatus();
     });
+  }
+
+  absl::StatusOr<VmSize> Resize(const VmSize& size, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("Resize", absl::StrCat(pod_id_, " ", size.vcpus, " ", size.memory_mib), context));
+    VmSize now;
+    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&](Machine& machine) -> absl::Status {
+      VCD_ASSIGN_OR_RETURN(now, NoteSize(size, machine.spec.config, &machine.record));
+      return absl::OkStatus();
+    }));
+    return now;
   }
 
   absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) override {

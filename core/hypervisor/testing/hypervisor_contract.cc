@@ -416,6 +416,38 @@ TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
   EXPECT_EQ((*adopted)->DetachDisk("one", Soon()), absl::OkStatus());
 }
 
+TEST_P(HypervisorContract, VcpusComeAndStayOverARestart) {
+  if (!hypervisor_->capabilities().resize) return;
+  v1::HypervisorConfig config = GetParam().config;
+  config.set_default_vcpus(1);
+  config.set_max_vcpus(3);
+  config.set_max_memory_mib(256);
+  VmSpec spec = Spec();
+  auto resolved = hypervisor_->Resolve(config);
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  spec.config = *resolved;
+  auto booted = hypervisor_->Boot(spec, Soon());
+  ASSERT_TRUE(booted.ok()) << booted.status();
+  const uint32_t memory_mib = spec.config.default_memory_mib();
+  EXPECT_EQ((*booted)->Record().vcpus(), 1u);
+  EXPECT_EQ((*booted)->Record().memory_mib(), memory_mib);
+  auto grown = (*booted)->Resize({2, 0}, Soon());
+  ASSERT_TRUE(grown.ok()) << grown.status();
+  EXPECT_EQ(grown->vcpus, 2u);
+  EXPECT_EQ(grown->memory_mib, memory_mib);
+  EXPECT_EQ((*booted)->Resize({4, 0}, Soon()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*booted)->Resize({0, 258}, Soon()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*booted)->Resize({1, 0}, Soon())->vcpus, 2u) << "none is unplugged";
+
+  const state::v1::VirtualMachine record = (*booted)->Record();
+  booted->reset();
+  RestartDaemon();
+  auto adopted = hypervisor_->Adopt(spec, record, Soon());
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_EQ((*adopted)->Record().vcpus(), 2u);
+  EXPECT_EQ((*adopted)->Resize({3, 0}, Soon())->vcpus, 3u);
+}
+
 TEST_P(HypervisorContract, SharesDirectories) {
   if (!hypervisor_->capabilities().directory_sharing) GTEST_SKIP() << "no directories";
   auto machine = Boot();

@@ -79,6 +79,13 @@ class PodClient {
     return Await<v1::Container>(
         [&](auto done) { runtime().StopContainer(id, container_id, stop, Soon(request_id), done); });
   }
+  absl::StatusOr<v1::Pod> Update(const std::string& id, uint32_t vcpus, uint32_t memory_mib,
+                                 const std::string& request_id = "") {
+    v1::VmResources resources;
+    resources.set_vcpus(vcpus);
+    resources.set_memory_mib(memory_mib);
+    return Await<v1::Pod>([&](auto done) { runtime().UpdatePod(id, resources, Soon(request_id), done); });
+  }
   absl::StatusOr<v1::Container> UpdateContainer(const std::string& id, const v1::ContainerResources& change,
                                                 const std::string& request_id = "") {
     return Await<v1::Container>(

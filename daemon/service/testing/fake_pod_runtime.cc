@@ -284,6 +284,11 @@ void FakePodRuntime::DeletePod(const std::string& pod_id, bool force, const Muta
   answer.ok() ? done(Released{{"VM"}, {"network cni: busy"}}) : done(answer);
 }
 
+void FakePodRuntime::UpdatePod(const std::string& pod_id, const v1::VmResources& resources,
+                               const MutationOptions& options, PodCallback done) {
+  AnswerPod(absl::StrCat("UpdatePod ", pod_id, " ", resources.ShortDebugString()), pod_id, options.deadline, done);
+}
+
 void FakePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                                           const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                           PodCallback done) {

@@ -66,6 +66,8 @@ class FakePodRuntime : public PodRuntime {
   void ResumePod(const std::string& pod_id, const MutationOptions& options, PodCallback done) override;
   void DeletePod(const std::string& pod_id, bool force, const MutationOptions& options,
                  std::function<void(absl::StatusOr<Released>)> done) override;
+  void UpdatePod(const std::string& pod_id, const v1::VmResources& resources, const MutationOptions& options,
+                 PodCallback done) override;
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                             const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
