@@ -235,7 +235,7 @@ TEST_F(PodServiceTest, TheConsoleIsStreamed) {
   request.set_follow(true);
   request.set_tail_bytes(100);
   grpc::ClientContext context;
-  auto stream = stub_->ReadConsole(&context, request);
+  auto stream = pod_stub_->ReadConsole(&context, request);
   v1::ReadConsoleResponse response;
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.data(), "Linux version\n");
@@ -249,7 +249,7 @@ TEST_F(PodServiceTest, TheConsoleOfNoPodIsRefused) {
   v1::ReadConsoleRequest request;
   request.set_pod_id("a/b");
   grpc::ClientContext context;
-  EXPECT_EQ(stub_->ReadConsole(&context, request)->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(pod_stub_->ReadConsole(&context, request)->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 }  // namespace
