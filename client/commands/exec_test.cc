@@ -92,7 +92,7 @@ TEST_F(ExecCommandTest, DetachedWithATerminalIsThereToBeAttachedTo) {
   const RunResult result = RunVc(server_, {"exec", "-d", "-i", "-t", "web", "--", "sh"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_EQ(result.out, "exec-1\n");
-  EXPECT_EQ(server_.last_exec().cmd().ShortDebugString(), "args: \"sh\" interactive: true terminal: true");
+  EXPECT_EQ(server_.last_exec().cmd().ShortDebugString(), "args: \"sh\" terminal: true interactive: true");
 }
 
 TEST_F(ExecCommandTest, ForwardsTheSignalToTheProcess) {
