@@ -290,7 +290,9 @@ TEST_F(QemuHypervisorTest, FailingVirtiofsdIsQuotedAndLeavesNothing) {
   spec_.shared_memory = true;
   QemuOptions options = Options();
   options.virtiofsd_path = MakeFile("virtiofsd", "#!/bin/sh\necho cannot serve >&2\nexit 3\n");
-  std::filesystem::permissions(options.virtiofsd_path, std::filesystem::perms::owner_all);
+  // For the pod's own user.
+  std::filesystem::permissions(options.virtiofsd_path, std::filesystem::perms(0755));
+  std::filesystem::permissions(root_, std::filesystem::perms(0755));
   hypervisor_ = *QemuHypervisor::Create(io_, options);
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
