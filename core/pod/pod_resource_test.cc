@@ -101,7 +101,7 @@ TEST_F(PodResourceTest, AResizeThatFailsInTheGuestIsUndone) {
   EXPECT_THAT(std::string(failed.message()), HasSubstr("no such CPU"));
   EXPECT_EQ(Get("p").config().hypervisor_config().default_vcpus(), 1u);
   EXPECT_EQ(Get("p").config().hypervisor_config().default_memory_mib(), 128u);
-  hypervisor().FailNth("Resize", 3, absl::InternalError("no memory"));
+  hypervisor().FailNth("Resize", 1, absl::InternalError("no memory"));
   EXPECT_THAT(std::string(Update("p", 0, 256).status().message()), HasSubstr("no memory"));
   EXPECT_EQ(Get("p").config().hypervisor_config().default_memory_mib(), 128u);
   EXPECT_EQ(Update("p", 0, 0).status().code(), absl::StatusCode::kInvalidArgument);
