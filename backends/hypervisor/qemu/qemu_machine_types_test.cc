@@ -90,6 +90,7 @@ class QemuMachineTypesTest : public testing::TestWithParam<Case> {
     machine_.control_fd = 3;
     machine_.monitor_fd = 4;
     machine_.agent_fd = 5;
+    machine_.console_fd = 6;
   }
   ~QemuMachineTypesTest() override { std::filesystem::remove_all(root_); }
 
@@ -121,12 +122,12 @@ class QemuMachineTypesTest : public testing::TestWithParam<Case> {
 TEST_P(QemuMachineTypesTest, IsTakenByQemu) {
   for (const Variant& variant : GetParam().variants) variant.change(machine_);
   const UniqueFd control = *ListenUnix(root_, "ctl", 1), monitor = *ListenUnix(root_, "mon", 1),
-                 agent = *ListenUnix(root_, "agent", 1),
+                 agent = *ListenUnix(root_, "agent", 1), console = *ListenUnix(root_, "console", 1),
                  log(open((root_ + "/log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   LaunchSpec launch;
   launch.argv = QemuCommandLine(machine_);
   launch.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  launch.descriptors = {{control.get(), 3}, {monitor.get(), 4}, {agent.get(), 5}};
+  launch.descriptors = {{control.get(), 3}, {monitor.get(), 4}, {agent.get(), 5}, {console.get(), 6}};
   launch.stderr_fd = log.get();
   auto launched = LaunchProcess(launch);
   ASSERT_TRUE(launched.ok()) << launched.status();
