@@ -319,7 +319,20 @@ std::vector<v1::ExecInfo> Pod::Execs(const std::string& container_id) const {
   return execs;
 }
 
+void Pod::SetReconciling(bool reconciling) {
+  MutexLock lock(&mu_);
+  reconciling_ = reconciling;
+}
+
 absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
+  {
+    MutexLock lock(&mu_);
+    if (reconciling_) {
+      return WithDetail(absl::UnavailableError(absl::StrCat(
+                            "pod ", id_, ": vcd has just started and still asks the guest what runs in it; try again")),
+                        {v1::ERROR_REASON_AGENT_UNAVAILABLE, {{"pod_id", id_}}});
+    }
+  }
   VCD_RETURN_IF_ERROR(ViewContainer(key.container_id).status());
   const std::string what = key.process_id.empty() ? "its first process" : absl::StrCat("process ", key.process_id);
   return WithDetail(absl::NotFoundError(absl::StrCat("container ", key.container_id, " of pod ", id_, ": ", what,

@@ -113,7 +113,9 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // The execs that are known, of one container or, when that is empty, of all; in order.
   std::vector<v1::ExecInfo> Execs(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
   // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it.
+  // kNotFound; kUnavailable as long as a restarted daemon has not asked the guest for its processes.
   absl::Status ProcessNotFound(const ProcessKey& key) const;
+  void SetReconciling(bool reconciling);
 
   // Path of a container's log.
   std::string LogPath(const std::string& container_id) const;
@@ -175,6 +177,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   state::v1::PodRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes_ ABSL_GUARDED_BY(mu_);
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);
+  bool reconciling_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 // kNotFound (CONTAINER_NOT_FOUND) naming both.

@@ -125,6 +125,7 @@ void LivePodRuntime::ReconcileAll() {
     reconciling_ = pods.size();
   }
   for (const std::shared_ptr<Pod>& pod : pods) {
+    pod->SetReconciling(true);
     // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
     Operation operation;
     operation.name = "reconciliation after a restart";
@@ -135,6 +136,7 @@ void LivePodRuntime::ReconcileAll() {
         pod->id(), operation,
         [this](Pod& pod, Grant& grant) {
           metrics_.PodRecovered(Reconcile(pod, grant));
+          pod.SetReconciling(false);
           return absl::OkStatus();
         },
         [this](const absl::Status&) {

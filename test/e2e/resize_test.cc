@@ -46,7 +46,7 @@ TEST_F(ResizeTest, GuestsGetVcpusAndMemoryAndGiveThemBack) {
     ASSERT_EQ(Online(), "0") << round;
     ASSERT_EQ(MemoryMib(), before) << round;
   }
-  EXPECT_THAT(Must({"inspect", "box"}), AllOf(HasSubstr("vcpus: 1"), HasSubstr("memory_mib: 128")));
+  EXPECT_THAT(Must({"inspect", "box"}), AllOf(HasSubstr("\"vcpus\": 1"), HasSubstr("\"memory_mib\": 128")));
 }
 
 TEST_F(ResizeTest, SizesOutliveTheDaemonAndTheMachine) {
