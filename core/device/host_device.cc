@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/device/host_device.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/device/host_disk.h"
+#include "core/status/error_detail.h"
+
+namespace vcd {
+namespace {
+
+constexpr absl::string_view kVfio = "/dev/vfio/";
+constexpr uint32_t kBridgeClass = 0x06;  // PCI Code and ID Assignment Specification: the base class.
+
+// `dddd:bb:dd.f`, the domain with four digits or more.
+bool IsPciAddress(const std::string& text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || colon < 4 || text.size() != colon + 8) return false;
+  if (text[colon + 3] != ':' || text[colon + 6] != '.') return false;
+  for (const char c : text) {
+    if (c != ':' && c != '.' && !absl::ascii_isxdigit(static_cast<unsigned char>(c))) return false;
+  }
+  return true;
+}
+
+std::string DriverOf(const std::string& device) {
+  std::error_code error;
+  return std::filesystem::read_symlink(absl::StrCat(device, "/driver"), error).filename();
+}
+
+}  // namespace
+
+absl::StatusOr<HostDeviceKind> ClassifyHostDevice(const std::string& path) {
+  uint32_t group = 0;
+  if (absl::StartsWith(path, kVfio)) {
+    if (absl::SimpleAtoi(path.substr(kVfio.size()), &group)) return HostDeviceKind::kVfioGroup;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is no group of VFIO; those are ", kVfio, "N with a number"));
+  }
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return PosixError(errno, path);
+  if (S_ISCHR(status.st_mode)) {
+    return WithDetail(absl::UnimplementedError(absl::StrCat(
+                          path,
+                          ": is a character device of the host's kernel, which a guest cannot reach; pass the PCI "
+                          "device behind it through by its VFIO group (",
+                          kVfio, "N), or, for a device that the guest has itself, leave host_path out")),
+                      {v1::ERROR_REASON_NOT_IMPLEMENTED, {}});
+  }
+  const absl::StatusOr<HostDisk> disk = FindHostDisk(path);
+  if (!disk.ok()) return disk.status();
+  return HostDeviceKind::kDisk;
+}
+
+absl::StatusOr<std::vector<std::string>> FindVfioDevices(const HostTree& host, const std::string& path) {
+  const std::string group = path.substr(kVfio.size());
+  const std::string devices = absl::StrCat(host.sysfs, "/kernel/iommu_groups/", group, "/devices/");
+  std::vector<std::string> addresses;
+  for (const std::string& name : ListKernelDirectory(devices)) {
+    if (!IsPciAddress(name)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, ": holds ", name, ", which is no PCI device and cannot be passed through"));
+    }
+    uint32_t device_class = 0;
+    if (!absl::SimpleHexAtoi(ReadKernelLine(absl::StrCat(devices, name, "/class")), &device_class)) {
+      return absl::FailedPreconditionError(absl::StrCat(path, ": the kernel does not tell what ", name, " is"));
+    }
+    if (device_class >> 16 == kBridgeClass) continue;
+    if (const std::string driver = DriverOf(absl::StrCat(devices, name)); driver != "vfio-pci") {
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, ": its device ", name, driver.empty() ? " has no driver" : absl::StrCat(" is driven by ", driver),
+          "; bind every device of the group to vfio-pci first, as with driverctl set-override ", name, " vfio-pci"));
+    }
+    addresses.push_back(name);
+  }
+  if (addresses.empty()) {
+    return absl::NotFoundError(absl::StrCat(path, ": there is no such group, or no device but bridges in it"));
+  }
+  return addresses;
+}
+
+}  // namespace vcd
