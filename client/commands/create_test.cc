@@ -5,6 +5,8 @@
 
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/posix/unique_fd.h"
 #include "client/testing/run_vc.h"
@@ -180,6 +182,81 @@ TEST_F(CreateCommandTest, TakesAFileForAnImage) {
   ASSERT_EQ(RunVc(server_, {"create", "--rootfs", image(), "--", "x"}).exit_status, 0);
   EXPECT_EQ(server_.last_config().containers(0).rootfs().image().path(), image());
   EXPECT_EQ(server_.last_config().containers(0).id(), "main");
+}
+
+TEST_F(CreateCommandTest, TakesAWritableImageForTheContainersOwn) {
+  ASSERT_EQ(RunVc(server_, {"create", "--rootfs", image(), "--rootfs-writable", "--", "x"}).exit_status, 0);
+  EXPECT_EQ(server_.last_config().containers(0).rootfs().block().path(), image());
+  EXPECT_THAT(RunVc(server_, {"create", "--rootfs", directory(), "--rootfs-writable", "--", "x"}).err,
+              HasSubstr("writes to anyway"));
+  EXPECT_THAT(RunVc(server_, {"create", "--rootfs-writable", "--", "x"}).err, HasSubstr("needs --rootfs"));
+}
+
+TEST_F(CreateCommandTest, TurnsFilesAndDevicesIntoTheirFields) {
+  ASSERT_EQ(RunVc(server_, {"create",
+                            "--volume-tag",
+                            "logs:/srv/logs",
+                            "--volume-tag",
+                            "seed:/srv/seed:ro",
+                            "-v",
+                            "/srv/data:/data",
+                            "--volume",
+                            "/etc/hosts:/hosts:ro,noexec",
+                            "-v",
+                            "logs:/var/log",
+                            "--mount",
+                            "type=ext4,src=/srv/disk.img,dst=/disk,ro,data=ordered",
+                            "--mount",
+                            "src=/srv/x,target=/x,readonly",
+                            "--mount",
+                            "type=tmpfs,dst=/cache,size=1m",
+                            "--device",
+                            "/dev/sdb",
+                            "--device",
+                            "/srv/raw.img:/dev/raw:ro",
+                            "--",
+                            "x"})
+                .exit_status,
+            0);
+  const v1::PodConfig config = server_.last_config();
+  EXPECT_EQ(config.volumes(0).ShortDebugString(), "mount_tag: \"logs\" host_path: \"/srv/logs\"");
+  EXPECT_EQ(config.volumes(1).ShortDebugString(), "mount_tag: \"seed\" host_path: \"/srv/seed\" readonly: true");
+  std::vector<std::string> mounts, devices;
+  for (const v1::Mount& mount : config.containers(0).mounts()) mounts.push_back(mount.ShortDebugString());
+  for (const v1::Device& device : config.containers(0).devices()) devices.push_back(device.ShortDebugString());
+  EXPECT_THAT(
+      mounts,
+      ElementsAre("source: \"/srv/data\" destination: \"/data\" type: \"bind\" options: \"rbind\"",
+                  "source: \"/etc/hosts\" destination: \"/hosts\" type: \"bind\" options: \"rbind\" options: \"ro\" "
+                  "options: \"noexec\"",
+                  "source: \"logs\" destination: \"/var/log\" type: \"volume\"",
+                  "source: \"/srv/disk.img\" destination: \"/disk\" type: \"ext4\" options: \"ro\" options: "
+                  "\"data=ordered\"",
+                  "source: \"/srv/x\" destination: \"/x\" type: \"bind\" options: \"ro\"",
+                  "destination: \"/cache\" type: \"tmpfs\" options: \"size=1m\""));
+  EXPECT_THAT(devices, ElementsAre("container_path: \"/dev/sdb\" host_path: \"/dev/sdb\"",
+                                   "container_path: \"/dev/raw\" host_path: \"/srv/raw.img\" readonly: true"));
+}
+
+TEST_F(CreateCommandTest, NamesFilesAndDevicesThatItCannotUnderstand) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"-v", "/srv"}, "-v \"/srv\": must be SRC:DST"},
+      {{"-v", "/srv::ro"}, "must be SRC:DST"},
+      {{"--mount", "type=ext4,src=/x"}, "--mount \"type=ext4,src=/x\": has no dst"},
+      {{"--device", "/srv/raw.img"}, "below /dev in the container"},
+      {{"--device", "/dev/sda:/dev/x:rwm"}, "must be HOST"},
+      {{"--volume-tag", "data"}, "must be TAG:PATH"},
+      {{"--volume-tag", "data:/srv:rw"}, "must be TAG:PATH"},
+  };
+  for (const auto& [words, problem] : cases) {
+    std::vector<std::string> all = {"create"};
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--", "x"});
+    const RunResult result = RunVc(server_, all);
+    EXPECT_EQ(result.exit_status, 2);
+    EXPECT_THAT(result.err, HasSubstr(problem));
+  }
+  EXPECT_THAT(server_.calls(), IsEmpty());
 }
 
 TEST_F(CreateCommandTest, MakesPathsAbsolute) {

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <iterator>
 #include <limits>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -34,6 +36,13 @@ absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::strin
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string::npos) return MustBe(option, text, "KEY=VALUE");
   return std::make_pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(option, " ", path, ": ", error.message()));
+  return absolute.lexically_normal().string();
 }
 
 absl::StatusOr<uint64_t> Bytes(const std::string& option, const std::string& text) {

@@ -15,6 +15,9 @@ namespace vcd::client {
 // `key=value`; the value may hold more '='.
 absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::string& option, const std::string& text);
 
+// The whole path: the daemon works in another directory.
+absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path);
+
 // Bytes, or with a `k`, `m` or `g` at the end so many KiB, MiB or GiB.
 absl::StatusOr<uint64_t> Bytes(const std::string& option, const std::string& text);
 

@@ -5,9 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,14 +20,6 @@ namespace {
 
 constexpr char kDefaultContainerId[] = "main";
 
-// The daemon works in another directory, so it needs the whole path.
-absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path) {
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  if (error) return absl::InvalidArgumentError(absl::StrCat(option, " ", path, ": ", error.message()));
-  return absolute.lexically_normal().string();
-}
-
 absl::Status SetPath(const std::string& option, const std::string& path, std::string* field) {
   if (path.empty()) return absl::OkStatus();
   auto absolute = AbsolutePath(option, path);
@@ -38,18 +28,28 @@ absl::Status SetPath(const std::string& option, const std::string& path, std::st
   return absl::OkStatus();
 }
 
-absl::Status SetRootfs(const std::string& path, v1::Rootfs* rootfs) {
+absl::Status SetRootfs(const std::string& path, bool writable, v1::Rootfs* rootfs) {
   auto absolute = AbsolutePath("--rootfs", path);
   if (!absolute.ok()) return absolute.status();
   struct stat status;
   if (::stat(absolute->c_str(), &status) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("--rootfs ", *absolute, ": ", strerror(errno),
-                                                   "; name a directory, or an erofs, squashfs or ext4 image"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--rootfs ", *absolute, ": ", strerror(errno),
+                     "; name a directory, or an erofs, squashfs, ext4 or xfs image"));
   }
   if (S_ISDIR(status.st_mode)) {
+    if (writable) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--rootfs-writable: ", *absolute,
+                       " is a directory, which the container writes to anyway; leave the option out"));
+    }
     rootfs->mutable_directory()->set_path(*absolute);
   } else if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) {
-    rootfs->mutable_image()->set_path(*absolute);
+    if (writable) {
+      rootfs->mutable_block()->set_path(*absolute);
+    } else {
+      rootfs->mutable_image()->set_path(*absolute);
+    }
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("--rootfs ", *absolute, ": is neither a directory nor an image file"));
@@ -112,6 +112,9 @@ absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) con
 void ContainerOptions::Declare(Arguments* arguments) {
   arguments->Text("--rootfs", &rootfs_, "PATH", "Root file system: a directory, shared with the guest, or an image");
   arguments->Flag("--readonly,--read-only", &readonly_, "The container cannot write to its root file system");
+  arguments->Flag("--rootfs-writable", &rootfs_writable_,
+                  "The image or block device of --rootfs is the container's own: what it writes stays in it");
+  files_.Declare(arguments);
   cmd_.Declare(arguments);
   arguments->Heading("Isolation");
   isolation_.Declare(arguments);
@@ -127,6 +130,7 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("--id", &id_, "ID", "Id of the pod; otherwise one is made up");
   arguments->Text("--container-id", &container_id_, "ID", "Id of the container (default: main)");
   container_.Declare(arguments);
+  volumes_.Declare(arguments);
   arguments->Repeated("--annotation", &annotations_, "K=V", "An annotation of the pod");
   arguments->Heading("Isolation");
   arguments->Choice("--pid", &pid_, {"container", "pod"}, "Whose processes the container sees: its own, or its pod's");
@@ -164,6 +168,7 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
     (*config->mutable_annotations())[pair->first] = pair->second;
   }
   if (absl::Status status = ApplyNames(config); !status.ok()) return status;
+  if (absl::Status status = volumes_.Apply(config); !status.ok()) return status;
   if (kernel_.empty() && initrd_.empty() && firmware_.empty() && accelerator_.empty() && kernel_params_.empty()) {
     return absl::OkStatus();
   }
@@ -200,9 +205,12 @@ absl::Status PodOptions::ApplyNames(v1::PodConfig* config) const {
 
 absl::Status ContainerOptions::Apply(const Environment& environment, v1::ContainerConfig* container) const {
   if (!rootfs_.empty()) {
-    if (absl::Status status = SetRootfs(rootfs_, container->mutable_rootfs()); !status.ok()) return status;
+    if (absl::Status status = SetRootfs(rootfs_, rootfs_writable_, container->mutable_rootfs()); !status.ok())
+      return status;
   }
+  if (rootfs_writable_ && rootfs_.empty()) return absl::InvalidArgumentError("--rootfs-writable: needs --rootfs");
   if (readonly_) container->mutable_rootfs()->set_readonly(true);
+  if (absl::Status status = files_.Apply(container); !status.ok()) return status;
   if (resources_.given()) {
     if (absl::Status status = resources_.Apply(container->mutable_resources()); !status.ok()) return status;
   }

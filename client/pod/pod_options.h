@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "client/arguments.h"
 #include "client/environment.h"
+#include "client/pod/file_options.h"
 #include "client/pod/resource_options.h"
 #include "client/pod/restriction_options.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -44,6 +45,8 @@ class ContainerOptions {
  private:
   std::string rootfs_;
   bool readonly_ = false;
+  bool rootfs_writable_ = false;
+  FileOptions files_;
   CmdOptions cmd_;
   IsolationOptions isolation_;
   ResourceOptions resources_{/*short_names=*/false};
@@ -72,6 +75,7 @@ class PodOptions {
   std::string id_;
   std::string container_id_;
   ContainerOptions container_;
+  VolumeOptions volumes_;
   std::string pid_;
   std::string hostname_;
   std::vector<std::string> dns_servers_;
