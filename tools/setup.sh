@@ -23,7 +23,7 @@ PACKAGES=(
   # The virtual machine, virtiofsd and firmware.
   qemu-system-x86 qemu-system-common qemu-system-data
   # The guest image: unpacks the kernel. Root file systems: made for tests and by `vc`.
-  lz4 binutils erofs-utils squashfs-tools e2fsprogs busybox-static
+  lz4 binutils erofs-utils squashfs-tools e2fsprogs xfsprogs busybox-static
   # apt-get download from a mirror that speaks TLS.
   ca-certificates
 )

@@ -33,9 +33,8 @@ absl::Status SetRootfs(const std::string& path, bool writable, v1::Rootfs* rootf
   if (!absolute.ok()) return absolute.status();
   struct stat status;
   if (::stat(absolute->c_str(), &status) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--rootfs ", *absolute, ": ", strerror(errno),
-                     "; name a directory, or an erofs, squashfs, ext4 or xfs image"));
+    return absl::InvalidArgumentError(absl::StrCat("--rootfs ", *absolute, ": ", strerror(errno),
+                                                   "; name a directory, or an erofs, squashfs, ext4 or xfs image"));
   }
   if (S_ISDIR(status.st_mode)) {
     if (writable) {

@@ -105,16 +105,24 @@ class GuestObserver {
 struct DiskRootfs {
   DiskAddress address;
   std::string fs_type;
+  bool overlay = true;  // The disk is only read, and changes go to the guest's memory; otherwise to the disk.
+  std::vector<std::string> options;  // Of its mount; without an overlay.
 };
 struct SharedRootfs {
   SharedPath path;
 };
 using GuestRootfs = std::variant<std::monostate, DiskRootfs, SharedRootfs>;
 
+// What was brought to the machine for a mount or a device, if anything.
+using GuestPlace = std::variant<std::monostate, DiskAddress, SharedPath>;
+
 // A container to make.
 struct GuestContainerSpec {
   v1::ContainerConfig config;
   GuestRootfs rootfs;
+  // One for each of config.mounts and config.devices, in their order; those that are missing have none.
+  std::vector<GuestPlace> mounts;
+  std::vector<GuestPlace> devices;
   std::string hostname;
   std::string resolv_conf;  // Content of /etc/resolv.conf and /etc/hosts; empty leaves those of the root file system.
   std::string hosts;

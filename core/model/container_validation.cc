@@ -7,6 +7,7 @@
 #include "core/model/field_checks.h"
 #include "core/model/ids.h"
 #include "core/model/linux_validation.h"
+#include "core/model/mounts.h"
 #include "core/model/process_validation.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -14,25 +15,31 @@
 namespace vcd {
 namespace {
 
+absl::Status CheckDiskType(const std::string& field, const std::string& type) {
+  if (type.empty() || IsDiskFilesystem(type)) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat("\"", absl::CHexEscape(type), "\" is unknown; known are ", kDiskFilesystems,
+                                          ", or empty to look into it"));
+}
+
 absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes, const std::string& field) {
   const v1::Rootfs& rootfs = config.rootfs();
   switch (rootfs.source_case()) {
-    case v1::Rootfs::kImage: {
+    case v1::Rootfs::kImage:
       VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(field, ".image.path"), rootfs.image().path()));
-      const std::string& type = rootfs.image().fs_type();
-      if (type.empty() || type == "erofs" || type == "squashfs" || type == "ext4") return absl::OkStatus();
-      return InvalidField(absl::StrCat(field, ".image.fs_type"),
-                          absl::StrCat("\"", absl::CHexEscape(type),
-                                       "\" is unknown; known are erofs, squashfs, ext4, "
-                                       "or empty to look into the image"));
-    }
+      return CheckDiskType(absl::StrCat(field, ".image.fs_type"), rootfs.image().fs_type());
     case v1::Rootfs::kDirectory:
       return CheckAbsolutePath(absl::StrCat(field, ".directory.path"), rootfs.directory().path());
-    case v1::Rootfs::kBlock:
-      return NotImplementedField(absl::StrCat(field, ".block"), "block devices as root file systems");
+    case v1::Rootfs::kBlock: {
+      VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(field, ".block.path"), rootfs.block().path()));
+      const std::string options = absl::StrCat(field, ".block.options");
+      for (int i = 0; i < rootfs.block().options_size(); ++i) {
+        VCD_RETURN_IF_ERROR(CheckWord(Element(options, i), rootfs.block().options(i), kMaxPathBytes));
+      }
+      return CheckDiskType(absl::StrCat(field, ".block.fs_type"), rootfs.block().fs_type());
+    }
     case v1::Rootfs::SOURCE_NOT_SET:
       if (!runs_processes) return absl::OkStatus();
-      return InvalidField(field, "is missing; set rootfs.image.path or rootfs.directory.path");
+      return InvalidField(field, "is missing; set rootfs.image.path, rootfs.directory.path or rootfs.block.path");
   }
   return absl::OkStatus();
 }
@@ -54,7 +61,6 @@ absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_process
 
 absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, bool runs_processes,
                                          const std::string& field) {
-  VCD_RETURN_IF_ERROR(CheckMountsAreImplemented(config, absl::StrCat(field, ".mounts")));
   if (!runs_processes && config.resources().ByteSizeLong() != 0) {
     return NotImplementedField(absl::StrCat(field, ".resources"), "limits of containers without processes");
   }

@@ -28,6 +28,12 @@ absl::Status CheckAbsolutePath(const std::string& field, const std::string& path
   return absl::OkStatus();
 }
 
+absl::Status CheckBelowRoot(const std::string& field, const std::string& path) {
+  VCD_RETURN_IF_ERROR(CheckAbsolutePath(field, path));
+  if (path.find_first_not_of("/.") != std::string::npos) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat("\"", path, "\" is the container's root itself"));
+}
+
 absl::Status CheckOptionalPath(const std::string& field, const std::string& path) {
   return path.empty() ? absl::OkStatus() : CheckAbsolutePath(field, path);
 }

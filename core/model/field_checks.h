@@ -27,7 +27,10 @@ inline constexpr int kMaxConfigBytes = 3 << 19;
 // Absolute, no longer than the kernel takes, without NUL.
 absl::Status CheckAbsolutePath(const std::string& field, const std::string& path);
 
-// The same, or empty.
+// The same, and not the root itself.
+absl::Status CheckBelowRoot(const std::string& field, const std::string& path);
+
+// As CheckAbsolutePath, or empty.
 absl::Status CheckOptionalPath(const std::string& field, const std::string& path);
 
 // No NUL, and at most `max_bytes` long.

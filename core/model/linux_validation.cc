@@ -20,24 +20,6 @@ constexpr size_t kMaxSysctlValueBytes = 4095;
 constexpr int64_t kMaxDeviceMajor = (1 << 12) - 1;
 constexpr int64_t kMaxDeviceMinor = (1 << 20) - 1;
 
-// File systems that a guest has without any help of the host.
-constexpr const char* kGuestFilesystems[] = {"tmpfs", "proc", "sysfs", "mqueue", "devpts", "cgroup2"};
-
-bool IsGuestFilesystem(const std::string& type) {
-  return std::find(std::begin(kGuestFilesystems), std::end(kGuestFilesystems), type) != std::end(kGuestFilesystems);
-}
-
-bool IsBind(const v1::Mount& mount) {
-  const auto is_bind = [](const std::string& option) { return option == "bind" || option == "rbind"; };
-  return mount.type() == "bind" || std::any_of(mount.options().begin(), mount.options().end(), is_bind);
-}
-
-absl::Status CheckBelowRoot(const std::string& field, const std::string& path) {
-  VCD_RETURN_IF_ERROR(CheckAbsolutePath(field, path));
-  if (path.find_first_not_of("/.") != std::string::npos) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat("\"", path, "\" is the container's root itself"));
-}
-
 absl::Status CheckPaths(const v1::PathList& list, const std::string& field) {
   for (int i = 0; i < list.paths_size(); ++i) {
     VCD_RETURN_IF_ERROR(CheckBelowRoot(Element(absl::StrCat(field, ".paths"), i), list.paths(i)));
@@ -75,6 +57,19 @@ absl::Status CheckSysctls(const v1::LinuxSettings& settings, const std::string& 
   return absl::OkStatus();
 }
 
+// A device of the host: the guest gives it its number.
+absl::Status CheckHostDevice(const v1::Device& device, const std::string& element) {
+  VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(element, ".host_path"), device.host_path()));
+  if (device.major() != 0 || device.minor() != 0) {
+    return InvalidField(absl::StrCat(element, device.major() != 0 ? ".major" : ".minor"),
+                        "is the guest's to give for a device of `host_path`; leave it out");
+  }
+  if (device.type().empty() || device.type() == "b" || device.type() == "c") return absl::OkStatus();
+  return InvalidField(
+      absl::StrCat(element, ".type"),
+      absl::StrCat("\"", absl::CHexEscape(device.type()), "\" is no type of a device of `host_path`; leave it out"));
+}
+
 absl::Status CheckDevice(const v1::Device& device, const std::string& element) {
   const std::string path_field = absl::StrCat(element, ".container_path");
   const std::string& path = device.container_path();
@@ -82,6 +77,12 @@ absl::Status CheckDevice(const v1::Device& device, const std::string& element) {
   if (!absl::StartsWith(path, "/dev/") || path.back() == '/' || absl::StrContains(path, "/..")) {
     return InvalidField(path_field, absl::StrCat("\"", absl::CHexEscape(path), "\" is not below /dev"));
   }
+  if (device.file_mode() > 0777) {
+    return InvalidField(absl::StrCat(element, ".file_mode"),
+                        absl::StrCat(device.file_mode(), " is more than permission bits, at most 511 (0777)"));
+  }
+  if (!device.host_path().empty()) return CheckHostDevice(device, element);
+  if (device.readonly()) return InvalidField(absl::StrCat(element, ".readonly"), "is for a disk of `host_path`");
   const std::string& type = device.type();
   if (type.size() != 1 || !absl::StrContains("cubp", type)) {
     return InvalidField(absl::StrCat(element, ".type"),
@@ -95,10 +96,6 @@ absl::Status CheckDevice(const v1::Device& device, const std::string& element) {
     return InvalidField(absl::StrCat(element, ".minor"),
                         absl::StrCat(device.minor(), " is no device number; at most ", kMaxDeviceMinor));
   }
-  if (device.file_mode() > 0777) {
-    return InvalidField(absl::StrCat(element, ".file_mode"),
-                        absl::StrCat(device.file_mode(), " is more than permission bits, at most 511 (0777)"));
-  }
   return absl::OkStatus();
 }
 
@@ -110,33 +107,6 @@ absl::Status CheckLinuxSettings(const v1::LinuxSettings& settings, const std::st
   VCD_RETURN_IF_ERROR(CheckSysctls(settings, absl::StrCat(field, ".sysctls")));
   if (!settings.has_seccomp()) return absl::OkStatus();
   return CompileSeccompProfile(settings.seccomp(), absl::StrCat(field, ".seccomp")).status();
-}
-
-absl::Status CheckMounts(const v1::ContainerConfig& config, const std::string& field) {
-  for (int i = 0; i < config.mounts_size(); ++i) {
-    const v1::Mount& mount = config.mounts(i);
-    const std::string element = Element(field, i);
-    VCD_RETURN_IF_ERROR(CheckBelowRoot(absl::StrCat(element, ".destination"), mount.destination()));
-    VCD_RETURN_IF_ERROR(CheckText(absl::StrCat(element, ".source"), mount.source(), kMaxPathBytes));
-    const std::string type_field = absl::StrCat(element, ".type");
-    VCD_RETURN_IF_ERROR(CheckText(type_field, mount.type(), kMaxNameBytes));
-    if (!IsBind(mount) && !IsGuestFilesystem(mount.type())) {
-      return InvalidField(type_field, absl::StrCat("\"", absl::CHexEscape(mount.type()),
-                                                   "\" is unknown; known are tmpfs, proc, sysfs, mqueue, devpts, "
-                                                   "cgroup2 and bind"));
-    }
-    for (int o = 0; o < mount.options_size(); ++o) {
-      VCD_RETURN_IF_ERROR(CheckWord(Element(absl::StrCat(element, ".options"), o), mount.options(o), kMaxPathBytes));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMountsAreImplemented(const v1::ContainerConfig& config, const std::string& field) {
-  for (int i = 0; i < config.mounts_size(); ++i) {
-    if (IsBind(config.mounts(i))) return NotImplementedField(Element(field, i), "bind mounts of the host's files");
-  }
-  return absl::OkStatus();
 }
 
 absl::Status CheckDevices(const v1::ContainerConfig& config, const std::string& field) {

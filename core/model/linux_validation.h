@@ -12,11 +12,7 @@ namespace vcd {
 // Parts of what pod_validation.h promises: what a container sees of the guest's kernel.
 
 absl::Status CheckLinuxSettings(const v1::LinuxSettings& settings, const std::string& field);
-absl::Status CheckMounts(const v1::ContainerConfig& config, const std::string& field);
 absl::Status CheckDevices(const v1::ContainerConfig& config, const std::string& field);
-
-// Whether the guest makes all mounts by itself. Others need something of the host.
-absl::Status CheckMountsAreImplemented(const v1::ContainerConfig& config, const std::string& field);
 
 }  // namespace vcd
 

@@ -14,6 +14,7 @@
 #include "core/model/container_validation.h"
 #include "core/model/field_checks.h"
 #include "core/model/ids.h"
+#include "core/model/mounts.h"
 #include "core/model/process_validation.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -22,7 +23,6 @@ namespace vcd {
 namespace {
 
 constexpr size_t kMaxHostnameBytes = 253;    // Of a DNS name; the guest cuts it to 64.
-constexpr size_t kMaxMountTagBytes = 36;     // virtio-fs.
 constexpr int kMaxDnsServers = 3;            // MAXNS of <resolv.h>.
 constexpr uint32_t kMaxMemoryMib = 1 << 24;  // 16 TiB.
 constexpr uint32_t kMaxVcpus = 288;          // What q35 takes at most.
@@ -91,20 +91,6 @@ absl::Status CheckHooks(const v1::Hooks& hooks, const std::string& field) {
       VCD_RETURN_IF_ERROR(
           CheckAbsolutePath(absl::StrCat(Element(absl::StrCat(field, ".", name), i), ".path"), list->Get(i).path()));
     }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckVolumes(const v1::PodConfig& config, const std::string& field) {
-  std::set<std::string> tags;
-  for (int i = 0; i < config.volumes_size(); ++i) {
-    const v1::Volume& volume = config.volumes(i);
-    const std::string tag_field = absl::StrCat(Element(field, i), ".mount_tag");
-    VCD_RETURN_IF_ERROR(CheckWord(tag_field, volume.mount_tag(), kMaxMountTagBytes));
-    if (!tags.insert(volume.mount_tag()).second) {
-      return InvalidField(tag_field, absl::StrCat("\"", volume.mount_tag(), "\" is the tag of an earlier volume too"));
-    }
-    VCD_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(Element(field, i), ".host_path"), volume.host_path()));
   }
   return absl::OkStatus();
 }
@@ -201,6 +187,7 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
     const v1::ContainerConfig& container = config.containers(i);
     const std::string element = Element(path("containers"), i);
     VCD_RETURN_IF_ERROR(CheckContainer(container, runs_processes, element));
+    VCD_RETURN_IF_ERROR(CheckVolumeTags(container, config, element));
     if (!container.id().empty() && !ids.insert(container.id()).second) {
       return InvalidField(absl::StrCat(element, ".id"),
                           absl::StrCat("\"", container.id(), "\" is the id of an earlier container too"));
@@ -208,7 +195,6 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
   }
 
   if (config.hooks().ByteSizeLong() != 0) return NotImplementedField(path("hooks"), "hooks");
-  if (!config.volumes().empty()) return NotImplementedField(path("volumes"), "volumes");
   if (!config.sockets().empty()) return NotImplementedField(path("sockets"), "sockets");
   if (!config.hypervisor_config().image_path().empty()) {
     return NotImplementedField(path("hypervisor_config.image_path"), "guest root images");

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 
@@ -20,9 +21,17 @@ constexpr size_t kErofsMagicOffset = 1024;       // Documentation/filesystems/er
 constexpr size_t kExtMagicOffset = 1024 + 0x38;  // Documentation/filesystems/ext4/super.rst
 constexpr size_t kHeadBytes = 2048;
 
-bool HasBytes(const std::string& head, size_t offset, const std::string& magic) {
-  return head.size() >= offset + magic.size() && head.compare(offset, magic.size(), magic) == 0;
-}
+struct Magic {
+  const char* type;
+  size_t offset;
+  absl::string_view bytes;
+};
+constexpr Magic kMagics[] = {
+    {"erofs", kErofsMagicOffset, "\xe2\xe1\xf5\xe0"},
+    {"squashfs", 0, "hsqs"},
+    {"xfs", 0, "XFSB"},
+    {"ext4", kExtMagicOffset, "\x53\xef"},
+};
 
 absl::StatusOr<std::string> ReadHead(int fd, const std::string& path) {
   std::string head(kHeadBytes, '\0');
@@ -57,11 +66,16 @@ absl::StatusOr<std::string> DetectRootfsImage(const std::string& path) {
   absl::StatusOr<std::string> head = ReadHead(fd.get(), path);
   if (!head.ok()) return head.status();
   if (head->empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
-  if (HasBytes(*head, kErofsMagicOffset, "\xe2\xe1\xf5\xe0")) return std::string("erofs");
-  if (HasBytes(*head, 0, "hsqs")) return std::string("squashfs");
-  if (HasBytes(*head, kExtMagicOffset, "\x53\xef")) return std::string("ext4");
+  for (const Magic& magic : kMagics) {
+    if (head->size() >= magic.offset + magic.bytes.size() &&
+        head->compare(magic.offset, magic.bytes.size(), magic.bytes.data(), magic.bytes.size()) == 0) {
+      return std::string(magic.type);
+    }
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat(path, ": holds neither erofs, squashfs nor ext4; make one with mkfs.erofs IMAGE DIRECTORY"));
+      absl::StrCat(path,
+                   ": holds none of erofs, squashfs, ext4 and xfs; make one, as with mkfs.erofs IMAGE "
+                   "DIRECTORY or mkfs.ext4 -d DIRECTORY IMAGE 1g"));
 }
 
 absl::Status CheckRootfsDirectory(const std::string& path, const std::string& field) {

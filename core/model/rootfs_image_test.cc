@@ -28,10 +28,11 @@ class RootfsImageTest : public testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(RootfsImageTest, KnowsTheThreeByTheirSuperblocks) {
+TEST_F(RootfsImageTest, KnowsThemByTheirSuperblocks) {
   EXPECT_EQ(*DetectRootfsImage(Image(4096, 1024, "\xe2\xe1\xf5\xe0")), "erofs");
   EXPECT_EQ(*DetectRootfsImage(Image(100, 0, "hsqs")), "squashfs");
   EXPECT_EQ(*DetectRootfsImage(Image(4096, 1080, "\x53\xef")), "ext4");
+  EXPECT_EQ(*DetectRootfsImage(Image(4096, 0, "XFSB")), "xfs");
 }
 
 TEST_F(RootfsImageTest, SaysWhatItFoundInstead) {
@@ -42,7 +43,7 @@ TEST_F(RootfsImageTest, SaysWhatItFoundInstead) {
       {Image(4096, 0,
              "\x7f"
              "ELF"),
-       "neither erofs, squashfs nor ext4"},
+       "none of erofs, squashfs, ext4 and xfs"},
       {directory_.path(), "is a directory; use rootfs.directory"},
       {"/dev/null", "neither a file nor a block device"},
   };

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,7 @@
 #include "core/log/logger.h"
 #include "core/model/name_files.h"
 #include "core/os/completion.h"
+#include "core/pod/container_attachments.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -22,54 +22,6 @@ namespace {
 // What cleaning up inside a machine may take, whatever the caller's own deadline. It ends with the lock's cancellation:
 // then either the machine ends next, or the daemon does and the next one cleans up.
 CallContext CleanUpContext(const CallContext& caller) { return {absl::Now() + absl::Seconds(10), caller.cancellation}; }
-
-// Device names count up from the lowest free number (the seed's block index, given back on removal). What could not be
-// unplugged keeps its name for as long as the machine has it.
-std::string FreeDeviceName(const state::v1::PodRecord& record, const state::v1::VirtualMachine& machine) {
-  std::set<std::string> taken;
-  for (const state::v1::BlockDevice& device : machine.block_devices()) taken.insert(device.id());
-  for (const state::v1::SharedDirectory& directory : machine.shared_directories()) taken.insert(directory.tag());
-  for (const state::v1::ContainerRecord& container : record.containers()) {
-    taken.insert(container.disk_id());
-    taken.insert(container.share_tag());
-  }
-  int index = 0;
-  while (taken.count(absl::StrCat("rootfs-", index)) != 0) ++index;
-  return absl::StrCat("rootfs-", index);
-}
-
-absl::StatusOr<GuestRootfs> AttachRootfs(Pod& pod, const v1::ContainerConfig& config,
-                                         const state::v1::PodRecord& record, state::v1::ContainerRecord& container,
-                                         const CallContext& context) {
-  VirtualMachine& machine = *pod.machine();
-  const std::string name = FreeDeviceName(record, machine.Record());
-  switch (config.rootfs().source_case()) {
-    case v1::Rootfs::kImage: {
-      const v1::ImageRootfs& image = config.rootfs().image();
-      VCD_ASSIGN_OR_RETURN(const DiskAddress address, machine.AttachDisk({name, image.path()}, context));
-      container.set_disk_id(name);
-      return GuestRootfs(DiskRootfs{address, image.fs_type()});
-    }
-    case v1::Rootfs::kDirectory: {
-      // The guest's overlay takes what is written to a read-only root file system: the mount points.
-      const ShareSpec share{name, config.rootfs().directory().path(), config.rootfs().readonly()};
-      VCD_ASSIGN_OR_RETURN(SharedPath path, machine.ShareDirectory(share, context));
-      container.set_share_tag(name);
-      return GuestRootfs(SharedRootfs{std::move(path)});
-    }
-    case v1::Rootfs::kBlock:
-    case v1::Rootfs::SOURCE_NOT_SET:
-      break;
-  }
-  return GuestRootfs();
-}
-
-absl::Status DetachRootfs(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context) {
-  if (pod.machine() == nullptr) return absl::OkStatus();
-  if (!container.disk_id().empty()) return pod.machine()->DetachDisk(container.disk_id(), context);
-  if (!container.share_tag().empty()) return pod.machine()->UnshareDirectory(container.share_tag(), context);
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -93,15 +45,13 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
   spec.hosts = Hosts(pod_config);
   spec.share_process_namespace = pod_config.share_process_namespace();
   if (pod.agent().capabilities().runs_processes) {
-    absl::StatusOr<GuestRootfs> rootfs = AttachRootfs(pod, config, record, container, context);
-    if (!rootfs.ok()) return Annotate(rootfs.status(), absl::StrCat(step, ": attach its rootfs"));
-    spec.rootfs = *std::move(rootfs);
+    // Each thing is noted as soon as it is there, so this undoes as much as there is.
     undo.Push([&pod, &container, &context] {
-      const absl::Status detached = DetachRootfs(pod, container, CleanUpContext(context));
-      if (!detached.ok()) LogError(pod.id(), absl::StrCat("undo: detach rootfs: ", detached.message()));
-      container.clear_disk_id();
-      container.clear_share_tag();
+      const absl::Status detached = Detach(pod, container, CleanUpContext(context));
+      if (!detached.ok()) LogError(pod.id(), absl::StrCat("undo: detach from the machine: ", detached.message()));
+      ForgetAttachments(container);
     });
+    VCD_RETURN_IF_ERROR(Annotate(Attach(pod, record, container, spec, context), step));
   }
   // Before the container is there, so that not a byte of its output comes too early.
   VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), nullptr));
@@ -135,7 +85,7 @@ absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const
 absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context) {
   absl::Status result;
   if (pod.session() != nullptr) result.Update(pod.session()->RemoveContainer(container.id(), context));
-  result.Update(DetachRootfs(pod, container, context));
+  result.Update(Detach(pod, container, context));
   return result;
 }
 
@@ -186,8 +136,7 @@ absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Durat
         if (container == nullptr) return;
         container->set_state(v1::CONTAINER_STATE_STOPPED);
         container->set_guest_pid(0);
-        container->clear_disk_id();
-        container->clear_share_tag();
+        ForgetAttachments(*container);
         if (pod.machine() != nullptr) *record.mutable_vm() = pod.machine()->Record();
         if (!container->has_finished_at()) StampNow(container->mutable_finished_at());
       },

@@ -14,8 +14,8 @@ namespace vcd {
 // The steps that make, start, stop and remove one container in the guest of a pod whose lock the caller holds
 // exclusively, and which has a session. They change the pod's record in memory terms given to them and block.
 
-// Brings the rootfs to the machine and makes the container, held; fills `container` in as `ready`. Undoes itself on
-// failure.
+// Brings what it needs of the host to the machine and makes the container, held; fills `container` in as `ready`.
+// Undoes itself on failure.
 absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
                            state::v1::ContainerRecord& container, const CallContext& context);
 
@@ -31,8 +31,8 @@ absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& contain
 absl::Status EndProcesses(Pod& pod, const std::vector<std::string>& container_ids, absl::Duration grace,
                           const CallContext& context);
 
-// Ends a container, as EndProcesses, takes it and its rootfs out of guest and machine, and records it as `stopped`;
-// `request`, if it has an id, is done with that. Also for one that ended by itself and still holds its rootfs.
+// Ends a container, as EndProcesses, takes it and what it had of the host out of guest and machine, and records it as
+// `stopped`; `request`, if it has an id, is done with that. Also for one that ended by itself and still holds them.
 absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Duration grace,
                           const state::v1::Request& request, const CallContext& context);
 

@@ -6,8 +6,10 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
+#include "core/model/mounts.h"
 #include "core/model/pod_validation.h"
 #include "core/model/request_id.h"
+#include "core/pod/container_attachments.h"
 #include "core/pod/container_config.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
@@ -56,10 +58,6 @@ bool HasEnded(const state::v1::ContainerRecord& container) {
   return container.state() == v1::CONTAINER_STATE_STOPPED || container.state() == v1::CONTAINER_STATE_FAILED;
 }
 
-bool HoldsRootfs(const state::v1::ContainerRecord& container) {
-  return !container.disk_id().empty() || !container.share_tag().empty();
-}
-
 }  // namespace
 
 void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
@@ -80,7 +78,8 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   v1::ContainerConfig config = asked;
   const AgentCapabilities agent = pod.agent().capabilities();
   VCD_RETURN_IF_ERROR(ValidateContainerConfig(config, agent.runs_processes));
-  VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, agent.ReadsRootfs(), "config"));
+  VCD_RETURN_IF_ERROR(CheckVolumeTags(config, pod.config(), "config"));
+  VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, options_.host, agent.ReadsRootfs(), "config"));
   if (pod.ViewContainer(config.id()).ok()) {
     return WithDetail(absl::AlreadyExistsError(absl::StrCat("container ", config.id(), " of pod ", pod.id(),
                                                             ": the id is taken; choose another, or delete it first")),
@@ -138,8 +137,7 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
     // has it: recovery removes it there.
     VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
     pod.RemoveProcesses(container_id, KilledStatus());
-    checked.record.clear_disk_id();
-    checked.record.clear_share_tag();
+    ForgetAttachments(checked.record);
     state::v1::PodRecord pod_record = pod.record();
     if (state::v1::ContainerRecord* known = FindContainer(pod_record, container_id)) *known = checked.record;
     VCD_RETURN_IF_ERROR(CreateInGuest(pod, checked.config, pod_record, checked.record, context));
@@ -195,8 +193,9 @@ absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& cont
                                                const Grant& grant) {
   const PodOperation operation = stop.force ? PodOperation::kForceStopContainer : PodOperation::kStopContainer;
   VCD_ASSIGN_OR_RETURN(const Checked checked, Check(pod, operation, container_id));
-  // One that has ended by itself holds its rootfs until it is stopped, so that its output and exit can be had.
-  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED && !HoldsRootfs(checked.record)) return absl::OkStatus();
+  // One that has ended by itself holds what it has until it is stopped, so that its output and exit can be had.
+  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED && !HoldsAttachments(checked.record))
+    return absl::OkStatus();
   absl::Duration grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
   if (stop.force) grace = absl::ZeroDuration();
   const auto end = [&] { return EndContainer(pod, container_id, grace, grant.request, grant.context); };

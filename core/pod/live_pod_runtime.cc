@@ -42,7 +42,7 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
-      environment_{options_, backends_, store_, registry_, locks_, boot_gate_, events_, io_, work_} {}
+      environment_{options_, backends_, store_, registry_, locks_, boot_gate_, events_, io_, work_, disks_} {}
 
 LivePodRuntime::~LivePodRuntime() {
   BeginShutdown();

@@ -224,6 +224,7 @@ class LivePodRuntime : public PodRuntime {
   RequestLedger ledger_;
   BootGate boot_gate_;
   PodLockTable locks_;
+  DiskClaims disks_;
   const PodEnvironment environment_;
 
   mutable Mutex mu_;

@@ -50,6 +50,10 @@ Pod::Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::
       config_(config),
       record_(std::move(record)) {}
 
+absl::StatusOr<DiskClaims::Claim> Pod::ClaimDisk(const HostDisk& disk, bool writable, const std::string& part) {
+  return environment_.disks.Take(disk, writable, absl::StrCat(part, " of pod ", id_));
+}
+
 std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
 
 std::string Pod::LogPath(const std::string& container_id) const {

@@ -89,6 +89,16 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   GuestLink& guest() { return *guest_; }
   GuestSession* session() const { return guest_->session(); }
 
+  // Where to look for the host's devices and mounts.
+  const HostTree& host() const { return environment_.options.host; }
+  // Makes a disk of the host this pod's; `part` of the pod is for people. kFailedPrecondition when somebody else has
+  // it.
+  absl::StatusOr<DiskClaims::Claim> ClaimDisk(const HostDisk& disk, bool writable, const std::string& part);
+  // Keeps the claim for as long as the machine has the disk of that id.
+  void HoldDisk(const std::string& id, DiskClaims::Claim claim) { disks_.insert_or_assign(id, std::move(claim)); }
+  void ReleaseDisk(const std::string& id) { disks_.erase(id); }
+  void ReleaseDisks() { disks_.clear(); }
+
   // Whether the machine is paused, or about to be: a guest that stands still gives no sign of life.
   void SetStandsStill(bool stands_still) { stands_still_.store(stands_still); }
 
@@ -159,6 +169,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   Network& network_;
   const std::shared_ptr<GuestLink> guest_ = std::make_shared<GuestLink>();
   std::unique_ptr<VirtualMachine> machine_;
+  std::map<std::string, DiskClaims::Claim> disks_;
   Completion<std::string> machine_end_;
   std::function<void(absl::Status)> lost_;
   absl::Status config_damage_;

@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_POD_ENVIRONMENT_H_
 #define VCD_CORE_POD_POD_ENVIRONMENT_H_
 
+#include "core/device/disk_claims.h"
 #include "core/event/event_bus.h"
 #include "core/lock/pod_lock_table.h"
 #include "core/os/io_thread.h"
@@ -24,6 +25,7 @@ struct PodEnvironment {
   EventBus& events;
   IoThread& io;
   BackgroundWork& work;
+  DiskClaims& disks;
 };
 
 }  // namespace vcd

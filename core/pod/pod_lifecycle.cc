@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_lifecycle.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -11,7 +12,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/model/mounts.h"
 #include "core/os/supervised_process.h"
+#include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -38,11 +41,8 @@ bool Disappears(const state::v1::PodRecord& record) {
 
 // A guest that may get directories of the host later needs memory that their server can share.
 bool NeedsSharedMemory(const v1::PodConfig& config) {
-  if (config.containers().empty()) return true;
-  for (const v1::ContainerConfig& container : config.containers()) {
-    if (container.rootfs().has_directory()) return true;
-  }
-  return false;
+  return config.containers().empty() || !config.volumes().empty() ||
+         std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
 }
 
 absl::Status BootMachine(Pod& pod, const CallContext& context) {
@@ -65,7 +65,9 @@ void StopMachine(Pod& pod) {
   if (std::unique_ptr<VirtualMachine> machine = pod.TakeMachine()) {
     LogFailure(pod, "undo: stop the VM", machine->Stop(StopMode::kForce, CleanUpContext()));
   }
-  LogFailure(pod, "undo: clean the VM's directory", pod.hypervisor().Reap(pod.run_dir(), CleanUpContext()));
+  const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  LogFailure(pod, "undo: clean the VM's directory", reaped);
+  if (reaped.ok()) pod.ReleaseDisks();
 }
 
 absl::Status ConnectGuest(Pod& pod, const CallContext& context) {
@@ -260,6 +262,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   clock.Enter(OperationPhase::kContainers);
   undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
   state::v1::PodRecord record = pod.record();
+  if (pod.agent().capabilities().runs_processes) VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
   for (const v1::ContainerConfig& container : config.containers()) {
     state::v1::ContainerRecord* known = FindContainer(record, container.id());
     if (known == nullptr) {
@@ -272,6 +275,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
     *current.mutable_containers() = record.containers();
+    *current.mutable_volumes() = record.volumes();
     *current.mutable_vm() = pod.machine()->Record();
     current.set_guest_kernel(pod.session()->info().kernel_release);
     current.set_agent_version(pod.session()->info().agent_version);
@@ -382,6 +386,8 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
   // Also what no handle tells of: a machine that a crashed daemon had just started.
   if (ended.ok()) ended = ReapMachine(pod, environment);
   LogFailure(pod, "end the VM", ended);
+  // A machine that may still run writes to its disks.
+  if (ended.ok()) pod.ReleaseDisks();
   // Cut short, it is tried again by the operation that is in a hurry.
   const absl::Status detached =
       DetachNetwork(pod, environment.backends, {absl::Now() + absl::Seconds(30), options.hurry});
@@ -394,8 +400,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
 
   const auto note = [&](state::v1::PodRecord& record) {
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
-      container.clear_disk_id();
-      container.clear_share_tag();
+      ForgetAttachments(container);
       container.set_guest_pid(0);
       const bool ran = container.state() == v1::CONTAINER_STATE_RUNNING ||
                        container.state() == v1::CONTAINER_STATE_PAUSED ||
@@ -408,6 +413,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
       if (ran || !container.has_finished_at()) StampNow(container.mutable_finished_at());
     }
     if (ended.ok()) record.clear_vm();
+    record.clear_volumes();
     *record.mutable_kept() = {released.kept.begin(), released.kept.end()};
     SetEnd(record, options, ended);
     if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());

@@ -52,8 +52,9 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
       ResolveBackend("config.network", backends_.networks, backends_.default_network, config.mutable_network()));
   const AgentCapabilities agent = backends_.agents.at(config.agent())->capabilities();
   VCD_RETURN_IF_ERROR(ValidatePodConfig(config, agent.runs_processes));
+  if (agent.ReadsRootfs()) VCD_RETURN_IF_ERROR(CheckVolumeSources(config, "config"));
   for (int i = 0; i < config.containers_size(); ++i) {
-    VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), agent.ReadsRootfs(),
+    VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), options_.host, agent.ReadsRootfs(),
                                                 absl::StrCat("config.containers[", i, "]")));
   }
   if (config.hostname().empty()) config.set_hostname(config.id());

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/os/process.h"
+#include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/machine_resize.h"
@@ -208,6 +209,8 @@ void LivePodRuntime::Load(const std::string& pod_id) {
     config->set_id(pod_id);
   }
   std::shared_ptr<Pod> pod = MakePod(*config, *std::move(record));
+  // Before anybody is served: what this pod writes to is not to be given to another.
+  ClaimDisks(*pod);
   if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
   // Its id is in the list once.
   (void)registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
@@ -335,6 +338,8 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       DropUnfinishedContainer(pod, container);
     }
   }
+  // A guest that stands still lets go of nothing.
+  if (pod.session() != nullptr) ReleaseLeftovers(pod, context);
   if (under_way.intent() == state::v1::INTENT_END_CONTAINER) return FinishContainerEnd(pod, under_way, context);
   if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/agent/agent.h"
+#include "core/device/host_tree.h"
 #include "core/event/event_bus.h"
 #include "core/hypervisor/hypervisor.h"
 #include "core/metric/runtime_metrics.h"
@@ -61,6 +62,7 @@ struct PodRuntimeOptions {
   // never asks.
   absl::Duration heartbeat_interval = absl::Seconds(10);
   absl::Duration heartbeat_timeout = absl::Seconds(30);
+  HostTree host;                      // Where to look for devices and mounts.
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
 

@@ -54,6 +54,7 @@ Agent::Agent(EventLoop* loop, Options options)
       options_(std::move(options)),
       shares_({options_.rootfs.state_dir, options_.rootfs.load_modules}),
       rootfs_(options_.rootfs, shares_),
+      sources_(options_.rootfs, rootfs_, shares_),
       cpus_(loop, options_.cpu_root),
       shared_pids_(options_.rootfs.state_dir + "/pause"),
       started_boot_ns_(BootTimeNs()) {}
@@ -166,15 +167,16 @@ void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
     checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the guest has too many containers");
   }
   if (!checked.ok()) return Answer(ticket, checked);
-  if (TryCreate(ticket, request)) return;
-  waiting_.push_back({ticket, request, 0});
+  std::string missing;
+  if (TryCreate(ticket, request, &missing)) return;
+  waiting_.push_back({ticket, std::move(missing), request, 0});
   waiting_.back().deadline = loop_->After(kDeviceDeadline, [this, id] { GiveUpWaiting(id); });
 }
 
-bool Agent::TryCreate(const Ticket& ticket, const CreateContainer& request) {
-  auto lease = rootfs_.Acquire(request.rootfs());
-  if (lease.ok() && !lease->has_value()) return false;
-  const Outcome launched = lease.ok() ? LaunchFirst(ticket, request, *std::move(*lease)) : lease.outcome();
+bool Agent::TryCreate(const Ticket& ticket, const CreateContainer& request, std::string* missing) {
+  auto sources = sources_.Find(request, missing);
+  if (sources.ok() && !sources->has_value()) return false;
+  const Outcome launched = sources.ok() ? LaunchFirst(ticket, request, *std::move(*sources)) : sources.outcome();
   if (!launched.ok()) Answer(ticket, launched);
   return true;
 }
@@ -182,7 +184,7 @@ bool Agent::TryCreate(const Ticket& ticket, const CreateContainer& request) {
 void Agent::OnDevicesChanged() {
   cpus_.OnDevicesChanged();
   for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
-    if (TryCreate(waiting->ticket, waiting->request)) {
+    if (TryCreate(waiting->ticket, waiting->request, &waiting->missing)) {
       loop_->Cancel(waiting->deadline);
       waiting = waiting_.erase(waiting);
     } else {
@@ -194,22 +196,19 @@ void Agent::OnDevicesChanged() {
 void Agent::GiveUpWaiting(const std::string& container_id) {
   for (auto waiting = waiting_.begin(); waiting != waiting_.end(); ++waiting) {
     if (waiting->request.container_id() != container_id) continue;
-    const auto& source = waiting->request.rootfs();
-    const std::string device = source.has_scsi_lun() ? "disk target " + std::to_string(source.scsi_lun().target()) +
-                                                           " lun " + std::to_string(source.scsi_lun().lun())
-                                                     : "virtiofs share \"" + source.virtiofs().tag() + "\"";
     Answer(waiting->ticket,
            Outcome(ErrorCode::ERROR_CODE_SYSTEM,
-                   "the " + device + " of container \"" + container_id + "\" did not appear within " +
+                   "the " + waiting->missing + " of container \"" + container_id + "\" did not appear within " +
                        std::to_string(kDeviceDeadline.count()) + " s; was it attached to the machine?"));
     waiting_.erase(waiting);
     return;
   }
 }
 
-Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request, RootfsLease lease) {
+Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request, ContainerSources sources) {
   RunningContainer container;
-  container.rootfs = std::move(lease);
+  container.rootfs = std::move(sources.rootfs);
+  container.shares = std::move(sources.shares);
   auto restrictions = ContainerRestrictions(request.command(), request.linux().seccomp_filter());
   if (!restrictions.ok()) return restrictions.outcome();
   container.restrictions = *std::move(restrictions);
@@ -222,7 +221,7 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
   WatchMemory(request.container_id(), &container);
   auto launched = Launch({.command = request.command(),
                           .restrictions = container.restrictions,
-                          .settings = request.linux(),
+                          .settings = sources.settings,
                           .root = container.rootfs.plan,
                           .hostname = request.hostname(),
                           .shared_pid_namespace = *pid_namespace,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "guest/agent/cgroup.h"
+#include "guest/agent/container_sources.h"
 #include "guest/agent/cpus.h"
 #include "guest/agent/event_loop.h"
 #include "guest/agent/link_server.h"
@@ -83,7 +84,9 @@ class Agent {
   };
 
   struct RunningContainer {
-    RootfsLease rootfs;  // Goes last: what the processes use.
+    // Go last: what the processes use.
+    RootfsLease rootfs;
+    std::vector<std::shared_ptr<SharedMount>> shares;
     Cgroup cgroup;
     std::unique_ptr<OomWatch> oom;
     Restrictions restrictions;  // Of its first process, and at least of all others.
@@ -95,9 +98,10 @@ class Agent {
     Outcome remove_outcome;  // and what.
   };
 
-  // A container whose disk or share the kernel has not found yet.
+  // A container with a disk or share that the kernel has not found yet.
   struct WaitingCreate {
     Ticket ticket;
+    std::string missing;
     ::vcd::agent::v1::CreateContainer request;
     EventLoop::TimerId deadline = 0;
   };
@@ -120,8 +124,9 @@ class Agent {
   void Shutdown(const Ticket& ticket);
 
   bool IsTaken(const std::string& container_id) const;
-  bool TryCreate(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request);
-  Outcome LaunchFirst(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, RootfsLease lease);
+  // False when it has to wait for what `missing` then names.
+  bool TryCreate(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, std::string* missing);
+  Outcome LaunchFirst(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, ContainerSources sources);
   // The container's control group with its limits; none where the machine has no control groups.
   OutcomeOr<Cgroup> MakeCgroup(const ::vcd::agent::v1::CreateContainer& request);
   void WatchMemory(const std::string& container_id, RunningContainer* container);
@@ -161,6 +166,7 @@ class Agent {
   const Options options_;
   SharedFiles shares_;
   RootfsStore rootfs_;
+  SourceFinder sources_;
   Cpus cpus_;
   SharedPidNamespace shared_pids_;
   LinkServer* link_ = nullptr;

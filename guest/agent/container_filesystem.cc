@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/container_filesystem.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -8,7 +9,9 @@
 
 #include <cerrno>
 
+#include "core/os/unique_fd.h"
 #include "guest/agent/container_devices.h"
+#include "guest/agent/container_mounts.h"
 #include "guest/agent/container_settings.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/mounts.h"
@@ -32,6 +35,16 @@ Outcome MountOverlay(const std::string& base, const std::string& memory, std::st
     return SystemFailure("copy the root directory's owner and mode");
   }
   return Mount({"overlay", *root, "overlay", 0, "lowerdir=" + base + ",upperdir=" + upper + ",workdir=" + work});
+}
+
+Outcome MountDisk(const FilesystemRequest& disk, const std::string& place) {
+  OutcomeOr<UniqueFd> mount = MakeFilesystem(disk);
+  if (!mount.ok()) {
+    return Outcome(mount.outcome().code(),
+                   mount.outcome().message() + " (is the disk a whole " + disk.type + " image, without partitions?)");
+  }
+  const UniqueFd directory(::open(place.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return directory.valid() ? AttachMount(*mount, directory, place) : SystemFailure("open " + place);
 }
 
 // A directory to mount on. A symbolic link of that name would put the mount somewhere else, so it is refused.
@@ -85,6 +98,11 @@ Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::L
   ::umask(0);
   OutcomeOr<NameFiles> name_files = NameFiles::Make(settings, plan.scratch, plan.readonly);
   if (!name_files.ok()) return name_files.outcome();
+  OutcomeOr<ContainerMounts> mounts = ContainerMounts::Open(settings);
+  if (!mounts.ok()) return mounts.outcome();
+  if (plan.disk) {
+    if (Outcome done = MountDisk(*plan.disk, plan.base); !done.ok()) return done;
+  }
   std::string root = plan.scratch;
   const Outcome rooted = plan.overlay ? MountOverlay(plan.base, plan.scratch, &root) : BindMount(plan.base, root);
   if (!rooted.ok()) return rooted;
@@ -92,7 +110,7 @@ Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::L
   if (Outcome done = MountKernelFilesystems(settings.shm_size_bytes()); !done.ok()) return done;
   if (Outcome done = MakeStandardDevices(); !done.ok()) return done;
   if (Outcome done = SetSysctls(settings); !done.ok()) return done;
-  if (Outcome done = MountMore(settings); !done.ok()) return done;
+  if (Outcome done = mounts->Attach(settings); !done.ok()) return done;
   if (Outcome done = MakeDeviceNodes(settings); !done.ok()) return done;
   if (Outcome done = name_files->Attach(); !done.ok()) return done;
   if (Outcome done = HidePaths(settings); !done.ok()) return done;

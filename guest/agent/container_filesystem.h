@@ -2,8 +2,10 @@
 #ifndef VCD_GUEST_AGENT_CONTAINER_FILESYSTEM_H_
 #define VCD_GUEST_AGENT_CONTAINER_FILESYSTEM_H_
 
+#include <optional>
 #include <string>
 
+#include "guest/agent/mount_objects.h"
 #include "guest/agent/outcome.h"
 #include "proto/vcd/agent/v1/agent.pb.h"
 
@@ -11,7 +13,9 @@ namespace vcd::guest {
 
 // How a container's root directory comes about.
 struct RootPlan {
-  std::string base;       // A directory in the agent's file system.
+  std::string base;  // A directory in the agent's file system.
+  // A disk that is mounted on `base` first, where only this container sees it.
+  std::optional<FilesystemRequest> disk = std::nullopt;
   bool overlay = false;   // Changes go to memory and leave `base` as it is; otherwise they go to `base`.
   bool readonly = false;  // The container may change nothing.
   std::string scratch;    // An empty directory, shared by all containers: each mounts on it in its own namespace only.

@@ -2,10 +2,8 @@
 #include "guest/agent/container_settings.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,35 +49,6 @@ Outcome CheckSysctlName(const std::string& name) {
     if (c == '/' || c == '\0') return Invalid("sysctl \"" + name + "\": use dots between the parts of its name");
   }
   return Outcome();
-}
-
-// A mount that hid /proc, or the root, would take away what the rest of the set-up stands on.
-Outcome CheckMountPlace(const UniqueFd& place, const ::vcd::agent::v1::Mount& mount) {
-  struct stat here {};
-  struct stat root {};
-  struct statfs info {};
-  if (::fstat(place.get(), &here) != 0 || ::stat("/", &root) != 0 || ::fstatfs(place.get(), &info) != 0) {
-    return SystemFailure("look at " + mount.destination());
-  }
-  if (here.st_dev == root.st_dev && here.st_ino == root.st_ino) {
-    return Invalid("mount on " + mount.destination() + ": this is the container's root itself");
-  }
-  if (info.f_type == PROC_SUPER_MAGIC && mount.type() != "proc") {
-    return Invalid("mount on " + mount.destination() + ": only a proc file system can be mounted on /proc");
-  }
-  return Outcome();
-}
-
-Outcome MountOne(const ::vcd::agent::v1::Mount& mount) {
-  const std::string step = "mount on " + mount.destination() + ": ";
-  OutcomeOr<UniqueFd> place = MakeDirectoryInContainer(mount.destination());
-  if (!place.ok()) return place.outcome();
-  if (Outcome checked = CheckMountPlace(*place, mount); !checked.ok()) return checked;
-  FilesystemRequest request{mount.type(), mount.source().empty() ? mount.type() : mount.source(), {}};
-  request.options.assign(mount.options().begin(), mount.options().end());
-  OutcomeOr<UniqueFd> made = MakeFilesystem(request);
-  if (!made.ok()) return Outcome(made.outcome().code(), step + made.outcome().message());
-  return AttachMount(*made, *place, mount.destination());
 }
 
 // True if there is something at `path`; `place` is it.
@@ -153,13 +122,6 @@ Outcome SetSysctls(const LinuxSettings& settings) {
       const std::string step = "set the sysctl " + sysctl.name() + " to \"" + value + "\"";
       return errno == EINVAL ? Invalid(step + ": " + std::strerror(errno)) : SystemFailure(step);
     }
-  }
-  return Outcome();
-}
-
-Outcome MountMore(const LinuxSettings& settings) {
-  for (const ::vcd::agent::v1::Mount& mount : settings.mounts()) {
-    if (Outcome mounted = MountOne(mount); !mounted.ok()) return mounted;
   }
   return Outcome();
 }

@@ -30,9 +30,6 @@ class NameFiles {
 
 Outcome SetSysctls(const ::vcd::agent::v1::LinuxSettings& settings);
 
-// Mounts beside the standard ones.
-Outcome MountMore(const ::vcd::agent::v1::LinuxSettings& settings);
-
 // Makes paths unreadable and unwritable. Those that are not there are left out.
 Outcome HidePaths(const ::vcd::agent::v1::LinuxSettings& settings);
 

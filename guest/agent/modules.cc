@@ -19,8 +19,10 @@ ModuleLoader::ModuleLoader(const std::string& list_path) {
     const std::string line = rest.substr(0, end);
     rest.erase(0, end == std::string::npos ? rest.size() : end + 1);
     const size_t space = line.find(' ');
+    if (line.empty()) likely_ = modules_.size();
     if (space != std::string::npos) modules_.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
+  if (likely_ == 0) likely_ = modules_.size();
 }
 
 Outcome ModuleLoader::Ensure(const std::string& group) {
@@ -34,7 +36,7 @@ Outcome ModuleLoader::Ensure(const std::string& group) {
 }
 
 bool ModuleLoader::LoadNext() {
-  while (next_ < modules_.size()) {
+  while (next_ < likely_) {
     const std::string& file = modules_[next_++].second;
     if (loaded_.count(file) != 0) continue;
     (void)Load(file);  // Whoever needs it is told by Ensure's caller's next step.

@@ -14,9 +14,9 @@ namespace vcd::guest {
 
 // Loads kernel modules out of the initramfs. Which modules there are, in which order they must be loaded and what they
 // are good for stands in a list that the image's build wrote: lines "GROUP FILE", a file after the files it needs,
-// groups in the order in which they are wanted. Loading all takes a third of a second on an emulated CPU, so a group is
-// loaded when it is needed, and the rest when nothing else is to be done. Without a list, as with a kernel that has
-// everything built in, all groups are there.
+// groups in the order in which they are wanted, an empty line before those that few want. Loading all takes a third of
+// a second on an emulated CPU, so a group is loaded when it is needed, and those before the empty line when nothing
+// else is to be done. Without a list, as with a kernel that has everything built in, all groups are there.
 class ModuleLoader {
  public:
   explicit ModuleLoader(const std::string& list_path);
@@ -25,7 +25,7 @@ class ModuleLoader {
   // were tried.
   Outcome Ensure(const std::string& group);
 
-  // Loads one more module of any group. False when there is none left.
+  // Loads one more module of a group that is likely to be wanted. False when there is none left.
   bool LoadNext();
 
  private:
@@ -33,6 +33,7 @@ class ModuleLoader {
 
   std::vector<std::pair<std::string, std::string>> modules_;  // Group, file.
   std::set<std::string> loaded_;                              // Tried, that is.
+  size_t likely_ = 0;                                         // How many of them are.
   size_t next_ = 0;
 };
 

@@ -32,9 +32,32 @@ constexpr Attribute kAttributes[] = {
     {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
     {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
     {"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+    {"atime", 0, MOUNT_ATTR__ATIME},
     {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
     {"defaults", 0, 0},
 };
+
+// How mounts and unmounts spread between copies of a mount; with an `r` before, for all below it too.
+struct Propagation {
+  const char* name;
+  uint64_t type;
+};
+constexpr Propagation kPropagations[] = {
+    {"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}, {"unbindable", MS_UNBINDABLE}};
+
+const Propagation* FindPropagation(const std::string& option, bool* recursive) {
+  for (const Propagation& propagation : kPropagations) {
+    *recursive = option == std::string("r") + propagation.name;
+    if (*recursive || option == propagation.name) return &propagation;
+  }
+  return nullptr;
+}
+
+Outcome SetAttributes(const UniqueFd& mount, mount_attr attributes, bool recursive, const std::string& step) {
+  const unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  if (::mount_setattr(mount.get(), "", flags, &attributes, sizeof(attributes)) == 0) return Outcome();
+  return SystemFailure(step);
+}
 
 const Attribute* FindAttribute(const std::string& option) {
   for (const Attribute& attribute : kAttributes) {
@@ -79,6 +102,7 @@ OutcomeOr<UniqueFd> MakeFilesystem(const FilesystemRequest& request) {
     // Types without a source, such as cgroup2, may refuse one. It is a name then and nothing else.
     (void)::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", request.source.c_str(), 0);
   }
+  if (request.readonly && !SetOption(context, "ro")) return Invalid(step + ": " + KernelWords(context, errno));
   uint64_t attributes = 0;
   for (const std::string& option : request.options) {
     if (const Attribute* attribute = FindAttribute(option); attribute != nullptr) {
@@ -106,10 +130,27 @@ OutcomeOr<UniqueFd> CloneMount(const UniqueFd& place, const std::string& name) {
 Outcome MakeReadOnly(const UniqueFd& mount, const std::string& name) {
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof(attributes)) != 0) {
-    return SystemFailure("make " + name + " read-only");
+  return SetAttributes(mount, attributes, /*recursive=*/true, "make " + name + " read-only");
+}
+
+Outcome SetMountOptions(const UniqueFd& mount, const std::vector<std::string>& options, const std::string& name) {
+  mount_attr attributes{};
+  for (const std::string& option : options) {
+    if (option == "bind" || option == "rbind") continue;
+    bool recursive = false;
+    if (const Propagation* propagation = FindPropagation(option, &recursive); propagation != nullptr) {
+      mount_attr spreading{};
+      spreading.propagation = propagation->type;
+      const Outcome set = SetAttributes(mount, spreading, recursive, "make " + name + " " + option);
+      if (!set.ok()) return set;
+      continue;
+    }
+    const Attribute* const attribute = FindAttribute(option);
+    if (attribute == nullptr) return Invalid("mount of " + name + ": option \"" + option + "\" is unknown");
+    attributes.attr_set = (attributes.attr_set & ~attribute->cleared) | attribute->set;
+    attributes.attr_clr |= attribute->cleared;
   }
-  return Outcome();
+  return SetAttributes(mount, attributes, /*recursive=*/true, "set the options of " + name);
 }
 
 Outcome AttachMount(const UniqueFd& mount, const UniqueFd& place, const std::string& name) {

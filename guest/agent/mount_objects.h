@@ -17,10 +17,14 @@ struct FilesystemRequest {
   std::string source;
   // As for mount(8): `ro`, `nosuid`, `noexec`, … and those of the type, such as `size=1m`.
   std::vector<std::string> options;
+  bool readonly = false;  // The file system itself, not just this view of it.
 };
 
 // A new file system, nowhere yet. ERROR_CODE_INVALID, with the kernel's words, for an option that it does not take.
 OutcomeOr<UniqueFd> MakeFilesystem(const FilesystemRequest& request);
+
+// Gives a mount, and all below it, the options of mount(8) that are not of a file system: `ro`, `noexec`, `rslave`, …
+Outcome SetMountOptions(const UniqueFd& mount, const std::vector<std::string>& options, const std::string& name);
 
 // What is at `place`, with all that is mounted below it, once more and nowhere yet.
 OutcomeOr<UniqueFd> CloneMount(const UniqueFd& place, const std::string& name);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/rootfs_store.h"
 
-#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,10 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/os/unique_fd.h"
+#include "guest/agent/disks.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/mounts.h"
-#include "guest/agent/scsi_disks.h"
 
 namespace vcd::guest {
 namespace {
@@ -41,11 +39,11 @@ OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& s
   lease.plan.readonly = source.readonly();
   lease.plan.scratch = scratch;
   // What must not change is overlaid as well: the container's mount points have to be made somewhere.
-  lease.plan.overlay = source.readonly() || source.has_scsi_lun();
+  lease.plan.overlay = source.readonly() || source.has_scsi_lun() || source.block().overlay();
   if (lease.plan.overlay) {
     if (Outcome loaded = options_.load_modules("overlay"); !loaded.ok()) return loaded;
   }
-  if (!source.has_scsi_lun() && !source.has_virtiofs()) {
+  if (!source.has_scsi_lun() && !source.has_virtiofs() && !source.has_block()) {
     if (source.directory().empty()) return Invalid("the container has no root file system");
     if (!options_.allow_directories) return Invalid("a root file system in a directory of the guest is not allowed");
     struct stat info {};
@@ -63,6 +61,15 @@ OutcomeOr<std::optional<RootfsLease>> RootfsStore::Acquire(const RootfsSource& s
     lease.plan.base = (**shared).path;
     return std::make_optional(std::move(lease));
   }
+  if (source.has_block()) {
+    auto disk = FindBlock(source.block(), /*readonly=*/lease.plan.overlay);
+    if (!disk.ok()) return disk.outcome();
+    if (!disk->has_value()) return std::optional<RootfsLease>();
+    lease.plan.disk = *std::move(*disk);
+    lease.plan.base = options_.state_dir + "/base";
+    if (Outcome made = MakeDirectories(lease.plan.base); !made.ok()) return made;
+    return std::make_optional(std::move(lease));
+  }
   MaybeMount mount = MountLun(source.scsi_lun());
   if (!mount.ok()) return mount.outcome();
   if (*mount == nullptr) return std::optional<RootfsLease>();
@@ -76,22 +83,19 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
   if (auto mounted = mounts_[address].lock()) return mounted;
   auto types = FilesystemTypes(lun.fs_type());
   if (!types.ok()) return types.outcome();
-  if (Outcome loaded = options_.load_modules("scsi"); !loaded.ok()) return loaded;
-
-  const std::string disk = FindScsiDisk("/sys", lun.target(), lun.lun());
-  const std::string device = "/dev/" + disk;
-  // Opened, not just looked for: its name is there a moment before the disk behind it (ENXIO), and the kernel tells of
-  // a new disk when both are.
-  if (disk.empty() || !UniqueFd(::open(device.c_str(), O_RDONLY | O_CLOEXEC)).valid()) {
-    return std::shared_ptr<SharedMount>();
-  }
+  ::vcd::agent::v1::DiskAddress disk;
+  disk.mutable_scsi_lun()->set_target(lun.target());
+  disk.mutable_scsi_lun()->set_lun(lun.lun());
+  OutcomeOr<std::string> device = FindDisk(disk, options_.load_modules);
+  if (!device.ok()) return device.outcome();
+  if (device->empty()) return std::shared_ptr<SharedMount>();
   auto point = MakeMountPoint();
   if (!point.ok()) return point.outcome();
   Outcome refused;
   for (const std::string& type : *types) {
     if (Outcome loaded = options_.load_modules(type); !loaded.ok()) return loaded;
     // An ext4 that was not unmounted cleanly wants to replay its journal, which a read-only disk does not let it.
-    const Outcome mounted = Mount({device, *point, type, MS_RDONLY | MS_NODEV, type == "ext4" ? "noload" : ""});
+    const Outcome mounted = Mount({*device, *point, type, MS_RDONLY | MS_NODEV, type == "ext4" ? "noload" : ""});
     if (mounted.ok()) {
       auto mount = std::make_shared<SharedMount>(*point);
       mounts_[address] = mount;
@@ -102,6 +106,16 @@ RootfsStore::MaybeMount RootfsStore::MountLun(const RootfsSource::ScsiLun& lun) 
   ::rmdir(point->c_str());
   return Outcome(refused.code(), refused.message() + " (disk at " + address + "; is it a whole " + (*types)[0] +
                                      " image, not a partitioned disk?)");
+}
+
+OutcomeOr<std::optional<FilesystemRequest>> RootfsStore::FindBlock(const RootfsSource::Block& block, bool readonly) {
+  OutcomeOr<std::string> device = FindDisk(block.disk(), options_.load_modules);
+  if (!device.ok()) return device.outcome();
+  if (device->empty()) return std::optional<FilesystemRequest>();
+  if (Outcome loaded = options_.load_modules(block.fs_type()); !loaded.ok()) return loaded;
+  std::vector<std::string> options(block.options().begin(), block.options().end());
+  if (readonly) options.push_back("ro");
+  return std::make_optional(DiskFilesystem(block.fs_type(), *device, options));
 }
 
 OutcomeOr<std::string> RootfsStore::MakeMountPoint() {

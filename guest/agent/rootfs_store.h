@@ -29,7 +29,7 @@ class RootfsStore {
   struct Options {
     std::string state_dir;           // Where to mount. Must exist.
     bool allow_directories = false;  // RootfsSource.directory: only in an agent run for tests.
-    // Loads kernel modules: "scsi", "overlay", or the type of a file system.
+    // Loads kernel modules: "scsi", "blk", "overlay", or the type of a file system.
     std::function<Outcome(const std::string& group)> load_modules;
   };
   // `shares` outlives it.
@@ -42,6 +42,9 @@ class RootfsStore {
   using MaybeMount = OutcomeOr<std::shared_ptr<SharedMount>>;  // Null while the device is not there.
 
   MaybeMount MountLun(const ::vcd::agent::v1::RootfsSource::ScsiLun& lun);
+  // How to mount it; nothing while the disk is not there.
+  OutcomeOr<std::optional<FilesystemRequest>> FindBlock(const ::vcd::agent::v1::RootfsSource::Block& block,
+                                                        bool readonly);
   OutcomeOr<std::string> MakeMountPoint();
 
   const Options options_;

@@ -3,8 +3,8 @@
 """Takes out of a Debian kernel package what a guest boots: vmlinux, uncompressed, and the modules the agent loads.
 
 QEMU starts an ELF vmlinux by its PVH entry in a fraction of the time that firmware, boot sector and decompression take.
-The modules go into a tar: modules.list with lines "GROUP FILE", a file after the files it needs, and the files, without
-debug information and signatures.
+The modules go into a tar: modules.list with lines "GROUP FILE", a file after the files it needs, an empty line before
+those that are loaded on demand only, and the files, without debug information and signatures.
 """
 
 import argparse
@@ -34,6 +34,11 @@ GROUPS = [
     ("net", ["virtio_net"]),
     ("squashfs", ["squashfs"]),
     ("ext4", ["ext4"]),
+]
+
+# Those that are loaded only for a container that asks for them: few do, and they are large.
+ON_DEMAND = [
+    ("xfs", ["xfs"]),
 ]
 
 
@@ -154,7 +159,9 @@ def main():
     lines = []
     with tarfile.open(options.modules, "w", format=tarfile.USTAR_FORMAT) as tar:
         added = set()
-        for group, names in GROUPS:
+        for group, names in GROUPS + [(None, [])] + ON_DEMAND:
+            if group is None:
+                lines.append("\n")
             # Each group names all it needs, for each may be the first that is loaded.
             for name in in_order(names, modules, builtin, set()):
                 lines.append("%s /modules/%s.ko\n" % (group, name))

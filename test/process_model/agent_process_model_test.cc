@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -238,6 +240,114 @@ TEST_P(SharedProcessesTest, ASignalForAllReachesAll) {
   ASSERT_EQ(agent_->session().Signal({"c1", ""}, SIGTERM, true, AgentHere::Context()), absl::OkStatus());
   EXPECT_EQ(agent_->Finish({"c1", ""}).exit.signal(), SIGTERM);
   EXPECT_EQ(ExecShell({"c2", "p1"}, "while ps | grep -q 'sleep 432[1]'; do :; done; echo gone"), "gone\n");
+}
+
+// Files of the machine in a container. Here the machine is this one, so its files are the host's.
+class BoundFilesTest : public AgentProcessModelTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "containers need root";
+    AgentProcessModelTest::SetUp();
+    files_ = root_ + "-files";
+    fs::create_directories(files_ + "/data");
+    Write("data/file", "of the host\n");
+    agent_.emplace(std::vector<std::string>{});
+  }
+  void TearDown() override {
+    agent_.reset();
+    std::error_code ignored;
+    fs::remove_all(files_, ignored);
+    AgentProcessModelTest::TearDown();
+  }
+
+  void Write(const std::string& name, const std::string& content) { std::ofstream(files_ + "/" + name) << content; }
+  std::string Read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  void Bind(const std::string& name, const std::string& destination, const std::vector<std::string>& options = {}) {
+    v1::Mount& mount = *config_.add_mounts();
+    mount.set_type("bind");
+    mount.set_source(files_ + "/" + name);
+    mount.set_destination(destination);
+    *mount.mutable_options() = {options.begin(), options.end()};
+  }
+  // Runs a script in a new container with what was bound; what it prints, or why there is none.
+  std::string Shell(const std::string& id, const std::string& script) {
+    config_.mutable_cmd()->clear_args();
+    for (const std::string& word : {std::string("sh"), std::string("-c"), script})
+      config_.mutable_cmd()->add_args(word);
+    const absl::Status made = agent_->Run(Spec(id, config_));
+    return made.ok() ? agent_->Finish({id, ""}).out : std::string(made.message());
+  }
+
+  std::string files_;
+  v1::ContainerConfig config_;
+  std::optional<AgentHere> agent_;
+};
+
+TEST_F(BoundFilesTest, DirectoriesAndFilesAreWhereTheyWereAskedFor) {
+  Bind("data", "/new/deep/data");
+  Bind("data/file", "/etc/plain");
+  Bind("data/file", "/new/file");
+  EXPECT_EQ(Shell("c1", "cat /new/deep/data/file /etc/plain /new/file; echo more >> /new/file; cat /etc/plain"),
+            "of the host\nof the host\nof the host\nof the host\nmore\n");
+  EXPECT_EQ(Read(files_ + "/data/file"), "of the host\nmore\n");
+}
+
+TEST_F(BoundFilesTest, WhatIsReadOnlyCannotBeWritten) {
+  fs::create_directories(files_ + "/data/below");
+  Bind("data", "/data", {"rbind", "ro"});
+  Bind("data/file", "/file", {"ro"});
+  EXPECT_EQ(Shell("c1",
+                  "for f in /data/file /data/x /data/below/x /file; do (echo x > $f) 2>&1 | grep -o 'Read-only.*'; "
+                  "done; mount -o remount,rw,bind /data 2>/dev/null || echo refused"),
+            "Read-only file system\nRead-only file system\nRead-only file system\nRead-only file system\nrefused\n");
+  EXPECT_EQ(Read(files_ + "/data/file"), "of the host\n");
+}
+
+TEST_F(BoundFilesTest, LinksOfTheContainerLeadNowhereOutsideOfIt) {
+  const std::string outside = files_ + "/outside";
+  fs::create_directories(outside);
+  fs::create_directory_symlink(outside, root_ + "/absolute");
+  fs::create_directory_symlink("../../../../../../.." + outside, root_ + "/relative");
+  fs::create_symlink(outside + "/made", root_ + "/dangling");
+  Bind("data", "/absolute/in");
+  Bind("data", "/relative/too");
+  Bind("data/file", "/dangling");
+  EXPECT_EQ(Shell("c1", "cat /absolute/in/file /relative/too/file /dangling"),
+            "of the host\nof the host\nof the host\n");
+  EXPECT_TRUE(fs::is_empty(outside)) << "something was made outside of the container's root";
+}
+
+TEST_F(BoundFilesTest, ContainersSeeWhatOthersWrite) {
+  Bind("data", "/data");
+  EXPECT_EQ(Shell("c1", "echo from c1 > /data/message; echo written"), "written\n");
+  EXPECT_EQ(Shell("c2", "cat /data/message"), "from c1\n");
+}
+
+TEST_F(BoundFilesTest, OptionsAreThoseOfMount) {
+  Bind("data", "/a", {"rbind", "nosuid", "noexec", "noatime"});
+  Bind("data", "/b", {"bind", "rshared", "dev"});
+  EXPECT_EQ(Shell("c1",
+                  "while read -r a b c d place options more; do case $place in /a|/b) m=${more%% *}; "
+                  "echo \"$place $options ${m%%:*}\";; esac; done < /proc/self/mountinfo"),
+            "/a rw,nosuid,nodev,noexec,noatime -\n/b rw,relatime shared\n");
+  config_.clear_mounts();
+  Bind("data", "/a", {"size=1m"});
+  EXPECT_THAT(Shell("c2", "true"), ::testing::HasSubstr("mount on /a: mount of"));
+}
+
+TEST_F(BoundFilesTest, WhatDoesNotFitIsRefused) {
+  Bind("none", "/data");
+  EXPECT_THAT(Shell("c1", "true"), ::testing::HasSubstr("mount on /data: open " + files_ + "/none: No such file"));
+  config_.clear_mounts();
+  Bind("data", "/etc/plain");
+  EXPECT_THAT(Shell("c2", "true"), ::testing::HasSubstr("make /etc/plain in the container's root file system"));
+  config_.clear_mounts();
+  Bind("data", "/proc/sys");
+  EXPECT_THAT(Shell("c3", "true"), ::testing::HasSubstr("only a proc file system"));
 }
 
 }  // namespace

@@ -45,6 +45,13 @@ class MortalMachine : public VirtualMachine {
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
     return Step(life_, "UnshareDirectory", [&] { return inner_->UnshareDirectory(tag, context); });
   }
+  absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
+                                const CallContext& context) override {
+    return Step(life_, "AttachHostDevice", [&] { return inner_->AttachHostDevice(id, pci_address, context); });
+  }
+  absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override {
+    return Step(life_, "DetachHostDevice", [&] { return inner_->DetachHostDevice(id, context); });
+  }
   absl::Status Stop(StopMode mode, const CallContext& context) override {
     return Step(life_, "Stop", [&] { return inner_->Stop(mode, context); });
   }

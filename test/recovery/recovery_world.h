@@ -44,6 +44,9 @@ class RecoveryWorld : public PodClient {
 
   v1::ContainerConfig ContainerConfig(const std::string& id) const;
   v1::PodConfig PodConfig(const std::string& id) const;
+  // The same with a directory and a disk of the host mounted; and a pod with such a container and a volume for it.
+  v1::ContainerConfig LadenContainerConfig(const std::string& id) const;
+  v1::PodConfig LadenPodConfig(const std::string& id) const;
 
   Observed Observe();
   // What the host holds that the API does not account for, or the other way round, for people. Waits up to ten

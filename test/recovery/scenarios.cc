@@ -29,6 +29,12 @@ void WithRunningSide(RecoveryWorld& world) {
   WithSide(world);
   (void)world.StartContainer("web", "side");
 }
+void Laden(RecoveryWorld& world) { (void)world.Run(world.LadenPodConfig("web")); }
+void WithLadenSide(RecoveryWorld& world) {
+  Running(world);
+  (void)world.CreateContainer("web", world.LadenContainerConfig("side"));
+  (void)world.StartContainer("web", "side");
+}
 void WithPausedSide(RecoveryWorld& world) {
   WithRunningSide(world);
   (void)world.Pause("web");
@@ -56,6 +62,22 @@ std::vector<Scenario> Scenarios() {
   return {
       {"CreatePod", Nothing, [](W& w, const Id& id) { return w.Create(w.PodConfig("web"), id).status(); }, {}},
       {"RunPod", Nothing, [](W& w, const Id& id) { return w.Run(w.PodConfig("web"), id).status(); }, {}},
+      {"RunPod (with volume, mounts and disk)",
+       Nothing,
+       [](W& w, const Id& id) { return w.Run(w.LadenPodConfig("web"), id).status(); },
+       {}},
+      {"StopPod (with volume, mounts and disk)",
+       Laden,
+       [](W& w, const Id& id) { return w.Stop("web", false, id).status(); },
+       {}},
+      {"CreateContainer (with mount and disk)",
+       Running,
+       [](W& w, const Id& id) { return w.CreateContainer("web", w.LadenContainerConfig("side"), id).status(); },
+       {}},
+      {"StopContainer (with mount and disk)",
+       WithLadenSide,
+       [](W& w, const Id& id) { return w.StopContainer("web", "side", id).status(); },
+       {}},
       {"StartPod (ready)", Ready, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
       {"StartPod (stopped)", Stopped, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
       {"PausePod", Running, [](W& w, const Id& id) { return w.Pause("web", id).status(); }, {}},

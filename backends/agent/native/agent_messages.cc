@@ -3,12 +3,14 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "backends/agent/native/agent_usage.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
+#include "core/model/mounts.h"
 #include "core/model/seccomp_program.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -41,13 +43,36 @@ constexpr const char* kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", 
 constexpr uint64_t kShmBytes = uint64_t{64} << 20;
 constexpr uint32_t kDeviceMode = 0666;
 
+agent::v1::DiskAddress ToAgentDisk(const DiskAddress& address) {
+  agent::v1::DiskAddress disk;
+  if (address.serial.empty()) {
+    disk.mutable_scsi_lun()->set_target(address.scsi.target);
+    disk.mutable_scsi_lun()->set_lun(address.scsi.lun);
+  } else {
+    disk.set_serial(address.serial);
+  }
+  return disk;
+}
+
+// Whether the guests of earlier releases, which may still run, know how to have it.
+bool IsPlainImage(const DiskRootfs& disk) {
+  return disk.overlay && disk.address.serial.empty() && disk.fs_type != "xfs";
+}
+
 agent::v1::RootfsSource ToAgentRootfs(const GuestContainerSpec& spec) {
   agent::v1::RootfsSource source;
   source.set_readonly(spec.config.rootfs().readonly());
-  if (const auto* disk = std::get_if<DiskRootfs>(&spec.rootfs)) {
+  const auto* disk = std::get_if<DiskRootfs>(&spec.rootfs);
+  if (disk != nullptr && IsPlainImage(*disk)) {
     source.mutable_scsi_lun()->set_target(disk->address.scsi.target);
     source.mutable_scsi_lun()->set_lun(disk->address.scsi.lun);
     source.mutable_scsi_lun()->set_fs_type(disk->fs_type);
+  } else if (disk != nullptr) {
+    agent::v1::RootfsSource::Block& block = *source.mutable_block();
+    *block.mutable_disk() = ToAgentDisk(disk->address);
+    block.set_fs_type(disk->fs_type);
+    *block.mutable_options() = {disk->options.begin(), disk->options.end()};
+    block.set_overlay(disk->overlay);
   } else if (const auto* shared = std::get_if<SharedRootfs>(&spec.rootfs)) {
     source.mutable_virtiofs()->set_tag(shared->path.tag);
     source.mutable_virtiofs()->set_name(shared->path.name);
@@ -56,6 +81,10 @@ agent::v1::RootfsSource ToAgentRootfs(const GuestContainerSpec& spec) {
     source.set_directory(spec.config.rootfs().directory().path());
   }
   return source;
+}
+
+GuestPlace PlaceOf(const std::vector<GuestPlace>& places, int index) {
+  return static_cast<size_t>(index) < places.size() ? places[static_cast<size_t>(index)] : GuestPlace();
 }
 
 void AddPaths(bool given, const v1::PathList& list, absl::Span<const char* const> otherwise,
@@ -83,15 +112,30 @@ absl::StatusOr<agent::v1::LinuxSettings> ToAgentLinux(const GuestContainerSpec& 
   if (linux.has_seccomp()) {
     VCD_ASSIGN_OR_RETURN(*settings.mutable_seccomp_filter(), CompileSeccompProfile(linux.seccomp(), "linux.seccomp"));
   }
-  for (const v1::Mount& mount : spec.config.mounts()) {
+  for (int i = 0; i < spec.config.mounts_size(); ++i) {
+    const v1::Mount& mount = spec.config.mounts(i);
+    const MountKind kind = KindOf(mount).value_or(MountKind::kGuest);
+    if (kind == MountKind::kGuestsOwn) continue;
     agent::v1::Mount& added = *settings.add_mounts();
     added.set_source(mount.source());
     added.set_destination(mount.destination());
-    added.set_type(mount.type());
+    added.set_type(kind == MountKind::kBind || kind == MountKind::kVolume ? "bind" : mount.type());
     *added.mutable_options() = mount.options();
+    const GuestPlace place = PlaceOf(spec.mounts, i);
+    if (const auto* disk = std::get_if<DiskAddress>(&place)) *added.mutable_disk() = ToAgentDisk(*disk);
+    if (const auto* share = std::get_if<SharedPath>(&place)) {
+      added.mutable_share()->set_tag(share->tag);
+      added.mutable_share()->set_name(share->name);
+    }
   }
-  for (const v1::Device& device : spec.config.devices()) {
+  for (int i = 0; i < spec.config.devices_size(); ++i) {
+    const v1::Device& device = spec.config.devices(i);
+    const GuestPlace place = PlaceOf(spec.devices, i);
+    const auto* disk = std::get_if<DiskAddress>(&place);
+    // What is passed through is the guest's kernel's to make nodes for, as its driver likes.
+    if (disk == nullptr && !device.host_path().empty()) continue;
     agent::v1::DeviceNode& added = *settings.add_devices();
+    if (disk != nullptr) *added.mutable_disk() = ToAgentDisk(*disk);
     added.set_path(device.container_path());
     added.set_type(device.type());
     added.set_major(device.major());

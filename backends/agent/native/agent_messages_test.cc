@@ -62,6 +62,65 @@ TEST(AgentMessagesTest, SaysAllOfACommand) {
   EXPECT_FALSE(ToAgentCommand(v1::Cmd()).has_capabilities()) << "absent keeps the default sets";
 }
 
+TEST(AgentMessagesTest, SaysWhereADiskOfTheContainersOwnIs) {
+  GuestContainerSpec spec;
+  spec.config.set_id("c1");
+  spec.rootfs = DiskRootfs{{{0, 5}, ""}, "ext4", /*overlay=*/false, {"noatime"}};
+  agent::v1::RootfsSource source = ToAgentContainer(spec)->rootfs();
+  ASSERT_TRUE(source.has_block());
+  EXPECT_TRUE(source.block().disk().has_scsi_lun());
+  EXPECT_EQ(source.block().disk().scsi_lun().lun(), 5u);
+  EXPECT_EQ(source.block().fs_type(), "ext4");
+  EXPECT_THAT(source.block().options(), ElementsAre("noatime"));
+  EXPECT_FALSE(source.block().overlay());
+  // What earlier agents cannot find by its LUN, or do not know.
+  spec.rootfs = DiskRootfs{{{}, "rootfs-0"}, "erofs"};
+  source = ToAgentContainer(spec)->rootfs();
+  EXPECT_FALSE(source.block().disk().has_scsi_lun());
+  EXPECT_EQ(source.block().disk().serial(), "rootfs-0");
+  EXPECT_EQ(source.block().fs_type(), "erofs");
+  EXPECT_TRUE(source.block().overlay());
+  spec.rootfs = DiskRootfs{{{0, 5}, ""}, "xfs"};
+  EXPECT_TRUE(ToAgentContainer(spec)->rootfs().block().overlay());
+}
+
+TEST(AgentMessagesTest, SaysWhatIsMountedAndWhatIsADevice) {
+  GuestContainerSpec spec;
+  spec.config.set_id("c1");
+  const auto add = [&](const std::string& type, const std::string& source, const std::string& destination,
+                       GuestPlace place) {
+    v1::Mount& mount = *spec.config.add_mounts();
+    mount.set_type(type);
+    mount.set_source(source);
+    mount.set_destination(destination);
+    spec.mounts.push_back(std::move(place));
+  };
+  add("tmpfs", "tmpfs", "/tmp", {});
+  add("bind", "/sys", "/sys", {});
+  add("volume", "data", "/data", SharedPath{"vcd", "volume-0"});
+  add("ext4", "/srv/disk", "/disk", DiskAddress{{0, 2}, ""});
+  v1::Device& disk = *spec.config.add_devices();
+  disk.set_container_path("/dev/disk");
+  disk.set_host_path("/srv/raw");
+  spec.devices.push_back(DiskAddress{{0, 3}, ""});
+  v1::Device& group = *spec.config.add_devices();
+  group.set_container_path("/dev/vfio/7");
+  group.set_host_path("/dev/vfio/7");
+  const agent::v1::LinuxSettings settings = ToAgentContainer(spec)->linux();
+  ASSERT_EQ(settings.mounts_size(), 3) << "the guest has its own /sys";
+  EXPECT_EQ(settings.mounts(0).type(), "tmpfs");
+  EXPECT_EQ(settings.mounts(0).destination(), "/tmp");
+  EXPECT_FALSE(settings.mounts(0).has_share() || settings.mounts(0).has_disk());
+  EXPECT_EQ(settings.mounts(1).type(), "bind");
+  EXPECT_EQ(settings.mounts(1).share().tag(), "vcd");
+  EXPECT_EQ(settings.mounts(1).share().name(), "volume-0");
+  EXPECT_EQ(settings.mounts(2).type(), "ext4");
+  EXPECT_EQ(settings.mounts(2).disk().scsi_lun().lun(), 2u);
+  ASSERT_EQ(settings.devices_size(), 1) << "the guest's driver makes the others";
+  EXPECT_EQ(settings.devices(0).disk().scsi_lun().lun(), 3u);
+  EXPECT_EQ(settings.devices(0).path(), "/dev/disk");
+}
+
 TEST(AgentMessagesTest, SaysWhereTheRootFileSystemIs) {
   GuestContainerSpec spec;
   spec.config.set_id("c1");

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -325,6 +326,28 @@ class FakeHypervisor::Handle : public VirtualMachine {
     });
   }
 
+  absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
+                                const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("AttachHostDevice", absl::StrCat(pod_id_, " ", id, " ", pci_address), context));
+    return world_->Change(*machine_, [&](Machine& machine) {
+      state::v1::PciDevice& device = *machine.record.add_pci_devices();
+      device.set_id(id);
+      device.set_kind("vfio");
+      device.set_host_address(pci_address);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("DetachHostDevice", absl::StrCat(pod_id_, " ", id), context));
+    return world_->Change(*machine_, [&](Machine& machine) {
+      auto& devices = *machine.record.mutable_pci_devices();
+      const auto is_it = [&](const state::v1::PciDevice& device) { return device.id() == id; };
+      devices.erase(std::remove_if(devices.begin(), devices.end(), is_it), devices.end());
+      return absl::OkStatus();
+    });
+  }
+
   absl::Status Stop(StopMode mode, const CallContext& context) override {
     const std::string how = mode == StopMode::kForce ? " force" : " orderly";
     const absl::Status fault = world_->Enter("Stop", absl::StrCat(pod_id_, how), context);
@@ -381,6 +404,13 @@ std::vector<std::string> FakeHypervisor::directories(const std::string& pod_id) 
   const state::v1::VirtualMachine record = world_->Look(pod_id).record;
   for (const auto& shared : record.shared_directories()) tags.insert(shared.tag());
   return {tags.begin(), tags.end()};
+}
+
+std::vector<std::string> FakeHypervisor::host_devices(const std::string& pod_id) const {
+  std::set<std::string> addresses;
+  const state::v1::VirtualMachine record = world_->Look(pod_id).record;
+  for (const auto& device : record.pci_devices()) addresses.insert(device.host_address());
+  return {addresses.begin(), addresses.end()};
 }
 
 bool FakeHypervisor::paused(const std::string& pod_id) const { return world_->Look(pod_id).paused; }

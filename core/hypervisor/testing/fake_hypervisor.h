@@ -16,8 +16,8 @@ namespace vcd {
 // hangs where it is told to. Its machines live in this object, so that a test of a daemon's restart keeps it while it
 // makes everything else anew. Thread-safe. `io` must outlive it and every machine handle.
 //
-// A step is named as the method is: "Resolve", "Boot", "Adopt", "Reap", "ConnectAgent", "Pause", "Resume", "AttachDisk",
-// "DetachDisk", "ShareDirectory", "UnshareDirectory", "Stop".
+// A step is named as the method is: "Resolve", "Boot", "Adopt", "Reap", "ConnectAgent", "Pause", "Resume",
+// "AttachDisk", "DetachDisk", "ShareDirectory", "UnshareDirectory", "AttachHostDevice", "DetachHostDevice", "Stop".
 class FakeHypervisor : public Hypervisor {
  public:
   explicit FakeHypervisor(IoThread& io);
@@ -41,6 +41,8 @@ class FakeHypervisor : public Hypervisor {
   // Ids of the disks, tags of the directories in a running machine, sorted.
   std::vector<std::string> disks(const std::string& pod_id) const;
   std::vector<std::string> directories(const std::string& pod_id) const;
+  // Addresses on the host of the devices that are passed through to it, sorted.
+  std::vector<std::string> host_devices(const std::string& pod_id) const;
   bool paused(const std::string& pod_id) const;
 
   // Ends a running machine as a crash of the VMM would. False when there is none.
@@ -50,7 +52,8 @@ class FakeHypervisor : public Hypervisor {
   // What ConsoleTail returns from now on, for all machines.
   void set_console_tail(const std::string& text);
   void set_capabilities(const HypervisorCapabilities& capabilities);
-  // The guest's end of the last stream that ConnectAgent made for the pod; not valid when there is none or it was taken.
+  // The guest's end of the last stream that ConnectAgent made for the pod; not valid when there is none or it was
+  // taken.
   UniqueFd TakeAgentPeer(const std::string& pod_id);
 
   HypervisorCapabilities capabilities() const override;

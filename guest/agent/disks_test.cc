@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guest/agent/scsi_disks.h"
+#include "guest/agent/disks.h"
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -49,6 +50,31 @@ TEST_F(FindScsiDiskTest, IsEmptyUntilTheKernelHasTheDisk) {
   std::filesystem::create_directories(sysfs_ + "/bus/scsi/devices/2:0:0:3");  // Found, but sd has not taken it yet.
   EXPECT_EQ(FindScsiDisk(sysfs_, 0, 3), "");
   EXPECT_EQ(FindScsiDisk("/nonexistent", 0, 3), "");
+}
+
+TEST_F(FindScsiDiskTest, VirtioBlkDisksGoBySerial) {
+  const auto add = [this](const std::string& name, const std::string& serial) {
+    std::filesystem::create_directories(sysfs_ + "/block/" + name);
+    std::ofstream(sysfs_ + "/block/" + name + "/serial") << serial;
+  };
+  add("sda", "mount-1");
+  add("vda", "mount-10");
+  EXPECT_EQ(FindBlkDisk(sysfs_, "mount-1"), "");
+  add("vdb", "mount-1");
+  EXPECT_EQ(FindBlkDisk(sysfs_, "mount-1"), "vdb");
+  EXPECT_EQ(FindBlkDisk(sysfs_, "mount-10"), "vda");
+}
+
+TEST(DiskFilesystemTest, WhatIsOnlyReadReplaysNoJournal) {
+  using Options = std::vector<std::string>;
+  const FilesystemRequest written = DiskFilesystem("ext4", "/dev/sda", {"noatime"});
+  EXPECT_FALSE(written.readonly);
+  EXPECT_EQ(written.options, (Options{"nodev", "noatime"}));
+  const FilesystemRequest read = DiskFilesystem("ext4", "/dev/sda", {"rw", "ro"});
+  EXPECT_TRUE(read.readonly);
+  EXPECT_EQ(read.options, (Options{"nodev", "rw", "ro", "noload"}));
+  EXPECT_EQ(DiskFilesystem("xfs", "/dev/sda", {"ro"}).options, (Options{"nodev", "ro", "nouuid", "norecovery"}));
+  EXPECT_TRUE(DiskFilesystem("erofs", "/dev/sda", {}).readonly);
 }
 
 }  // namespace
