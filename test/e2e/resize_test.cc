@@ -47,6 +47,7 @@ TEST_F(ResizeTest, GuestsGetVcpusAndMemoryAndGiveThemBack) {
     ASSERT_EQ(MemoryMib(), before) << round;
   }
   EXPECT_THAT(Must({"inspect", "box"}), AllOf(HasSubstr("\"vcpus\": 1"), HasSubstr("\"memory_mib\": 128")));
+  Must({"rm", "-f", "box"});
 }
 
 TEST_F(ResizeTest, SizesOutliveTheDaemonAndTheMachine) {
@@ -65,6 +66,7 @@ TEST_F(ResizeTest, SizesOutliveTheDaemonAndTheMachine) {
   Must({"start", "box"});
   EXPECT_EQ(Online(), "0");
   EXPECT_THAT(MemoryMib(), AllOf(Gt(before + 32), Lt(before + 65)));
+  Must({"rm", "-f", "box"});
 }
 
 TEST_F(ResizeTest, WhatTheMachineWasNotMadeForIsRefusedAndChangesNothing) {
@@ -80,6 +82,7 @@ TEST_F(ResizeTest, WhatTheMachineWasNotMadeForIsRefusedAndChangesNothing) {
   EXPECT_EQ(MemoryMib(), before);
   Must({"pause", "box"});
   EXPECT_THAT(Vc({"resize", "box", "--cpus", "2"}).err, HasSubstr("resume it first"));
+  Must({"rm", "-f", "box"});
 }
 
 }  // namespace
