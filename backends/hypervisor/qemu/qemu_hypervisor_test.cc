@@ -245,8 +245,8 @@ TEST_F(QemuHypervisorTest, VirtioBlkDisksSurviveADaemonOnBothMachineTypes) {
     ASSERT_TRUE(address.ok()) << address.status();
     EXPECT_EQ(address->serial, "new");
     EXPECT_EQ((*adopted)->Record().block_devices(1).slot(), record.block_devices(0).slot() + 1);
-    EXPECT_TRUE((*adopted)->DetachDisk("kept", Soon()).ok());
-    EXPECT_TRUE((*adopted)->Stop(StopMode::kForce, Soon()).ok());
+    EXPECT_EQ((*adopted)->DetachDisk("kept", Soon()), absl::OkStatus());
+    EXPECT_EQ((*adopted)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
   }
 }
 

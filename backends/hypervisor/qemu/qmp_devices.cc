@@ -54,8 +54,9 @@ absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallConte
       // It has its name no more, but lives until the event: the guest's last request is under way.
       return deleted.Wait(limit).status();
     }
-    // Asked before, by this call or one that gave up: "Device x is already in the process of unplug".
-    if (!asked.ok() && !Says(asked, "in the process of unplug")) return asked;
+    // Asked before, by this call or one that gave up: "Device x is already in the process of unplug". Or a guest that
+    // boots is at work on the port: "Hot-unplug failed: guest is busy (power indicator blinking)".
+    if (!asked.ok() && !Says(asked, "in the process of unplug") && !Says(asked, "guest is busy")) return asked;
     const absl::StatusOr<json> gone = deleted.Wait(limit.Within(kAskAgainAfter));
     if (gone.ok()) return absl::OkStatus();
     // A kernel that boots throws away the requests made before it listened; so ask again until it does.
@@ -63,8 +64,8 @@ absl::Status RemoveDevice(QmpClient& qmp, const std::string& id, const CallConte
   }
 }
 
-absl::Status RemoveBackend(QmpClient& qmp, const std::string& command, const json& arguments,
-                           const std::string& device, const CallContext& context) {
+absl::Status RemoveBackend(QmpClient& qmp, const std::string& command, const json& arguments, const std::string& device,
+                           const CallContext& context) {
   const CallContext limit = Step(context);
   const QmpClient::Expectation deleted = qmp.Expect("DEVICE_DELETED", "device", device);
   for (bool free = false;;) {
