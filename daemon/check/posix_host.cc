@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -89,17 +90,17 @@ absl::Status PosixHost::Access(const std::string& path, int mode) const {
 absl::StatusOr<std::string> PosixHost::Read(const std::string& path, uint64_t offset, size_t max_bytes) const {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return PosixError(errno, path);
-  std::string content(max_bytes, '\0');
-  size_t filled = 0;
-  while (filled < max_bytes) {
-    const ssize_t size =
-        ::pread(fd.get(), content.data() + filled, max_bytes - filled, static_cast<off_t>(offset + filled));
+  // In pieces: files of /proc/sys refuse to be read by as much as the kernel can allocate at once, 4 MiB.
+  std::vector<char> piece(64 << 10);
+  std::string content;
+  while (content.size() < max_bytes) {
+    const ssize_t size = ::pread(fd.get(), piece.data(), std::min(piece.size(), max_bytes - content.size()),
+                                 static_cast<off_t>(offset + content.size()));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return PosixError(errno, absl::StrCat("read ", path));
     if (size == 0) break;
-    filled += static_cast<size_t>(size);
+    content.append(piece.data(), static_cast<size_t>(size));
   }
-  content.resize(filled);
   return content;
 }
 

@@ -40,6 +40,12 @@ TEST_F(PosixHostTest, SeesFiles) {
   EXPECT_FALSE(host_.Read("/proc/self/mountinfo", 0, 1 << 20)->empty());
 }
 
+TEST_F(PosixHostTest, ReadsKernelSettingsHoweverMuchIsAskedFor) {
+  const absl::StatusOr<std::string> release = host_.Read("/proc/sys/kernel/osrelease", 0, 4 << 20);
+  ASSERT_TRUE(release.ok()) << release.status();
+  EXPECT_FALSE(release->empty());
+}
+
 TEST_F(PosixHostTest, SaysWhatIsNotThere) {
   EXPECT_TRUE(absl::IsNotFound(host_.Stat("/nowhere").status()));
   EXPECT_TRUE(absl::IsNotFound(host_.Read("/nowhere", 0, 1).status()));
