@@ -242,8 +242,10 @@ absl::StatusOr<VmSize> QemuMachine::Resize(const VmSize& size, const CallContext
   // The host lets the machine have its memory before the machine takes it.
   if (size.memory_mib != 0) VCD_RETURN_IF_ERROR(AllowMemory(std::max(size.memory_mib, size_->now().memory_mib)));
   absl::StatusOr<VmSize> now = size_->Resize(size, context);
-  if (size.memory_mib != 0) VCD_RETURN_IF_ERROR(AllowMemory(size_->now().memory_mib));
+  // Also after a failure, whose own error is the one to tell.
+  const absl::Status allowed = size.memory_mib != 0 ? AllowMemory(size_->now().memory_mib) : absl::OkStatus();
   if (!now.ok()) return Explained(now.status());
+  VCD_RETURN_IF_ERROR(allowed);
   return now;
 }
 
