@@ -21,6 +21,7 @@ _LIBRARIES = {
     "gmock_main": struct(modules = ["gmock_main"], linkopts = [], deps = []),
     "grpcpp": struct(modules = ["grpc++"], linkopts = ["-lgrpc++_reflection"], deps = ["absl", "protobuf"]),
     "json": struct(modules = ["nlohmann_json"], linkopts = [], deps = []),
+    "netlink": struct(modules = ["libnl-route-3.0"], linkopts = [], deps = []),
     "prometheus": struct(modules = ["prometheus-cpp-core"], linkopts = [], deps = []),
     "protobuf": struct(modules = ["protobuf"], linkopts = [], deps = []),
     "protobuf_lite": struct(modules = ["protobuf-lite"], linkopts = [], deps = []),
@@ -60,13 +61,21 @@ def _system_libs_impl(rctx):
     for name, library in _LIBRARIES.items():
         defines = getattr(library, "defines", [])
         libs = []
+        includes = []
         if library.modules:
             cflags = _pkg_config(rctx, ["--cflags"] + library.modules)
             defines = [flag[2:] for flag in cflags if flag.startswith("-D") and flag != "-DNOMINMAX"]
+            for flag in cflags:
+                if flag.startswith("-I") and flag != "-I/usr/include":
+                    # Bazel takes no absolute include path: the library's own directory is linked into this repository.
+                    includes.append("include/" + name)
+                    rctx.symlink(flag[2:], includes[-1])
             libs = _pkg_config(rctx, ["--libs"] + library.modules)
         linkopts = list(_last_of_each(library.linkopts + libs))
-        build.append("cc_library(name = %r, defines = %r, linkopts = %r, deps = %r)" % (
+        build.append("cc_library(name = %r, hdrs = glob(%r), includes = %r, defines = %r, linkopts = %r, deps = %r)" % (
             name,
+            [directory + "/**/*.h" for directory in includes],
+            includes,
             defines,
             ["-Wl,--as-needed"] + linkopts if linkopts else [],
             [":" + dep for dep in library.deps or ["base"]],

@@ -17,13 +17,15 @@ PACKAGES=(
   # Libraries of the daemon, the client and the guest's agent.
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libasio-dev libspdlog-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libyaml-cpp-dev libarchive-dev prometheus-cpp-dev
-  libseccomp-dev libssl-dev
+  libseccomp-dev libssl-dev libnl-route-3-dev
   # Libraries of the tests.
   libgtest-dev libgmock-dev libbenchmark-dev
   # The virtual machine, virtiofsd and firmware.
   qemu-system-x86 qemu-system-common qemu-system-data
   # The guest image: unpacks the kernel. Root file systems: made for tests and by `vc`.
   lz4 binutils erofs-utils squashfs-tools e2fsprogs xfsprogs busybox-static
+  # Networks: the plugins, and what they and the tests call.
+  containernetworking-plugins iptables iproute2
   # apt-get download from a mirror that speaks TLS.
   ca-certificates
 )

@@ -17,6 +17,7 @@
 #include "core/hypervisor/hypervisor.h"
 #include "core/os/cancellation.h"
 #include "proto/vcd/v1/container.pb.h"
+#include "proto/vcd/v1/network.pb.h"
 #include "proto/vcd/v1/process.pb.h"
 #include "proto/vcd/v1/stats.pb.h"
 
@@ -30,6 +31,8 @@ struct AgentCapabilities {
   // Plays the guest of a machine that has none (HypervisorCapabilities::simulated_guest), and of no other.
   bool simulates_guest = false;
 
+  bool networks = false;  // Sets interfaces up (GuestSession::SetInterface).
+  bool dials = false;     // Connects to ports of the guest (GuestSession::ExecDial).
   bool archives = false;  // Files of containers go in and out (GuestSession::ExecArchive).
 
   // Whether anything is to be found out about the root file systems of its containers.
@@ -128,6 +131,10 @@ struct GuestContainerSpec {
   std::string hosts;
   // One pid namespace for all containers of the guest that say so.
   bool share_process_namespace = false;
+  // Programs of the container that run in it before its own (OCI startContainer), and the OCI state that they get, as
+  // JSON, in which `{pid}` is to be the process's in the container.
+  std::vector<v1::Hook> start_hooks;
+  std::string hook_state;
 };
 
 // Files of a container to be packed into a tar stream, or unpacked from one.
@@ -137,6 +144,12 @@ struct GuestArchive {
   bool follow_symlink = false;  // Packing: what `path` leads to.
   bool stat_only = false;       // Packing: the entry of `path` alone, without content.
   bool keep_owner = false;      // Unpacking: the owners that the archive tells.
+};
+
+// A port of the guest to connect to, by TCP.
+struct GuestDial {
+  std::string address;  // Numeric; empty is 127.0.0.1, and ::1 when nobody listens there.
+  uint16_t port = 0;
 };
 
 // A conversation with the agent of one guest. Thread-safe. Calls that take a context block, and none of those may be
@@ -171,6 +184,21 @@ class GuestSession {
   virtual absl::StatusOr<int32_t> ExecArchive(const ProcessKey&, const GuestArchive&, const CallContext&) {
     return absl::UnimplementedError("this agent copies no files");
   }
+
+  // As ExecArchive, for a connection: its bytes are the process's standard input and output, in no container
+  // (`process.container_id` is empty). kUnimplemented unless the agent `dials`.
+  virtual absl::StatusOr<int32_t> ExecDial(const ProcessKey&, const GuestDial&, const CallContext&) {
+    return absl::UnimplementedError("this agent connects to no ports");
+  }
+
+  // Waits until the guest has the interface with that hardware address, and sets it up: name, MTU, addresses,
+  // neighbours, routes. Repeating it does no harm. kInternal in the words of the guest's kernel, naming what it
+  // refused.
+  virtual absl::Status SetInterface(const v1::PodInterface& interface, const CallContext&) {
+    return absl::UnimplementedError(absl::StrCat("this agent sets no interface up: ", interface.name()));
+  }
+  // Takes an interface down before its device goes. OK when there is none with that hardware address.
+  virtual absl::Status RemoveInterface(const std::string&, const CallContext&) { return absl::OkStatus(); }
 
   // Sends a signal to a process, or to all of its container. kNotFound for an unknown one, OK for one that has ended.
   virtual absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) = 0;

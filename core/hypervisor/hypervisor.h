@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/hypervisor/nic.h"
 #include "core/os/cancellation.h"
 #include "core/os/unique_fd.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
@@ -27,6 +28,8 @@ struct HypervisorCapabilities {
   bool pause = false;               // Pause, Resume.
   bool resize = false;              // Resize.
   bool device_passthrough = false;  // AttachHostDevice, DetachHostDevice.
+  bool nic_hotplug = false;         // AttachNic, DetachNic.
+  bool images = false;              // ImageKey, SaveImage, VmSpec::image_dir.
   bool simulated_guest = false;     // Has no guest: an agent that plays one may.
 };
 
@@ -42,6 +45,15 @@ struct VmSpec {
   bool shared_memory = false;
   // Of the pod.
   std::map<std::string, std::string> annotations;
+  // The network namespace that the VMM runs in; empty: an empty one of its own, or vcd's where it cannot have that.
+  std::string netns_path;
+  // An image of a machine (VirtualMachine::SaveImage) that this one goes on from in place of a boot; empty boots.
+  std::string image_dir;
+  // Other machines go on from it too: its memory is shared with them as long as nobody writes to it, and this one
+  // cannot change it. Not together with `shared_memory`, whose pods get a copy.
+  bool image_shared = false;
+  // Does not run until Resume.
+  bool paused = false;
 };
 
 // A disk to give to a running machine.
@@ -120,8 +132,8 @@ class VirtualMachine {
   // Unplugs it; OK when there is no such disk.
   virtual absl::Status DetachDisk(const std::string& id, const CallContext& context) = 0;
 
-  // Lets the guest see a directory or file of the host. kAlreadyExists when the tag is taken, kNotFound when there is no
-  // such path, kInvalidArgument when it is of another kind, kResourceExhausted when the machine has too many,
+  // Lets the guest see a directory or file of the host. kAlreadyExists when the tag is taken, kNotFound when there is
+  // no such path, kInvalidArgument when it is of another kind, kResourceExhausted when the machine has too many,
   // kFailedPrecondition, with the next step, when the machine or the path's file system cannot do it. Nothing of the
   // share stays behind on failure. Takes no mount of the host's to do it, and leaves none there, whatever dies.
   virtual absl::StatusOr<SharedPath> ShareDirectory(const ShareSpec& share, const CallContext& context) = 0;
@@ -142,6 +154,21 @@ class VirtualMachine {
   }
   // Takes it away; OK when there is no such device.
   virtual absl::Status DetachHostDevice(const std::string&, const CallContext&) { return absl::OkStatus(); }
+
+  // Writes the machine to a directory that exists and is empty: memory and the state of its devices, such as
+  // VmSpec::image_dir takes. It stands still from then on, whatever comes of it. kFailedPrecondition, naming it, for a
+  // device that cannot be saved.
+  virtual absl::Status SaveImage(const std::string& directory, const CallContext&) {
+    return absl::UnimplementedError(absl::StrCat("this hypervisor saves no machines to ", directory));
+  }
+
+  // Plugs a network interface in. The descriptors are the machine's afterwards; none is open here any more, whatever
+  // comes of it. kAlreadyExists when the id is taken. Nothing stays behind on failure.
+  virtual absl::Status AttachNic(NicSpec nic, const CallContext&) {
+    return absl::UnimplementedError(absl::StrCat("this hypervisor has no network interfaces: ", nic.id));
+  }
+  // Takes it away; OK when there is no such interface.
+  virtual absl::Status DetachNic(const std::string&, const CallContext&) { return absl::OkStatus(); }
 
   // Runs `callback` on the I/O thread for what happens to the machine short of its end. One callback; null takes it
   // back.
@@ -178,6 +205,15 @@ class Hypervisor {
   // kFailedPrecondition with VM_BOOT_FAILED and the VMM's own words when it refuses.
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) = 0;
 
+  // A digest of all that a machine of that description must agree in with an image that it goes on from: VMM, firmware,
+  // kernel, initramfs, CPU, devices, memory. In hexadecimal.
+  virtual absl::StatusOr<std::string> ImageKey(const VmSpec&, const CallContext&) const {
+    return absl::UnimplementedError("this hypervisor saves no machines");
+  }
+
+  // Lets go of what it keeps in memory of an image_shared image. Machines that run are not touched.
+  virtual void ForgetImage(const std::string&) {}
+
   // Takes over a machine that an earlier daemon started. kNotFound when it has ended. Devices that the record does not
   // name are unplugged: the earlier daemon ended while it plugged them in.
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec,
@@ -185,8 +221,8 @@ class Hypervisor {
                                                                 const CallContext& context) = 0;
 
   // Ends every process that belongs to the pod, found by its run directory, whether or not a record tells of it, and
-  // removes the sockets and logs that this backend made there, but for the console's (console_log.h), which the next Boot
-  // replaces. OK when there is none.
+  // removes the sockets and logs that this backend made there, but for the console's (console_log.h), which the next
+  // Boot replaces. OK when there is none.
   virtual absl::Status Reap(const std::string& run_dir, const CallContext& context) = 0;
 };
 

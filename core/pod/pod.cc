@@ -56,6 +56,17 @@ absl::StatusOr<DiskClaims::Claim> Pod::ClaimDisk(const HostDisk& disk, bool writ
 
 std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
 
+NetworkPod Pod::AsNetworkPod() const {
+  const v1::PodConfig config = this->config();
+  NetworkPod pod;
+  pod.pod_id = id_;
+  pod.run_dir = run_dir();
+  pod.state_dir = environment_.store.layout().PodStateDir(id_);
+  pod.config = config.network_config();
+  pod.max_queues = std::max(config.hypervisor_config().default_vcpus(), 1u);
+  return pod;
+}
+
 std::string Pod::LogPath(const std::string& container_id) const {
   return environment_.store.layout().ContainerLog(id_, container_id);
 }

@@ -141,9 +141,10 @@ absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
 
 absl::Status DetachNetwork(const Pod& pod, const Backends& backends, const CallContext& context) {
   const v1::PodConfig config = pod.config();
+  const NetworkPod network_pod = pod.AsNetworkPod();
   absl::Status status;
   for (Network* network : Candidates(backends.networks, config.network())) {
-    status.Update(network->Detach(pod.id(), config.network_config(), context));
+    status.Update(network->Detach(network_pod, context));
   }
   // A name that is not known tells of a network that none of these is.
   if (!config.network().empty() && backends.networks.count(config.network()) == 0) {
@@ -236,12 +237,14 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     VCD_RETURN_IF_ERROR(
         Annotate(DetachNetwork(pod, environment.backends, context), "give back what its last life had kept"));
   }
-  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.id(), config.network_config(), context);
-  if (!plan.ok()) return Annotate(plan.status(), "set the network up");
-  undo.Push([&pod, &config] {
-    LogFailure(pod, "undo: take the network down",
-               pod.network().Detach(pod.id(), config.network_config(), CleanUpContext()));
+  const NetworkPod network_pod = pod.AsNetworkPod();
+  const absl::StatusOr<std::string> netns_path = pod.network().Open(network_pod, context);
+  if (!netns_path.ok()) return Annotate(netns_path.status(), "set the network up");
+  undo.Push([&pod, &network_pod] {
+    LogFailure(pod, "undo: take the network down", pod.network().Detach(network_pod, CleanUpContext()));
   });
+  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(network_pod, context);
+  if (!plan.ok()) return Annotate(plan.status(), "set the network up");
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);

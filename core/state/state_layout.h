@@ -10,6 +10,7 @@ namespace vcd {
 // Where things are:
 //
 //   <state_dir>/pods/<pod>/config.json           survives a reboot; a pod exists when it has this file
+//                         /network.json                what a network has reserved for it on the host
 //                         /logs/<container>.log, <container>.log.<n>
 //              /quarantine/<pod>-<n>/            copies of what could not be read
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
@@ -33,6 +34,7 @@ class StateLayout {
 
   std::string PodStateDir(const std::string& pod_id) const { return PodsStateDir() + "/" + pod_id; }
   std::string ConfigFile(const std::string& pod_id) const { return PodStateDir(pod_id) + "/config.json"; }
+  std::string NetworkFile(const std::string& pod_id) const { return PodStateDir(pod_id) + "/network.json"; }
   std::string LogDir(const std::string& pod_id) const { return PodStateDir(pod_id) + "/logs"; }
   std::string ContainerLog(const std::string& pod_id, const std::string& container_id) const {
     return LogDir(pod_id) + "/" + container_id + ".log";

@@ -45,6 +45,15 @@ class MortalMachine : public VirtualMachine {
   absl::Status UnshareDirectory(const std::string& tag, const CallContext& context) override {
     return Step(life_, "UnshareDirectory", [&] { return inner_->UnshareDirectory(tag, context); });
   }
+  absl::Status SaveImage(const std::string& directory, const CallContext& context) override {
+    return Step(life_, "SaveImage", [&] { return inner_->SaveImage(directory, context); });
+  }
+  absl::Status AttachNic(NicSpec nic, const CallContext& context) override {
+    return Step(life_, "AttachNic", [&] { return inner_->AttachNic(std::move(nic), context); });
+  }
+  absl::Status DetachNic(const std::string& id, const CallContext& context) override {
+    return Step(life_, "DetachNic", [&] { return inner_->DetachNic(id, context); });
+  }
   absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
                                 const CallContext& context) override {
     return Step(life_, "AttachHostDevice", [&] { return inner_->AttachHostDevice(id, pci_address, context); });
@@ -219,12 +228,14 @@ class MortalNetwork : public Network {
   MortalNetwork(Network& inner, CrashPoint& life) : inner_(inner), life_(life) {}
 
   absl::Status Check(const v1::NetworkConfig& config) const override { return inner_.Check(config); }
-  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                     const CallContext& context) override {
-    return Step(life_, "network Attach", [&] { return inner_.Attach(pod_id, config, context); });
+  absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override {
+    return Step(life_, "network Open", [&] { return inner_.Open(pod, context); });
   }
-  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override {
-    return Step(life_, "network Detach", [&] { return inner_.Detach(pod_id, config, context); });
+  absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override {
+    return Step(life_, "network Attach", [&] { return inner_.Attach(pod, context); });
+  }
+  absl::Status Detach(const NetworkPod& pod, const CallContext& context) override {
+    return Step(life_, "network Detach", [&] { return inner_.Detach(pod, context); });
   }
 
  private:

@@ -6,15 +6,19 @@
 
 namespace vcd {
 
-absl::StatusOr<NetworkPlan> MockNetwork::Attach(const std::string& pod_id, const v1::NetworkConfig&,
-                                                const CallContext& context) {
-  VCD_RETURN_IF_ERROR(control_->Enter(pod_id, MockOperation::kAttachNetwork, context));
+absl::StatusOr<std::string> MockNetwork::Open(const NetworkPod& pod, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(control_->Enter(pod.pod_id, MockOperation::kAttachNetwork, context));
+  return std::string();
+}
+
+absl::StatusOr<NetworkPlan> MockNetwork::Attach(const NetworkPod&, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(context.Check("set the network up"));
   // No machine is to be joined to anything.
   return NetworkPlan();
 }
 
-absl::Status MockNetwork::Detach(const std::string& pod_id, const v1::NetworkConfig&, const CallContext& context) {
-  return control_->Enter(pod_id, MockOperation::kDetachNetwork, context);
+absl::Status MockNetwork::Detach(const NetworkPod& pod, const CallContext& context) {
+  return control_->Enter(pod.pod_id, MockOperation::kDetachNetwork, context);
 }
 
 }  // namespace vcd

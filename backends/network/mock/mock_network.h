@@ -18,9 +18,9 @@ class MockNetwork : public Network {
   explicit MockNetwork(std::shared_ptr<MockControl> control) : control_(std::move(control)) {}
 
   absl::Status Check(const v1::NetworkConfig&) const override { return absl::OkStatus(); }
-  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                     const CallContext& context) override;
-  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override;
+  absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
+  absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
+  absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
 
  private:
   const std::shared_ptr<MockControl> control_;

@@ -15,12 +15,14 @@ namespace {
 class OwnNetwork : public Network {
  public:
   absl::Status Check(const v1::NetworkConfig& config) const override { return network_.Check(config); }
-  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                     const CallContext& context) override {
-    return network_.Attach(pod_id, config, context);
+  absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override {
+    return network_.Open(pod, context);
   }
-  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override {
-    return network_.Detach(pod_id, config, context);
+  absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override {
+    return network_.Attach(pod, context);
+  }
+  absl::Status Detach(const NetworkPod& pod, const CallContext& context) override {
+    return network_.Detach(pod, context);
   }
 
   MockControl& control() { return *control_; }
@@ -42,8 +44,11 @@ TEST(MockNetworkTest, GoesWrongAsTold) {
   behavior.set_attach_network("error=RESOURCE_EXHAUSTED:no addresses");
   ASSERT_EQ(network.control().Set("web", behavior), absl::OkStatus());
   const CallContext soon{absl::Now() + absl::Seconds(20), nullptr};
-  EXPECT_EQ(network.Attach("web", {}, soon).status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(network.Attach("other", {}, soon).status(), absl::OkStatus());
+  NetworkPod pod;
+  pod.pod_id = "web";
+  EXPECT_EQ(network.Open(pod, soon).status().code(), absl::StatusCode::kResourceExhausted);
+  pod.pod_id = "other";
+  EXPECT_EQ(network.Open(pod, soon).status(), absl::OkStatus());
 }
 
 }  // namespace

@@ -12,9 +12,9 @@ namespace vcd {
 class NoneNetwork : public Network {
  public:
   absl::Status Check(const v1::NetworkConfig& config) const override;
-  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                     const CallContext& context) override;
-  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override;
+  absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
+  absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
+  absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
 };
 
 }  // namespace vcd

@@ -14,19 +14,24 @@ INSTANTIATE_TEST_SUITE_P(None, NetworkContract,
                                                                v1::NetworkConfig()}),
                          NetworkContractName);
 
-TEST(NoneNetworkTest, RefusesANamespaceNamingTheField) {
+TEST(NoneNetworkTest, RefusesAWishForAnotherNetworkNamingTheField) {
   NoneNetwork network;
-  v1::NetworkConfig config;
-  config.set_netns_path("/run/netns/x");
-  const absl::Status status = network.Check(config);
+  NetworkPod pod;
+  pod.pod_id = "web";
+  pod.config.set_netns_path("/run/netns/x");
+  const absl::Status status = network.Check(pod.config);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(DetailOf(status)->metadata.at("field"), "config.network_config.netns_path");
-  EXPECT_FALSE(network.Attach("web", config, CallContext()).ok());
+  EXPECT_FALSE(network.Open(pod, CallContext()).ok());
+  pod.config.Clear();
+  pod.config.add_networks()->set_name("lan");
+  EXPECT_EQ(DetailOf(network.Check(pod.config))->metadata.at("field"), "config.network_config.networks");
 }
 
 TEST(NoneNetworkTest, HasNoNamespace) {
   NoneNetwork network;
-  EXPECT_EQ(network.Attach("web", v1::NetworkConfig(), CallContext())->netns_path, "");
+  EXPECT_EQ(*network.Open(NetworkPod(), CallContext()), "");
+  EXPECT_EQ(network.Attach(NetworkPod(), CallContext())->netns_path, "");
 }
 
 }  // namespace

@@ -17,28 +17,43 @@ absl::Status FakeNetwork::Check(const v1::NetworkConfig&) const {
   return TakeFailure(check_failures_);
 }
 
-absl::StatusOr<NetworkPlan> FakeNetwork::Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                                const CallContext& context) {
+absl::StatusOr<std::string> FakeNetwork::Open(const NetworkPod& pod, const CallContext& context) {
   MutexLock lock(&mu_);
-  calls_.push_back("Attach " + pod_id);
+  calls_.push_back("Open " + pod.pod_id);
+  absl::Status status = TakeFailure(open_failures_);
+  if (status.ok()) status = context.Check("set the network up");
+  if (!status.ok()) return status;
+  attached_.insert(pod.pod_id);
+  return pod.config.netns_path();
+}
+
+absl::StatusOr<NetworkPlan> FakeNetwork::Attach(const NetworkPod& pod, const CallContext& context) {
+  MutexLock lock(&mu_);
+  calls_.push_back("Attach " + pod.pod_id);
   absl::Status status = TakeFailure(attach_failures_);
   if (status.ok()) status = context.Check("set the network up");
   if (!status.ok()) return status;
-  attached_.insert(pod_id);
-  return NetworkPlan{config.netns_path()};
+  NetworkPlan plan;
+  plan.netns_path = pod.config.netns_path();
+  return plan;
 }
 
-absl::Status FakeNetwork::Detach(const std::string& pod_id, const v1::NetworkConfig&, const CallContext&) {
+absl::Status FakeNetwork::Detach(const NetworkPod& pod, const CallContext&) {
   MutexLock lock(&mu_);
-  calls_.push_back("Detach " + pod_id);
+  calls_.push_back("Detach " + pod.pod_id);
   absl::Status status = TakeFailure(detach_failures_);
-  if (status.ok()) attached_.erase(pod_id);
+  if (status.ok()) attached_.erase(pod.pod_id);
   return status;
 }
 
 void FakeNetwork::FailCheck(absl::Status status) {
   MutexLock lock(&mu_);
   check_failures_.push_back(std::move(status));
+}
+
+void FakeNetwork::FailOpen(absl::Status status) {
+  MutexLock lock(&mu_);
+  open_failures_.push_back(std::move(status));
 }
 
 void FakeNetwork::FailAttach(absl::Status status) {

@@ -16,18 +16,19 @@ namespace vcd {
 class FakeNetwork : public Network {
  public:
   absl::Status Check(const v1::NetworkConfig& config) const override;
-  absl::StatusOr<NetworkPlan> Attach(const std::string& pod_id, const v1::NetworkConfig& config,
-                                     const CallContext& context) override;
-  absl::Status Detach(const std::string& pod_id, const v1::NetworkConfig& config, const CallContext& context) override;
+  absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
+  absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
+  absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
 
   // The next calls return these, in order, and change nothing.
   void FailCheck(absl::Status status);
+  void FailOpen(absl::Status status);
   void FailAttach(absl::Status status);
   void FailDetach(absl::Status status);
 
-  // Pods that are attached, sorted.
+  // Pods that Open was done for, sorted.
   std::vector<std::string> attached() const;
-  // "Attach web", "Detach web", in order; failed ones too.
+  // "Open web", "Attach web", "Detach web", in order; failed ones too.
   std::vector<std::string> calls() const;
 
  private:
@@ -36,6 +37,7 @@ class FakeNetwork : public Network {
 
   mutable Mutex mu_;
   mutable std::deque<absl::Status> check_failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> open_failures_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::Status> attach_failures_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::Status> detach_failures_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> attached_ ABSL_GUARDED_BY(mu_);

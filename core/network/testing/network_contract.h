@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/network/network.h"
+#include "core/os/testing/temporary_directory.h"
 #include "gtest/gtest.h"
 
 namespace vcd {
@@ -23,6 +24,10 @@ struct NetworkContractParams {
 // INSTANTIATE_TEST_SUITE_P(None, NetworkContract, testing::Values(NetworkContractParams{…}), NetworkContractName).
 class NetworkContract : public testing::TestWithParam<NetworkContractParams> {
  protected:
+  // A pod of that id with the configuration that the backend takes, and directories of its own.
+  NetworkPod Of(const std::string& pod_id) const;
+
+  TemporaryDirectory directory_;
   std::unique_ptr<Network> network_ = GetParam().make();
 };
 
