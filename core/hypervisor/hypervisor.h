@@ -49,8 +49,8 @@ struct VmSpec {
   std::string netns_path;
   // An image of a machine (VirtualMachine::SaveImage) that this one goes on from in place of a boot; empty boots.
   std::string image_dir;
-  // Other machines go on from it too: its memory is shared with them as long as nobody writes to it, and this one
-  // cannot change it. Not together with `shared_memory`, whose pods get a copy.
+  // Other machines go on from it too, so that it is kept in memory until ForgetImage, where none of them can change it.
+  // Its pages are shared with them until somebody writes to them; one with `shared_memory` gets a copy.
   bool image_shared = false;
   // Does not run until Resume.
   bool paused = false;
@@ -156,8 +156,9 @@ class VirtualMachine {
   virtual absl::Status DetachHostDevice(const std::string&, const CallContext&) { return absl::OkStatus(); }
 
   // Writes the machine to a directory that exists and is empty: memory and the state of its devices, such as
-  // VmSpec::image_dir takes. It stands still from then on, whatever comes of it. kFailedPrecondition, naming it, for a
-  // device that cannot be saved.
+  // VmSpec::image_dir takes. It stands still from then on, whatever comes of it; what was written by then is the
+  // caller's to remove. Nobody may be connected to the agent's port. kFailedPrecondition, naming it, for a device that
+  // cannot be saved, and for a machine that was booted without VmSpec::shared_memory.
   virtual absl::Status SaveImage(const std::string& directory, const CallContext&) {
     return absl::UnimplementedError(absl::StrCat("this hypervisor saves no machines to ", directory));
   }
@@ -206,7 +207,8 @@ class Hypervisor {
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) = 0;
 
   // A digest of all that a machine of that description must agree in with an image that it goes on from: VMM, firmware,
-  // kernel, initramfs, CPU, devices, memory. In hexadecimal.
+  // kernel, initramfs, CPU, devices, memory. In hexadecimal. Pod, run directory and `shared_memory` make no difference.
+  // kFailedPrecondition, saying why, for a machine that must boot.
   virtual absl::StatusOr<std::string> ImageKey(const VmSpec&, const CallContext&) const {
     return absl::UnimplementedError("this hypervisor saves no machines");
   }
