@@ -65,4 +65,29 @@ void ForgetDirectory(const std::string& tag, state::v1::VirtualMachine* record) 
   }
 }
 
+absl::Status NotePciDevice(const state::v1::PciDevice& device, state::v1::VirtualMachine* record) {
+  for (const state::v1::PciDevice& known : record->pci_devices()) {
+    if (known.id() == device.id()) {
+      return absl::AlreadyExistsError(absl::StrCat("device ", device.id(), " is attached already"));
+    }
+  }
+  *record->add_pci_devices() = device;
+  return absl::OkStatus();
+}
+
+state::v1::PciDevice NicRecord(const NicSpec& nic) {
+  state::v1::PciDevice device;
+  device.set_id(nic.id);
+  device.set_kind("nic");
+  device.set_mac(nic.mac);
+  return device;
+}
+
+void ForgetPciDevice(const std::string& id, state::v1::VirtualMachine* record) {
+  auto* devices = record->mutable_pci_devices();
+  for (int i = devices->size() - 1; i >= 0; --i) {
+    if (devices->Get(i).id() == id) devices->DeleteSubrange(i, 1);
+  }
+}
+
 }  // namespace vcd

@@ -24,6 +24,12 @@ absl::StatusOr<VmSize> NoteSize(const VmSize& size, const v1::HypervisorConfig& 
 
 // Notes a directory. kAlreadyExists when the tag is taken.
 absl::StatusOr<SharedPath> NoteDirectory(const ShareSpec& share, state::v1::VirtualMachine* record);
+// Notes a PCI device: kind `nic` with its hardware address, or `vfio` with the host's address. kAlreadyExists when the
+// id is taken.
+absl::Status NotePciDevice(const state::v1::PciDevice& device, state::v1::VirtualMachine* record);
+state::v1::PciDevice NicRecord(const NicSpec& nic);
+// Nothing when there is none.
+void ForgetPciDevice(const std::string& id, state::v1::VirtualMachine* record);
 // Nothing when there is none.
 void ForgetDirectory(const std::string& tag, state::v1::VirtualMachine* record);
 

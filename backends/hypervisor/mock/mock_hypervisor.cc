@@ -243,6 +243,20 @@ class MockHypervisor::Handle : public VirtualMachine {
     });
   }
 
+  // Its other end is nobody's: what the network sends there is lost.
+  absl::Status AttachNic(NicSpec nic, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach network interface ", nic.id)));
+    return machine_->Change([&](state::v1::VirtualMachine* record) { return NotePciDevice(NicRecord(nic), record); });
+  }
+
+  absl::Status DetachNic(const std::string& id, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("detach network interface ", id)));
+    return machine_->Change([&](state::v1::VirtualMachine* record) {
+      ForgetPciDevice(id, record);
+      return absl::OkStatus();
+    });
+  }
+
   absl::Status Stop(StopMode mode, const CallContext& context) override {
     if (machine_->CheckRunning().ok()) {
       VCD_RETURN_IF_ERROR(
@@ -279,6 +293,7 @@ HypervisorCapabilities MockHypervisor::capabilities() const {
   capabilities.directory_sharing = true;
   capabilities.pause = true;
   capabilities.resize = true;
+  capabilities.nic_hotplug = true;
   return capabilities;
 }
 

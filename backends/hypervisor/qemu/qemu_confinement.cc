@@ -75,7 +75,7 @@ void QemuConfinement::Join(const Place& place, LaunchSpec* launch) {
   launch->no_new_privileges = true;
   if (place.first_uid == 0) return;
   launch->user_id = place.first_uid + UidBlocks::kVmmUid;
-  // Its sockets have names, and taps come as descriptors: it needs no network of its own.
+  // Its sockets have names, and taps come as descriptors: it needs no network of its own, unless the pod has one.
   launch->unshare_flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/qemu/qemu_hypervisor.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -125,6 +128,17 @@ absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, bool another_user) {
   return files;
 }
 
+// In the pod's network namespace, when it has one, in place of an empty one. The descriptor is to stay open as long as
+// the spec.
+absl::StatusOr<UniqueFd> EnterNetwork(const std::string& netns_path, LaunchSpec* launch) {
+  if (netns_path.empty()) return UniqueFd();
+  UniqueFd network(open(netns_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!network.valid()) return PosixError(errno, absl::StrCat("open the pod's network namespace ", netns_path));
+  launch->namespace_fds.push_back(network.get());
+  launch->unshare_flags &= ~CLONE_NEWNET;
+  return network;
+}
+
 // Starts QEMU on listening sockets that only it holds once this returns: when it ends, whoever connected sees that.
 absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec,
                                                              const QemuConfinement::Place& place) {
@@ -137,6 +151,7 @@ absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
   QemuConfinement::Join(place, &launch);
+  VCD_ASSIGN_OR_RETURN(const UniqueFd network, EnterNetwork(spec.netns_path, &launch));
   if (launch.user_id.has_value() && spec.config.accelerator() == "kvm") {
     VCD_ASSIGN_OR_RETURN(launch.groups, GroupsForKvm());
   }
@@ -230,6 +245,7 @@ HypervisorCapabilities QemuHypervisor::capabilities() const {
   capabilities.pause = true;
   capabilities.resize = true;
   capabilities.device_passthrough = true;
+  capabilities.nic_hotplug = true;
   return capabilities;
 }
 

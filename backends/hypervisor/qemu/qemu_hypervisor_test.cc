@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "core/hypervisor/process_record.h"
 #include "core/hypervisor/testing/hypervisor_contract.h"
+#include "core/hypervisor/testing/private_network.h"
 #include "core/os/completion.h"
 #include "core/os/process.h"
 #include "core/os/supervised_process.h"
@@ -377,6 +379,41 @@ TEST_F(QemuHypervisorTest, MachineWithoutSharedMemorySharesNothing) {
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   EXPECT_EQ(machine->ShareDirectory({"data", root_}, Soon()).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(QemuHypervisorTest, RunsInThePodsNetworkNamespace) {
+  const auto network = PrivateNetwork::Create();
+  if (!network.ok()) GTEST_SKIP() << network.status();
+  spec_.netns_path = (*network)->path();
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  struct stat its, wanted, ours;
+  const std::string proc = absl::StrCat("/proc/", machine->Record().process().pid(), "/ns/net");
+  ASSERT_EQ(stat(proc.c_str(), &its), 0);
+  ASSERT_EQ(stat(spec_.netns_path.c_str(), &wanted), 0);
+  ASSERT_EQ(stat("/proc/self/ns/net", &ours), 0);
+  EXPECT_EQ(its.st_ino, wanted.st_ino);
+  EXPECT_NE(its.st_ino, ours.st_ino);
+}
+
+TEST_F(QemuHypervisorTest, NamesANetworkNamespaceThatIsNotThere) {
+  spec_.netns_path = root_ + "/none";
+  const absl::Status failed = hypervisor_->Boot(spec_, Soon()).status();
+  EXPECT_THAT(std::string(failed.message()), HasSubstr(spec_.netns_path));
+  EXPECT_EQ(DetailOf(failed)->reason, v1::ERROR_REASON_VM_BOOT_FAILED);
+}
+
+TEST_F(QemuHypervisorTest, AProgramServesNoInterfaceOfAMachineWithoutSharedMemory) {
+  spec_.shared_memory = false;
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  NicSpec nic;
+  nic.id = "nic-a";
+  nic.mac = "02:00:5e:00:53:01";
+  nic.vhost_user_socket = root_ + "/switch.sock";
+  const absl::Status refused = machine->AttachNic(std::move(nic), Soon());
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("vhost_user_sockets"));
 }
 
 TEST_F(QemuHypervisorTest, UnknownAcceleratorsAreRefused) {

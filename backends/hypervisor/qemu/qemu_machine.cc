@@ -258,6 +258,20 @@ absl::Status QemuMachine::DetachHostDevice(const std::string& id, const CallCont
   return Explained(pci_devices_->Detach(id, context));
 }
 
+absl::Status QemuMachine::AttachNic(NicSpec nic, const CallContext& context) {
+  if (!nic.vhost_user_socket.empty() && !size_->shares_memory()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("network interface ", nic.id, ": a program can serve it only when it can reach the machine's ",
+                     "memory, which this one was booted without; name the interface in ",
+                     "network_config.vhost_user_sockets, stop the pod and start it again"));
+  }
+  return Explained(pci_devices_->AttachNic(std::move(nic), context));
+}
+
+absl::Status QemuMachine::DetachNic(const std::string& id, const CallContext& context) {
+  return Explained(pci_devices_->Detach(id, context));
+}
+
 absl::StatusOr<SharedPath> QemuMachine::ShareDirectory(const ShareSpec& share, const CallContext& context) {
   absl::StatusOr<SharedPath> path = shares_->Share(share, context);
   if (!path.ok()) return Explained(path.status());

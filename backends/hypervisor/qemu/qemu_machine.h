@@ -67,6 +67,8 @@ class QemuMachine : public VirtualMachine {
   absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
                                 const CallContext& context) override;
   absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override;
+  absl::Status AttachNic(NicSpec nic, const CallContext& context) override;
+  absl::Status DetachNic(const std::string& id, const CallContext& context) override;
   absl::Status Stop(StopMode mode, const CallContext& context) override;
   void OnExit(std::function<void(const std::string& reason)> callback) override;
   void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) override;

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "backends/hypervisor/qemu/qemu_nic.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kPrefix[] = "pci-";
+constexpr char kVfio[] = "vfio";  // state::v1::PciDevice.kind
 
 std::string Name(uint32_t slot) { return absl::StrCat(kPrefix, slot); }
 
@@ -53,9 +55,17 @@ absl::Status QemuPciDevices::Adopt(const state::v1::VirtualMachine& record, cons
   for (const std::string& name : present) {
     uint32_t slot = 0;
     if (known.count(name) != 0 || !absl::SimpleAtoi(absl::StripPrefix(name, kPrefix), &slot)) continue;
-    VCD_RETURN_IF_ERROR(Unplug(slot, context));
+    VCD_RETURN_IF_ERROR(Unplug(slot, 0, context));
   }
-  return absl::OkStatus();
+  return RemoveBegun(context);
+}
+
+absl::Status QemuPciDevices::RemoveBegun(const CallContext& context) {
+  // The earlier daemon took the lowest place that was free, as this one would, and plugged in one device at a time.
+  const absl::StatusOr<uint32_t> slot = slots_.Take("what was begun");
+  if (!slot.ok()) return absl::OkStatus();
+  slots_.Release(*slot);
+  return RemoveNicBackend(qmp_, *slot, Name(*slot), 0, context);
 }
 
 absl::StatusOr<uint32_t> QemuPciDevices::Reserve(state::v1::PciDevice device) {
@@ -64,7 +74,7 @@ absl::StatusOr<uint32_t> QemuPciDevices::Reserve(state::v1::PciDevice device) {
     if (other.record.id() == device.id()) {
       return absl::AlreadyExistsError(absl::StrCat("device ", device.id(), " is attached already"));
     }
-    if (other.record.host_address() == device.host_address()) {
+    if (!device.host_address().empty() && other.record.host_address() == device.host_address()) {
       return absl::AlreadyExistsError(absl::StrCat("device ", device.id(), ": ", device.host_address(),
                                                    " is in the machine as ", other.record.id()));
     }
@@ -91,12 +101,35 @@ absl::Status QemuPciDevices::AttachHostDevice(const std::string& id, const std::
   }
   state::v1::PciDevice record;
   record.set_id(id);
-  record.set_kind("vfio");
+  record.set_kind(kVfio);
   record.set_host_address(pci_address);
+  const absl::Status plugged = Attach(std::move(record), 0, [&](uint32_t slot) {
+    json device = {{"driver", "vfio-pci"}, {"id", Name(slot)}, {"host", pci_address}};
+    device.update(slots_.Address(slot));
+    return qmp_.Execute("device_add", device, Step(context)).status();
+  });
+  return Annotate(plugged, absl::StrCat(what, ": pass ", pci_address, " through"));
+}
+
+absl::Status QemuPciDevices::AttachNic(NicSpec nic, const CallContext& context) {
+  const std::string what = absl::StrCat("network interface ", nic.id);
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach ", what)));
+  VCD_RETURN_IF_ERROR(CheckNic(nic));
+  state::v1::PciDevice record;
+  record.set_id(nic.id);
+  record.set_kind("nic");
+  record.set_mac(nic.mac);
+  const size_t queues = nic.taps.size();
+  const absl::Status plugged = Attach(std::move(record), queues, [&](uint32_t slot) {
+    return PlugNic(qmp_, slot, Name(slot), slots_.Address(slot), std::move(nic), context);
+  });
+  return Annotate(plugged, what);
+}
+
+absl::Status QemuPciDevices::Attach(state::v1::PciDevice record, size_t queues,
+                                    const std::function<absl::Status(uint32_t)>& plug) {
   VCD_ASSIGN_OR_RETURN(const uint32_t slot, Reserve(std::move(record)));
-  json device = {{"driver", "vfio-pci"}, {"id", Name(slot)}, {"host", pci_address}};
-  device.update(slots_.Address(slot));
-  const absl::Status plugged = qmp_.Execute("device_add", device, Step(context)).status();
+  absl::Status plugged = plug(slot);
   if (plugged.ok()) {
     MutexLock lock(&mu_);
     devices_[slot].busy = false;
@@ -104,17 +137,24 @@ absl::Status QemuPciDevices::AttachHostDevice(const std::string& id, const std::
     return plugged;
   }
   // As with disks: what could not be undone keeps its place, nameless.
-  if (Unplug(slot, CleanupContext()).ok()) {
+  if (Unplug(slot, queues, CleanupContext()).ok()) {
     Release(slot);
   } else {
     MutexLock lock(&mu_);
     devices_[slot].record.clear_id();
   }
-  return Annotate(plugged, absl::StrCat(what, ": pass ", pci_address, " through"));
+  return plugged;
 }
 
-absl::Status QemuPciDevices::Unplug(uint32_t slot, const CallContext& context) {
-  return RemoveDevice(qmp_, Name(slot), context);
+absl::Status QemuPciDevices::Unplug(uint32_t slot, size_t queues, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(RemoveDevice(qmp_, Name(slot), context));
+  {
+    MutexLock lock(&mu_);
+    const auto device = devices_.find(slot);
+    // A device of the host stands on nothing else. One that no record tells of may be either.
+    if (device != devices_.end() && device->second.record.kind() == kVfio) return absl::OkStatus();
+  }
+  return RemoveNicBackend(qmp_, slot, Name(slot), queues, context);
 }
 
 absl::Status QemuPciDevices::Detach(const std::string& id, const CallContext& context) {
@@ -131,7 +171,7 @@ absl::Status QemuPciDevices::Detach(const std::string& id, const CallContext& co
     }
   }
   if (!slot.has_value()) return absl::OkStatus();
-  const absl::Status unplugged = Annotate(Unplug(*slot, context), step);
+  const absl::Status unplugged = Annotate(Unplug(*slot, 0, context), step);
   if (unplugged.ok()) {
     Release(*slot);
   } else {

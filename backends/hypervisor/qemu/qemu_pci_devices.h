@@ -3,6 +3,7 @@
 #define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_PCI_DEVICES_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -10,15 +11,16 @@
 #include "absl/status/statusor.h"
 #include "backends/hypervisor/qemu/pci_slots.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
+#include "core/hypervisor/nic.h"
 #include "core/os/cancellation.h"
 #include "core/os/mutex.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 
 namespace vcd {
 
-// The PCI devices of one running QEMU that are neither disks nor shares: devices of the host that are passed through.
-// As with disks, the place names what belongs to a device in QEMU: `pci-<slot>`. Thread-safe; calls block. `qmp` and
-// `slots` outlive it.
+// The PCI devices of one running QEMU that are neither disks nor shares: network interfaces, and devices of the host
+// that are passed through. As with disks, the place names what belongs to a device in QEMU: `pci-<slot>`. Thread-safe;
+// calls block. `qmp` and `slots` outlive it.
 class QemuPciDevices {
  public:
   QemuPciDevices(QmpClient& qmp, PciSlots& slots) : qmp_(qmp), slots_(slots) {}
@@ -28,7 +30,9 @@ class QemuPciDevices {
 
   // As VirtualMachine::AttachHostDevice.
   absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address, const CallContext& context);
-  // As VirtualMachine::DetachHostDevice.
+  // As VirtualMachine::AttachNic.
+  absl::Status AttachNic(NicSpec nic, const CallContext& context);
+  // As VirtualMachine::DetachHostDevice and DetachNic.
   absl::Status Detach(const std::string& id, const CallContext& context);
 
   // Writes the devices into the record.
@@ -43,11 +47,15 @@ class QemuPciDevices {
     bool attached = false;
   };
 
+  // Takes a place for it, and runs `plug` there; undoes that when it fails, of as many queues as it has.
+  absl::Status Attach(state::v1::PciDevice record, size_t queues, const std::function<absl::Status(uint32_t)>& plug);
   // Takes a place. kAlreadyExists when a device has the id, or the device of the host is in the machine.
   absl::StatusOr<uint32_t> Reserve(state::v1::PciDevice device);
   void Release(uint32_t slot);
-  // Undoes an attachment, however far it came. OK when there is nothing.
-  absl::Status Unplug(uint32_t slot, const CallContext& context);
+  // Undoes an attachment, however far it came. OK when there is nothing. `queues` as of RemoveNicBackend.
+  absl::Status Unplug(uint32_t slot, size_t queues, const CallContext& context);
+  // Of an attachment that left no device behind yet.
+  absl::Status RemoveBegun(const CallContext& context);
 
   QmpClient& qmp_;
   PciSlots& slots_;

@@ -102,6 +102,7 @@ class FakeHypervisor::World {
     }
     *found->second->record.mutable_block_devices() = record.block_devices();
     *found->second->record.mutable_shared_directories() = record.shared_directories();
+    *found->second->record.mutable_pci_devices() = record.pci_devices();
     return found->second;
   }
 
@@ -253,7 +254,12 @@ class FakeHypervisor::World {
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::string console_tail_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::function<void(const VmTrouble& trouble)>> on_trouble_ ABSL_GUARDED_BY(mu_);
-  HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {true, true, true, true, true};
+  HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.agent_channel = true,
+                                                               .disk_hotplug = true,
+                                                               .directory_sharing = true,
+                                                               .pause = true,
+                                                               .resize = true,
+                                                               .nic_hotplug = true};
   int next_pid_ ABSL_GUARDED_BY(mu_) = 1000001;  // Above what the tests' hosts give to real processes.
 };
 
@@ -329,23 +335,24 @@ class FakeHypervisor::Handle : public VirtualMachine {
   absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address,
                                 const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("AttachHostDevice", absl::StrCat(pod_id_, " ", id, " ", pci_address), context));
-    return world_->Change(*machine_, [&](Machine& machine) {
-      state::v1::PciDevice& device = *machine.record.add_pci_devices();
-      device.set_id(id);
-      device.set_kind("vfio");
-      device.set_host_address(pci_address);
-      return absl::OkStatus();
-    });
+    state::v1::PciDevice device;
+    device.set_id(id);
+    device.set_kind("vfio");
+    device.set_host_address(pci_address);
+    return world_->Change(*machine_, [&](Machine& machine) { return NotePciDevice(device, &machine.record); });
   }
 
   absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override {
-    VCD_RETURN_IF_ERROR(world_->Enter("DetachHostDevice", absl::StrCat(pod_id_, " ", id), context));
-    return world_->Change(*machine_, [&](Machine& machine) {
-      auto& devices = *machine.record.mutable_pci_devices();
-      const auto is_it = [&](const state::v1::PciDevice& device) { return device.id() == id; };
-      devices.erase(std::remove_if(devices.begin(), devices.end(), is_it), devices.end());
-      return absl::OkStatus();
-    });
+    return ForgetDevice("DetachHostDevice", id, context);
+  }
+
+  absl::Status AttachNic(NicSpec nic, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("AttachNic", absl::StrCat(pod_id_, " ", nic.id), context));
+    return world_->Change(*machine_, [&](Machine& machine) { return NotePciDevice(NicRecord(nic), &machine.record); });
+  }
+
+  absl::Status DetachNic(const std::string& id, const CallContext& context) override {
+    return ForgetDevice("DetachNic", id, context);
   }
 
   absl::Status Stop(StopMode mode, const CallContext& context) override {
@@ -365,6 +372,14 @@ class FakeHypervisor::Handle : public VirtualMachine {
   std::string ConsoleTail() const override { return world_->console_tail(); }
 
  private:
+  absl::Status ForgetDevice(const std::string& step, const std::string& id, const CallContext& context) {
+    VCD_RETURN_IF_ERROR(world_->Enter(step, absl::StrCat(pod_id_, " ", id), context));
+    return world_->Change(*machine_, [&](Machine& machine) {
+      ForgetPciDevice(id, &machine.record);
+      return absl::OkStatus();
+    });
+  }
+
   absl::Status SetPaused(const std::string& step, bool paused, const CallContext& context) {
     VCD_RETURN_IF_ERROR(world_->Enter(step, pod_id_, context));
     return world_->Change(*machine_, [paused](Machine& machine) {
@@ -409,9 +424,22 @@ std::vector<std::string> FakeHypervisor::directories(const std::string& pod_id) 
 std::vector<std::string> FakeHypervisor::host_devices(const std::string& pod_id) const {
   std::set<std::string> addresses;
   const state::v1::VirtualMachine record = world_->Look(pod_id).record;
-  for (const auto& device : record.pci_devices()) addresses.insert(device.host_address());
+  for (const auto& device : record.pci_devices()) {
+    if (device.kind() == "vfio") addresses.insert(device.host_address());
+  }
   return {addresses.begin(), addresses.end()};
 }
+
+std::vector<std::string> FakeHypervisor::nics(const std::string& pod_id) const {
+  std::set<std::string> macs;
+  const state::v1::VirtualMachine record = world_->Look(pod_id).record;
+  for (const auto& device : record.pci_devices()) {
+    if (device.kind() == "nic") macs.insert(device.mac());
+  }
+  return {macs.begin(), macs.end()};
+}
+
+std::string FakeHypervisor::netns_path(const std::string& pod_id) const { return world_->Look(pod_id).spec.netns_path; }
 
 bool FakeHypervisor::paused(const std::string& pod_id) const { return world_->Look(pod_id).paused; }
 bool FakeHypervisor::Crash(const std::string& pod_id, const std::string& reason) {

@@ -17,7 +17,8 @@ namespace vcd {
 // makes everything else anew. Thread-safe. `io` must outlive it and every machine handle.
 //
 // A step is named as the method is: "Resolve", "Boot", "Adopt", "Reap", "ConnectAgent", "Pause", "Resume",
-// "AttachDisk", "DetachDisk", "ShareDirectory", "UnshareDirectory", "AttachHostDevice", "DetachHostDevice", "Stop".
+// "AttachDisk", "DetachDisk", "ShareDirectory", "UnshareDirectory", "AttachHostDevice", "DetachHostDevice",
+// "AttachNic", "DetachNic", "Stop".
 class FakeHypervisor : public Hypervisor {
  public:
   explicit FakeHypervisor(IoThread& io);
@@ -43,6 +44,10 @@ class FakeHypervisor : public Hypervisor {
   std::vector<std::string> directories(const std::string& pod_id) const;
   // Addresses on the host of the devices that are passed through to it, sorted.
   std::vector<std::string> host_devices(const std::string& pod_id) const;
+  // Hardware addresses of its network interfaces, sorted.
+  std::vector<std::string> nics(const std::string& pod_id) const;
+  // The network namespace that it was booted in.
+  std::string netns_path(const std::string& pod_id) const;
   bool paused(const std::string& pod_id) const;
 
   // Ends a running machine as a crash of the VMM would. False when there is none.

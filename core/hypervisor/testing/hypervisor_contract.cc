@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/hypervisor/testing/private_network.h"
 #include "core/os/cancellation.h"
 #include "core/os/completion.h"
 #include "core/os/mutex.h"
@@ -414,6 +415,45 @@ TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
   ASSERT_TRUE(third.ok()) << third.status();
   EXPECT_EQ(third->scsi.lun, 2u);
   EXPECT_EQ((*adopted)->DetachDisk("one", Soon()), absl::OkStatus());
+}
+
+TEST_P(HypervisorContract, NicsComeAndGoAlsoAfterARestart) {
+  if (!hypervisor_->capabilities().nic_hotplug) GTEST_SKIP() << "no network interfaces";
+  const auto network = PrivateNetwork::Create();
+  if (!network.ok()) GTEST_SKIP() << network.status();
+  auto machine = Boot();
+  ASSERT_NE(machine, nullptr);
+  const auto attach = [&](VirtualMachine& to, const std::string& id, const std::string& mac) {
+    NicSpec nic;
+    nic.id = id;
+    nic.mac = mac;
+    nic.mtu = 1400;
+    auto taps = (*network)->OpenTap(2);
+    EXPECT_TRUE(taps.ok()) << taps.status();
+    if (taps.ok()) nic.taps = *std::move(taps);
+    return to.AttachNic(std::move(nic), Soon());
+  };
+  ASSERT_EQ(attach(*machine, "nic-a", "02:00:5e:00:53:01"), absl::OkStatus());
+  EXPECT_EQ(attach(*machine, "nic-a", "02:00:5e:00:53:02").code(), absl::StatusCode::kAlreadyExists);
+  const state::v1::VirtualMachine record = machine->Record();
+  ASSERT_EQ(record.pci_devices_size(), 1);
+  EXPECT_EQ(record.pci_devices(0).id(), "nic-a");
+  EXPECT_EQ(record.pci_devices(0).kind(), "nic");
+  EXPECT_EQ(record.pci_devices(0).mac(), "02:00:5e:00:53:01");
+  ASSERT_EQ(attach(*machine, "nic-b", "02:00:5e:00:53:02"), absl::OkStatus());
+
+  machine.reset();
+  RestartDaemon();
+  // A guest that boots may still be at work on the ports: what no record names goes once it listens.
+  auto adopted = Adopt(record);
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_EQ((*adopted)->Record().pci_devices_size(), 1);
+  ASSERT_EQ(attach(**adopted, "nic-b", "02:00:5e:00:53:02"), absl::OkStatus());
+  EXPECT_EQ((*adopted)->DetachNic("nic-a", Soon()), absl::OkStatus());
+  EXPECT_EQ((*adopted)->DetachNic("nic-a", Soon()), absl::OkStatus());
+  ASSERT_EQ((*adopted)->Record().pci_devices_size(), 1);
+  EXPECT_EQ((*adopted)->Record().pci_devices(0).id(), "nic-b");
+  EXPECT_EQ((*adopted)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorContract, VcpusComeAndStayOverARestart) {

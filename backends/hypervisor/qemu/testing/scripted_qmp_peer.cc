@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 
 namespace vcd {
@@ -113,6 +114,15 @@ void ScriptedQmpPeer::Apply(const std::string& command, const json& arguments) {
       held_.erase(thing);
     }
   }
+  // A descriptor has its name until something takes it.
+  if (command == "netdev_add") {
+    for (const char* key : {"fds", "vhostfds"}) {
+      const std::string names = arguments.value(key, "");
+      for (const absl::string_view name : absl::StrSplit(names, ':')) held_.erase(absl::StrCat("fd ", name));
+    }
+  } else if (command == "chardev-add") {
+    held_.erase(absl::StrCat("fd ", Text(arguments.value(json::json_pointer("/backend/data/addr/data/str"), json()))));
+  }
 }
 
 void ScriptedQmpPeer::Run() {
@@ -156,6 +166,8 @@ void ScriptedQmpPeer::Handle(const json& message) {
     if (scripted != script_.end() && !scripted->second.empty()) {
       lines = std::move(scripted->second.front());
       scripted->second.erase(scripted->second.begin());
+    } else if (command == "closefd" && held_.count(absl::StrCat("fd ", arguments_[command].value("fdname", ""))) == 0) {
+      lines = {R"({"id": $ID, "error": {"class": "GenericError", "desc": "File descriptor named 'x' not found"}})"};
     } else if (command == "device_del") {
       const json event = {{"event", "DEVICE_DELETED"}, {"data", {{"device", arguments_[command].value("id", "")}}}};
       lines.push_back(event.dump());

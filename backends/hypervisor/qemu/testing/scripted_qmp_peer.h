@@ -16,7 +16,8 @@
 namespace vcd {
 
 // QEMU's end of a QMP conversation, on a socketpair, with a thread of its own. It greets, and answers every command
-// with an empty success (device_del also with its DEVICE_DELETED) unless the script says otherwise. Thread-safe.
+// with an empty success (device_del also with its DEVICE_DELETED, closefd of a name that nothing has with an error)
+// unless the script says otherwise. Thread-safe.
 class ScriptedQmpPeer {
  public:
   struct Options {
