@@ -17,6 +17,7 @@
 #include "core/log/logger.h"
 #include "core/model/mounts.h"
 #include "core/model/rootfs_image.h"
+#include "core/pod/pod_network.h"
 #include "core/pod/pod_record.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -24,7 +25,7 @@
 namespace vcd {
 namespace {
 
-constexpr char kVfio[] = "vfio";  // state::v1::PciDevice.kind
+constexpr char kNic[] = "nic";  // state::v1::PciDevice.kind
 
 using Ids = std::set<std::string>;
 
@@ -41,6 +42,9 @@ Ids IdsOnRecord(const state::v1::PodRecord& record) {
   Ids ids;
   for (const state::v1::ContainerRecord& container : record.containers()) AddIds(container, &ids);
   for (const state::v1::SharedVolume& volume : record.volumes()) ids.insert(volume.share_tag());
+  for (const v1::PodInterface& interface : record.network().interfaces()) {
+    if (IsJoined(interface)) ids.insert(NicId(interface.mac()));
+  }
   return ids;
 }
 
@@ -315,8 +319,10 @@ void ReleaseLeftovers(Pod& pod, const CallContext& context) {
     changed |= detached.ok();
   };
   for (const state::v1::PciDevice& device : machine.pci_devices()) {
-    if (device.kind() != kVfio) continue;
-    release(device.id(), "device", [&](const std::string& id) { return pod.machine()->DetachHostDevice(id, context); });
+    release(device.id(), "device", [&](const std::string& id) {
+      return device.kind() == kNic ? pod.machine()->DetachNic(id, context)
+                                   : pod.machine()->DetachHostDevice(id, context);
+    });
   }
   for (const state::v1::BlockDevice& device : machine.block_devices()) {
     release(device.id(), "disk", [&](const std::string& id) { return DetachDisk(pod, id, context); });

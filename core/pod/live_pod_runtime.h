@@ -23,8 +23,8 @@
 namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
-// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc and resource_operations.cc; what
-// Open does is in pod_recovery.cc.
+// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc and
+// network_operations.cc; what Open does is in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -55,6 +55,10 @@ class LivePodRuntime : public PodRuntime {
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                             const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
+  void AttachInterface(const std::string& pod_id, const v1::CniNetwork& network, const MutationOptions& options,
+                       std::function<void(absl::StatusOr<AttachedInterface>)> done) override;
+  void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
+                       std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
 
   void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
@@ -163,6 +167,11 @@ class LivePodRuntime : public PodRuntime {
   // it (docs/decisions/0005-force-in-a-paused-pod.md).
   static absl::Status RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
                                    const std::function<absl::Status()>& work, const Grant& grant);
+
+  // network_operations.cc
+  // Fills in the interface's name.
+  static absl::Status AttachInterfaceBody(Pod& pod, v1::CniNetwork* network, const Grant& grant);
+  static absl::Status DetachInterfaceBody(Pod& pod, const std::string& name, bool* existed, const Grant& grant);
 
   // resource_operations.cc
   absl::Status UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant);

@@ -16,6 +16,7 @@
 #include "core/os/supervised_process.h"
 #include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
+#include "core/pod/pod_network.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -39,13 +40,15 @@ bool Disappears(const state::v1::PodRecord& record) {
          record.under_way().intent() == state::v1::INTENT_DELETE;
 }
 
-// A guest that may get directories of the host later needs memory that their server can share.
+// A guest that may get directories of the host later needs memory that their server can share, and so do programs that
+// serve its network interfaces.
 bool NeedsSharedMemory(const v1::PodConfig& config) {
   return config.containers().empty() || !config.volumes().empty() ||
+         !config.network_config().vhost_user_sockets().empty() ||
          std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
 }
 
-absl::Status BootMachine(Pod& pod, const CallContext& context) {
+absl::Status BootMachine(Pod& pod, const std::string& netns_path, const CallContext& context) {
   const v1::PodConfig config = pod.config();
   VmSpec spec;
   spec.pod_id = pod.id();
@@ -53,6 +56,7 @@ absl::Status BootMachine(Pod& pod, const CallContext& context) {
   spec.config = config.hypervisor_config();
   spec.shared_memory = NeedsSharedMemory(config);
   spec.annotations = {config.annotations().begin(), config.annotations().end()};
+  spec.netns_path = netns_path;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
   if (!machine.ok()) return Annotate(machine.status(), "boot the VM");
   pod.SetMachine(*std::move(machine));
@@ -245,11 +249,12 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   });
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(network_pod, context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
+  if (!plan->interfaces.empty()) VCD_RETURN_IF_ERROR(CheckJoins(pod));
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
   clock.Enter(OperationPhase::kVmmBoot);
-  absl::Status booted = BootMachine(pod, boot_context);
+  absl::Status booted = BootMachine(pod, plan->netns_path, boot_context);
   if (booted.ok()) {
     clock.Enter(OperationPhase::kGuestConnect);
     booted = ConnectGuest(pod, boot_context);
@@ -262,9 +267,12 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   VCD_RETURN_IF_ERROR(booted);
   place.reset();
 
+  clock.Enter(OperationPhase::kNetwork);
+  state::v1::PodRecord record = pod.record();
+  VCD_ASSIGN_OR_RETURN(*record.mutable_network(), JoinNetwork(pod, *std::move(plan), context));
+
   clock.Enter(OperationPhase::kContainers);
   undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
-  state::v1::PodRecord record = pod.record();
   if (pod.agent().capabilities().runs_processes) VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
   for (const v1::ContainerConfig& container : config.containers()) {
     state::v1::ContainerRecord* known = FindContainer(record, container.id());
@@ -279,6 +287,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
     *current.mutable_containers() = record.containers();
     *current.mutable_volumes() = record.volumes();
+    if (record.network().ByteSizeLong() != 0) *current.mutable_network() = record.network();
     *current.mutable_vm() = pod.machine()->Record();
     current.set_guest_kernel(pod.session()->info().kernel_release);
     current.set_agent_version(pod.session()->info().agent_version);
@@ -417,6 +426,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
     }
     if (ended.ok()) record.clear_vm();
     record.clear_volumes();
+    record.clear_network();
     *record.mutable_kept() = {released.kept.begin(), released.kept.end()};
     SetEnd(record, options, ended);
     if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());

@@ -17,6 +17,7 @@
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/machine_resize.h"
+#include "core/pod/pod_network.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -281,7 +282,12 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), context);
       if (!reaped.ok()) LogError(pod.id(), std::string(reaped.message()));
       (void)store_.CreatePodDirectories(pod.id());
-      const auto note = [&reaped](state::v1::PodRecord& record) {
+      // Namespaces and interfaces went with the host; what was reserved for them elsewhere did not.
+      const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(), context);
+      if (!detached.ok()) LogError(pod.id(), std::string(detached.message()));
+      const std::string network = pod.config().network();
+      const auto note = [&](state::v1::PodRecord& record) {
+        if (!detached.ok()) record.add_kept(absl::StrCat("network ", network, ": ", detached.message()));
         if (reaped.ok()) return;
         record.set_state(v1::POD_STATE_FAILED);
         record.set_reason(absl::StrCat("its state.json is gone, and its VM could not be ended: ", reaped.message(),
@@ -339,7 +345,10 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
     }
   }
   // A guest that stands still lets go of nothing.
-  if (pod.session() != nullptr) ReleaseLeftovers(pod, context);
+  if (pod.session() != nullptr) {
+    ReleaseLeftovers(pod, context);
+    ReconcileNetwork(pod, context);
+  }
   if (under_way.intent() == state::v1::INTENT_END_CONTAINER) return FinishContainerEnd(pod, under_way, context);
   if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();

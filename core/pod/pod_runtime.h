@@ -92,6 +92,18 @@ struct Released {
   std::vector<std::string> kept;        // What could not be, with the cause: "network cni: …".
 };
 
+// A pod that has one more network interface.
+struct AttachedInterface {
+  v1::Pod pod;
+  std::string interface_name;
+};
+
+// A pod that has an interface less, if it had it.
+struct DetachedInterface {
+  v1::Pod pod;
+  bool existed = false;
+};
+
 // An exec'd process.
 struct ExecResult {
   std::string process_id;
@@ -155,6 +167,14 @@ class PodRuntime {
   virtual void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                                     const std::vector<std::string>& remove_keys, const MutationOptions& options,
                                     PodCallback done) = 0;
+
+  // Gives a ready or running pod one more network interface, or takes one away; its configuration and its later lives
+  // have it so. Nothing has changed on failure. kAlreadyExists when it has one of that name.
+  virtual void AttachInterface(const std::string& pod_id, const v1::CniNetwork& network, const MutationOptions& options,
+                               std::function<void(absl::StatusOr<AttachedInterface>)> done) = 0;
+  virtual void DetachInterface(const std::string& pod_id, const std::string& interface_name,
+                               const MutationOptions& options,
+                               std::function<void(absl::StatusOr<DetachedInterface>)> done) = 0;
 
   // ---- Containers ----
   virtual void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,

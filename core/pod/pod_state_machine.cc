@@ -80,6 +80,8 @@ constexpr Guard kGuards[] = {
     {PodOperation::kForceDeleteContainer, "delete a container of", kReady | kRunning | kPaused | kStopped,
      kReady | kRunning | kPaused | kStopped | kFailed},
     {PodOperation::kUpdate, "resize", kReady | kRunning | kStopped, 0},
+    {PodOperation::kAttachInterface, "attach a network interface to", kReady | kRunning, 0},
+    {PodOperation::kDetachInterface, "detach a network interface from", kReady | kRunning, 0},
     {PodOperation::kUpdateContainer, "change the limits of a container of", kReady | kRunning, kReady | kRunning},
     {PodOperation::kInspect, "look into a container of", kReady | kRunning, kReady | kRunning},
     {PodOperation::kMeasure, "measure", kReady | kRunning | kPaused, 0},

@@ -37,6 +37,8 @@ enum class PodOperation {
   kForceDeleteContainer,
   kUpdateContainer,
   kUpdate,
+  kAttachInterface,
+  kDetachInterface,
   kInspect,  // Look into the guest: figures, processes.
   kMeasure,  // Figures of the pod, which has a machine.
   kExec,

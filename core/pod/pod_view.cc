@@ -49,6 +49,14 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
     view.mutable_vm()->set_memory_mib(record.vm().memory_mib());
     view.mutable_vm()->set_machine_type(record.vm().machine_type());
   }
+  // What is on its way in or out (pod_network.h) is not the pod's.
+  if (record.network().ByteSizeLong() != 0) {
+    *view.mutable_network() = record.network();
+    auto& interfaces = *view.mutable_network()->mutable_interfaces();
+    interfaces.erase(std::remove_if(interfaces.begin(), interfaces.end(),
+                                    [](const v1::PodInterface& interface) { return interface.mac().empty(); }),
+                     interfaces.end());
+  }
   for (const v1::ContainerConfig& container : config.containers()) {
     const state::v1::ContainerRecord* known = nullptr;
     for (const state::v1::ContainerRecord& candidate : record.containers()) {

@@ -174,6 +174,38 @@ grpc::ServerUnaryReactor* PodService::UpdatePodAnnotations(grpc::CallbackServerC
   return call.reactor();
 }
 
+grpc::ServerUnaryReactor* PodService::AttachInterface(grpc::CallbackServerContext* context,
+                                                      const v1::AttachInterfaceRequest* request,
+                                                      v1::AttachInterfaceResponse* response) {
+  const UnaryCall call(context, "AttachInterface", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.AttachInterface(request->pod_id(), request->network(), OptionsOf(call, *request),
+                           [call, response](absl::StatusOr<AttachedInterface> attached) {
+                             if (attached.ok()) {
+                               *response->mutable_pod() = std::move(attached->pod);
+                               response->set_interface_name(attached->interface_name);
+                             }
+                             call.Finish(attached.status());
+                           });
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::DetachInterface(grpc::CallbackServerContext* context,
+                                                      const v1::DetachInterfaceRequest* request,
+                                                      v1::DetachInterfaceResponse* response) {
+  const UnaryCall call(context, "DetachInterface", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.DetachInterface(request->pod_id(), request->interface_name(), OptionsOf(call, *request),
+                           [call, response](absl::StatusOr<DetachedInterface> detached) {
+                             if (detached.ok()) {
+                               *response->mutable_pod() = std::move(detached->pod);
+                               response->set_existed(detached->existed);
+                             }
+                             call.Finish(detached.status());
+                           });
+  return call.reactor();
+}
+
 grpc::ServerUnaryReactor* PodService::GetPodStats(grpc::CallbackServerContext* context,
                                                   const v1::GetPodStatsRequest* request,
                                                   v1::GetPodStatsResponse* response) {

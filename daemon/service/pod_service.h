@@ -39,6 +39,12 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
   grpc::ServerUnaryReactor* UpdatePodAnnotations(grpc::CallbackServerContext* context,
                                                  const v1::UpdatePodAnnotationsRequest* request,
                                                  v1::UpdatePodAnnotationsResponse* response) override;
+  grpc::ServerUnaryReactor* AttachInterface(grpc::CallbackServerContext* context,
+                                            const v1::AttachInterfaceRequest* request,
+                                            v1::AttachInterfaceResponse* response) override;
+  grpc::ServerUnaryReactor* DetachInterface(grpc::CallbackServerContext* context,
+                                            const v1::DetachInterfaceRequest* request,
+                                            v1::DetachInterfaceResponse* response) override;
   grpc::ServerUnaryReactor* GetPodStats(grpc::CallbackServerContext* context, const v1::GetPodStatsRequest* request,
                                         v1::GetPodStatsResponse* response) override;
   grpc::ServerWriteReactor<v1::ReadConsoleResponse>* ReadConsole(grpc::CallbackServerContext* context,

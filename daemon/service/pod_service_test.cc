@@ -101,9 +101,24 @@ TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
   annotate.add_remove_keys("old");
   v1::UpdatePodAnnotationsResponse annotated;
   ASSERT_TRUE(Call(*pod_stub_, &Stub::UpdatePodAnnotations, annotate, annotated).ok());
-  EXPECT_THAT(runtime_.calls(),
-              ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s", "PausePod d",
-                          "ResumePod e", "DeletePod f force=1", "UpdatePod h vcpus: 2", "UpdatePodAnnotations g set k=v remove old"));
+  v1::AttachInterfaceRequest attach;
+  attach.set_pod_id("i");
+  attach.mutable_network()->set_name("lan");
+  v1::AttachInterfaceResponse attached;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::AttachInterface, attach, attached).ok());
+  EXPECT_EQ(attached.pod().id(), "i");
+  EXPECT_EQ(attached.interface_name(), "eth1");
+  v1::DetachInterfaceRequest detach;
+  detach.set_pod_id("j");
+  detach.set_interface_name("eth0");
+  v1::DetachInterfaceResponse detached;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::DetachInterface, detach, detached).ok());
+  EXPECT_EQ(detached.pod().id(), "j");
+  EXPECT_TRUE(detached.existed());
+  EXPECT_THAT(runtime_.calls(), ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s",
+                                            "PausePod d", "ResumePod e", "DeletePod f force=1", "UpdatePod h vcpus: 2",
+                                            "UpdatePodAnnotations g set k=v remove old",
+                                            "AttachInterface i name: \"lan\"", "DetachInterface j eth0"));
 }
 
 TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {

@@ -42,7 +42,8 @@ class FilesystemFailureTest : public ScenarioTest {
     std::vector<std::string> allowed = Allowed(status.ok());
     // What could not be finished is taken down rather than left half way. A pod is listed until all of it is gone, so
     // one whose directories could not be removed may lack them.
-    if (!status.ok()) allowed.insert(allowed.end(), {"stopped main=stopped", "stopped main=stopped side=stopped"});
+    if (!status.ok())
+      allowed.insert(allowed.end(), {"stopped main=stopped net.eth0", "stopped main=stopped side=stopped net.eth0"});
     const bool half_deleted = !status.ok() && Line(after_, "web").empty();
     Judge(world, status.ok(), allowed, Line(before_, "other"), /*leaks=*/!half_deleted);
     JudgeRepetition(world);

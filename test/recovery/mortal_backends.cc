@@ -181,6 +181,12 @@ class MortalSession : public GuestSession {
   absl::Status SetClock(const CallContext& context) override {
     return Step(life_, "SetClock", [&] { return inner->SetClock(context); });
   }
+  absl::Status SetInterface(const v1::PodInterface& interface, const CallContext& context) override {
+    return Step(life_, "SetInterface", [&] { return inner->SetInterface(interface, context); });
+  }
+  absl::Status RemoveInterface(const std::string& mac, const CallContext& context) override {
+    return Step(life_, "RemoveInterface", [&] { return inner->RemoveInterface(mac, context); });
+  }
   void Ping() override {
     if (!life_.dead()) inner->Ping();
   }
@@ -236,6 +242,16 @@ class MortalNetwork : public Network {
   }
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override {
     return Step(life_, "network Detach", [&] { return inner_.Detach(pod, context); });
+  }
+  absl::StatusOr<PlannedInterface> AddInterface(const NetworkPod& pod, const v1::CniNetwork& network,
+                                                const CallContext& context) override {
+    return Step(life_, "network AddInterface", [&] { return inner_.AddInterface(pod, network, context); });
+  }
+  absl::Status RemoveInterface(const NetworkPod& pod, const std::string& name, const CallContext& context) override {
+    return Step(life_, "network RemoveInterface", [&] { return inner_.RemoveInterface(pod, name, context); });
+  }
+  absl::Status Verify(const NetworkPod& pod, const CallContext& context) override {
+    return inner_.Verify(pod, context);
   }
 
  private:

@@ -17,6 +17,10 @@ std::string AfterReboot(const std::string& line) {
   if (line.empty()) return line;
   std::vector<std::string> words = absl::StrSplit(line, ' ');
   words[0] = "stopped";
+  // Interfaces go with the machine.
+  words.erase(
+      std::remove_if(words.begin(), words.end(), [](const std::string& word) { return absl::StartsWith(word, "if."); }),
+      words.end());
   for (size_t i = 1; i < words.size(); ++i) {
     const std::string name = words[i].substr(0, words[i].find('='));
     if (!absl::StrContains(name, ".")) words[i] = absl::StrCat(name, "=stopped");

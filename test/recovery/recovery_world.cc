@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "core/pod/pod_network.h"
 #include "core/pod/pod_state_machine.h"
 #include "test/recovery/mortal_backends.h"
 #include "test/recovery/mortal_filesystem.h"
@@ -62,6 +63,11 @@ void RecoveryWorld::MakeBackends() {
   backends_.hypervisors["fake"] = std::make_unique<FakeHypervisor>(io_);
   backends_.agents["fake"] = std::make_unique<FakeAgent>(io_);
   backends_.networks["fake"] = std::make_unique<FakeNetwork>();
+  v1::PodInterface interface;
+  interface.set_name("eth0");
+  interface.set_mac("02:00:5e:00:53:01");
+  interface.add_addresses("10.0.0.2/24");
+  network().SetPlan({interface});
   backends_.default_hypervisor = backends_.default_agent = backends_.default_network = "fake";
 }
 
@@ -144,6 +150,11 @@ Observed RecoveryWorld::Observe() {
     const std::map<std::string, std::string> annotations(pod.config().annotations().begin(),
                                                          pod.config().annotations().end());
     for (const auto& [key, value] : annotations) absl::StrAppend(&line, " ", key, "=", value);
+    for (const v1::PodInterface& interface : pod.network().interfaces())
+      absl::StrAppend(&line, " if.", interface.name());
+    for (const v1::CniNetwork& network : NamedNetworks(pod.config().network_config())) {
+      absl::StrAppend(&line, " net.", network.interface_name());
+    }
   }
   return observed;
 }
@@ -213,6 +224,20 @@ void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* lea
     leaks->push_back(absl::StrCat(what, " in the machine of ", pod.id(), ": ", there,
                                   ", and its containers account for ", least, " to ", most));
   };
+  std::vector<std::string> names, macs;
+  for (const v1::PodInterface& interface : pod.network().interfaces()) {
+    names.push_back(interface.name());
+    macs.push_back(interface.mac());
+  }
+  std::sort(names.begin(), names.end());
+  std::sort(macs.begin(), macs.end());
+  Compare(absl::StrCat("interfaces of ", pod.id()), network().interfaces(pod.id()), names, leaks);
+  Compare(absl::StrCat("interfaces of the machine of ", pod.id()), hypervisor().nics(pod.id()), macs, leaks);
+  for (const std::string& mac : macs) {
+    const std::vector<v1::PodInterface> set_up = agent().interfaces(pod.id());
+    const bool known = std::any_of(set_up.begin(), set_up.end(), [&](const auto& one) { return one.mac() == mac; });
+    if (!known) leaks->push_back(absl::StrCat("interface ", mac, " is not set up in the guest of ", pod.id()));
+  }
   check_count(
       "directories", hypervisor().directories(pod.id()).size(), static_cast<size_t>(pod.config().volumes_size()),
       [](const v1::Mount& mount) { return mount.type() == "bind"; }, 1);

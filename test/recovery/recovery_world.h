@@ -18,7 +18,9 @@
 
 namespace vcd {
 
-// Pods as the API shows them, one line each: "running main=running side=stopped org.example.key=1".
+// Pods as the API shows them, one line each: "running main=running side=stopped org.example.key=1 if.eth0
+// net.eth0": state, containers, annotations, the interfaces it has and those of its configuration. Every pod has an
+// interface by itself.
 using Observed = std::map<std::string, std::string>;
 
 // A host with its disk, machines, guests and networks, on which daemons live and die. Calls go to the daemon of the

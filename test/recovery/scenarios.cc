@@ -10,6 +10,13 @@
 namespace vcd {
 namespace {
 
+v1::CniNetwork Lan(const std::string& interface_name) {
+  v1::CniNetwork network;
+  network.set_name("lan");
+  network.set_interface_name(interface_name);
+  return network;
+}
+
 void Nothing(RecoveryWorld&) {}
 void Ready(RecoveryWorld& world) { (void)world.Create(world.PodConfig("web")); }
 void Running(RecoveryWorld& world) { (void)world.Run(world.PodConfig("web")); }
@@ -24,6 +31,10 @@ void Stopped(RecoveryWorld& world) {
 void WithSide(RecoveryWorld& world) {
   Running(world);
   (void)world.CreateContainer("web", world.ContainerConfig("side"));
+}
+void WithInterface(RecoveryWorld& world) {
+  Running(world);
+  (void)world.AttachInterface("web", Lan("eth1"));
 }
 void WithRunningSide(RecoveryWorld& world) {
   WithSide(world);
@@ -95,6 +106,14 @@ std::vector<Scenario> Scenarios() {
        [](W& w, const Id& id) { return Deleted(w.Delete("web", true, id).status()); },
        {}},
       {"UpdatePod", Running, [](W& w, const Id& id) { return w.Update("web", 2, 192, id).status(); }, {}},
+      {"AttachInterface",
+       Running,
+       [](W& w, const Id& id) { return w.AttachInterface("web", Lan("eth1"), id).status(); },
+       {}},
+      {"DetachInterface",
+       WithInterface,
+       [](W& w, const Id& id) { return w.DetachInterface("web", "eth1", id).status(); },
+       {}},
       {"UpdatePodAnnotations",
        Running,
        [](W& w, const Id& id) { return w.Annotate("web", "org.example.key", "1", id).status(); },
@@ -111,7 +130,7 @@ std::vector<Scenario> Scenarios() {
        WithStoppedSide,
        [](W& w, const Id& id) { return w.StartContainer("web", "side", id).status(); },
        // Made in the guest and recorded, not released yet.
-       {"running main=running side=ready"}},
+       {"running main=running side=ready if.eth0 net.eth0"}},
       {"StopContainer",
        WithRunningSide,
        [](W& w, const Id& id) { return w.StopContainer("web", "side", id).status(); },
@@ -124,7 +143,7 @@ std::vector<Scenario> Scenarios() {
        WithPausedSide,
        [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id, /*force=*/true)); },
        // Ended, and not deleted yet.
-       {"paused main=paused side=stopped"}},
+       {"paused main=paused side=stopped if.eth0 net.eth0"}},
       {"DeleteContainer",
        WithStoppedSide,
        [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id)); },

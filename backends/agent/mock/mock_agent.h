@@ -23,7 +23,9 @@ class MockAgent : public Agent {
   // Without a control nothing ever goes wrong. Share it with the machines.
   explicit MockAgent(IoThread& io, std::shared_ptr<MockControl> control = nullptr);
 
-  AgentCapabilities capabilities() const override { return {.runs_processes = true, .simulates_guest = true}; }
+  AgentCapabilities capabilities() const override {
+    return {.runs_processes = true, .simulates_guest = true, .networks = true};
+  }
   absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
                                                         GuestObserver& observer, const CallContext& context) override;
 

@@ -287,7 +287,13 @@ absl::Status MockSession::SetCpus(uint32_t, const CallContext& context) {
   return Enter(MockOperation::kUpdateResources, context);
 }
 
-absl::Status MockSession::SetClock(const CallContext&) {
+absl::Status MockSession::SetClock(const CallContext&) { return Answers(); }
+
+// Nobody looks at the interfaces of a guest that is none.
+absl::Status MockSession::SetInterface(const v1::PodInterface&, const CallContext&) { return Answers(); }
+absl::Status MockSession::RemoveInterface(const std::string&, const CallContext&) { return Answers(); }
+
+absl::Status MockSession::Answers() const {
   if (control_->Silent(pod_id_)) return GuestGoneStatus(pod_id_, "it does not answer");
   return guest_->status();
 }

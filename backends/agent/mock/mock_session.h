@@ -44,6 +44,8 @@ class MockSession : public GuestSession {
                                const v1::ContainerResources& all, const CallContext& context) override;
   absl::Status SetCpus(uint32_t count, const CallContext& context) override;
   absl::Status SetClock(const CallContext& context) override;
+  absl::Status SetInterface(const v1::PodInterface& interface, const CallContext& context) override;
+  absl::Status RemoveInterface(const std::string& mac, const CallContext& context) override;
   void Ping() override;
   uint64_t signs_of_life() const override { return signs_of_life_.load(std::memory_order_relaxed); }
   absl::Status RemoveProcess(const ProcessKey& process, const CallContext& context) override;
@@ -56,6 +58,8 @@ class MockSession : public GuestSession {
   class Conversation;
 
   absl::Status Enter(MockOperation operation, const CallContext& context);
+  // As a guest that is there and awake.
+  absl::Status Answers() const;
   SimulatedGuest& simulated() { return guest_->simulated(); }
 
   const std::shared_ptr<MockControl> control_;

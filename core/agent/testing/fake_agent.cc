@@ -229,6 +229,21 @@ class FakeAgent::World {
     return GuestOf(pod_id).answers_pings;
   }
 
+  void SetInterface(const std::string& pod_id, const v1::PodInterface& interface) {
+    MutexLock lock(&mu_);
+    GuestOf(pod_id).interfaces[interface.mac()] = interface;
+  }
+  void RemoveInterface(const std::string& pod_id, const std::string& mac) {
+    MutexLock lock(&mu_);
+    GuestOf(pod_id).interfaces.erase(mac);
+  }
+  std::vector<v1::PodInterface> Interfaces(const std::string& pod_id) {
+    std::vector<v1::PodInterface> interfaces;
+    MutexLock lock(&mu_);
+    for (const auto& [mac, interface] : GuestOf(pod_id).interfaces) interfaces.push_back(interface);
+    return interfaces;
+  }
+
   void SwitchOff(const std::string& pod_id) {
     MutexLock lock(&mu_);
     GuestOf(pod_id).off = true;
@@ -244,6 +259,7 @@ class FakeAgent::World {
     std::optional<std::string> machine;
     bool off = false;
     bool answers_pings = true;
+    std::map<std::string, v1::PodInterface> interfaces;  // By hardware address.
     std::shared_ptr<SimulatedGuest> guest = std::make_shared<SimulatedGuest>();
     std::weak_ptr<Conversation> conversation;
   };
@@ -253,7 +269,7 @@ class FakeAgent::World {
   IoThread& io_;
   mutable Mutex mu_;
   CondVar changed_;
-  AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true};
+  AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true, .networks = true};
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
@@ -337,6 +353,17 @@ class FakeAgent::Session : public GuestSession {
     return Enter("SetCpus", absl::StrCat(count), context);
   }
   absl::Status SetClock(const CallContext& context) override { return Enter("SetClock", "", context); }
+
+  absl::Status SetInterface(const v1::PodInterface& interface, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("SetInterface", interface.name(), context));
+    world_->SetInterface(conversation_->pod_id(), interface);
+    return absl::OkStatus();
+  }
+  absl::Status RemoveInterface(const std::string& mac, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("RemoveInterface", mac, context));
+    world_->RemoveInterface(conversation_->pod_id(), mac);
+    return absl::OkStatus();
+  }
 
   void Ping() override {
     if (conversation_->status().ok() && world_->answers_pings(conversation_->pod_id())) ++signs_of_life_;
@@ -423,6 +450,8 @@ bool FakeAgent::WaitUntilHanging(const std::string& step) { return world_->WaitU
 std::vector<std::string> FakeAgent::calls() const { return world_->calls(); }
 int FakeAgent::live_sessions() const { return world_->sessions(); }
 std::shared_ptr<SimulatedGuest> FakeAgent::Guest(const std::string& pod_id) { return world_->Guest(pod_id); }
+std::vector<v1::PodInterface> FakeAgent::interfaces(const std::string& pod_id) { return world_->Interfaces(pod_id); }
+
 void FakeAgent::set_capabilities(const AgentCapabilities& capabilities) { world_->set_capabilities(capabilities); }
 AgentCapabilities FakeAgent::capabilities() const { return world_->capabilities(); }
 

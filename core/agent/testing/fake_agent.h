@@ -20,7 +20,7 @@ namespace vcd {
 //
 // A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
 // "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "ListProcesses", "GetUsage", "UpdateResources",
-// "SetClock", "SetCpus", "Shutdown".
+// "SetClock", "SetCpus", "SetInterface", "RemoveInterface", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);
@@ -52,6 +52,8 @@ class FakeAgent : public Agent {
   }
   // Ids of the containers in the guest, sorted.
   std::vector<std::string> containers(const std::string& pod_id);
+  // What was set up in the guest and not taken away, in order of hardware address.
+  std::vector<v1::PodInterface> interfaces(const std::string& pod_id);
   // Whether the pod's guest answers pings; it does at first. All else it goes on doing.
   void SetAnswersPings(const std::string& pod_id, bool answers);
   // Tells that the guest is short of memory.

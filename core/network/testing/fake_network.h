@@ -3,6 +3,7 @@
 #define VCD_CORE_NETWORK_TESTING_FAKE_NETWORK_H_
 
 #include <deque>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,23 +13,36 @@
 
 namespace vcd {
 
-// A network that remembers who is attached and fails when told to. Accepts any configuration. Thread-safe.
+// A network that remembers who is attached, and to which interfaces, and fails when told to. Accepts any configuration.
+// Thread-safe.
 class FakeNetwork : public Network {
  public:
   absl::Status Check(const v1::NetworkConfig& config) const override;
   absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
   absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
+  absl::StatusOr<PlannedInterface> AddInterface(const NetworkPod& pod, const v1::CniNetwork& network,
+                                                const CallContext& context) override;
+  absl::Status RemoveInterface(const NetworkPod& pod, const std::string& name, const CallContext& context) override;
+  absl::Status Verify(const NetworkPod& pod, const CallContext& context) override;
+
+  // What Attach has for every pod from now on; by itself it has nothing.
+  void SetPlan(std::vector<v1::PodInterface> interfaces, const v1::DnsConfig& dns = {});
 
   // The next calls return these, in order, and change nothing.
   void FailCheck(absl::Status status);
   void FailOpen(absl::Status status);
   void FailAttach(absl::Status status);
   void FailDetach(absl::Status status);
+  void FailAdd(absl::Status status);
+  void FailRemove(absl::Status status);
+  void FailVerify(absl::Status status);
 
   // Pods that Open was done for, sorted.
   std::vector<std::string> attached() const;
-  // "Open web", "Attach web", "Detach web", in order; failed ones too.
+  // Names of the interfaces that a pod has, sorted.
+  std::vector<std::string> interfaces(const std::string& pod_id) const;
+  // "Open web", "Attach web", "AddInterface web eth1", "Detach web", in order; failed ones too.
   std::vector<std::string> calls() const;
 
  private:
@@ -40,7 +54,14 @@ class FakeNetwork : public Network {
   std::deque<absl::Status> open_failures_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::Status> attach_failures_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::Status> detach_failures_ ABSL_GUARDED_BY(mu_);
-  std::set<std::string> attached_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> add_failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> remove_failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::Status> verify_failures_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::PodInterface> plan_ ABSL_GUARDED_BY(mu_);
+  v1::DnsConfig dns_ ABSL_GUARDED_BY(mu_);
+  // By pod, the names of its interfaces.
+  std::map<std::string, std::set<std::string>> attached_ ABSL_GUARDED_BY(mu_);
+  int next_mac_ ABSL_GUARDED_BY(mu_) = 16;
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
 };
 

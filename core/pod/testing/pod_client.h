@@ -65,6 +65,15 @@ class PodClient {
       runtime().UpdatePodAnnotations(id, {{key, value}}, {}, Soon(request_id), done);
     });
   }
+  absl::StatusOr<AttachedInterface> AttachInterface(const std::string& id, const v1::CniNetwork& network,
+                                                    const std::string& request_id = "") {
+    return Await<AttachedInterface>([&](auto done) { runtime().AttachInterface(id, network, Soon(request_id), done); });
+  }
+  absl::StatusOr<DetachedInterface> DetachInterface(const std::string& id, const std::string& interface_name,
+                                                    const std::string& request_id = "") {
+    return Await<DetachedInterface>(
+        [&](auto done) { runtime().DetachInterface(id, interface_name, Soon(request_id), done); });
+  }
   absl::StatusOr<v1::Container> CreateContainer(const std::string& id, const v1::ContainerConfig& config,
                                                 const std::string& request_id = "") {
     return Await<v1::Container>([&](auto done) { runtime().CreateContainer(id, config, Soon(request_id), done); });

@@ -297,6 +297,24 @@ void FakePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
             pod_id, options.deadline, done);
 }
 
+void FakePodRuntime::AttachInterface(const std::string& pod_id, const v1::CniNetwork& network,
+                                     const MutationOptions& options,
+                                     std::function<void(absl::StatusOr<AttachedInterface>)> done) {
+  AnswerPod(absl::StrCat("AttachInterface ", pod_id, " ", network.ShortDebugString()), pod_id, options.deadline,
+            [done](absl::StatusOr<v1::Pod> pod) {
+              pod.ok() ? done(AttachedInterface{*std::move(pod), "eth1"}) : done(pod.status());
+            });
+}
+
+void FakePodRuntime::DetachInterface(const std::string& pod_id, const std::string& interface_name,
+                                     const MutationOptions& options,
+                                     std::function<void(absl::StatusOr<DetachedInterface>)> done) {
+  AnswerPod(absl::StrCat("DetachInterface ", pod_id, " ", interface_name), pod_id, options.deadline,
+            [done, existed = interface_name == "eth0"](absl::StatusOr<v1::Pod> pod) {
+              pod.ok() ? done(DetachedInterface{*std::move(pod), existed}) : done(pod.status());
+            });
+}
+
 void FakePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
                                      const MutationOptions& options, ContainerCallback done) {
   AnswerContainer(absl::StrCat("CreateContainer ", pod_id, " ", config.id()), pod_id, config.id(), options.deadline,

@@ -71,6 +71,11 @@ class FakePodRuntime : public PodRuntime {
   void UpdatePodAnnotations(const std::string& pod_id, const std::map<std::string, std::string>& set,
                             const std::vector<std::string>& remove_keys, const MutationOptions& options,
                             PodCallback done) override;
+  void AttachInterface(const std::string& pod_id, const v1::CniNetwork& network, const MutationOptions& options,
+                       std::function<void(absl::StatusOr<AttachedInterface>)> done) override;
+  // Every pod has `eth0`, and no other.
+  void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
+                       std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
   void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
   void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
