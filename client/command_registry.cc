@@ -6,6 +6,7 @@
 
 #include "client/commands/commands.h"
 #include "client/commands/container/commands.h"
+#include "client/commands/network/commands.h"
 
 namespace vcd::client {
 
@@ -38,6 +39,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewContainerKillCommand());
   commands.push_back(NewContainerStopCommand());
   commands.push_back(NewContainerRmCommand());
+  commands.push_back(NewNetworkAttachCommand());
+  commands.push_back(NewNetworkDetachCommand());
+  commands.push_back(NewNetworkLsCommand());
   commands.push_back(NewEventsCommand());
   commands.push_back(NewCheckCommand());
   commands.push_back(NewInfoCommand());

@@ -178,6 +178,47 @@ TEST_F(CreateCommandTest, TurnsEveryOptionIntoItsField) {
   EXPECT_THAT(server_.calls(), ElementsAre(HasSubstr("CreatePod ")));
 }
 
+TEST_F(CreateCommandTest, TurnsNetworksIntoTheirFields) {
+  int pods = 0;
+  const auto network = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"create", "--id", "pod-" + std::to_string(++pods), "--rootfs", directory()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--", "sh"});
+    const RunResult result = RunVc(server_, words);
+    EXPECT_EQ(result.exit_status, 0) << result.err;
+    return server_.last_config().network() + ": " + server_.last_config().network_config().ShortDebugString();
+  };
+  EXPECT_EQ(network({}), ": ");
+  EXPECT_EQ(network({"--network", "cnm"}), "cnm: ");
+  EXPECT_EQ(network({"--network", "default,storage"}),
+            "cni: networks { name: \"default\" } networks { name: \"storage\" }");
+  EXPECT_EQ(network({"--network", "netns:/run/netns/blue"}), "cnm: netns_path: \"/run/netns/blue\"");
+  EXPECT_EQ(network({"--network", "pid:4711"}), "cnm: netns_pid: 4711");
+  EXPECT_EQ(network({"--network", "lan", "-p", "8080:80", "--ip", "10.88.0.7/16", "--mac", "02:00:5e:00:53:07",
+                     "--network-join", "bridge"}),
+            "cni: networks { name: \"lan\" ips: \"10.88.0.7/16\" mac: \"02:00:5e:00:53:07\" "
+            "port_mappings { host_port: 8080 container_port: 80 } } join: INTERFACE_JOIN_BRIDGE");
+  EXPECT_EQ(network({"--network", "cni", "-p", "8080:80"}),
+            "cni: networks { port_mappings { host_port: 8080 container_port: 80 } }");
+}
+
+TEST_F(CreateCommandTest, RefusesNetworksThatAreNone) {
+  const std::vector<std::vector<std::string>> wrong = {{"--network", "a,,b"},
+                                                       {"--network", "pid:x"},
+                                                       {"--network", "pid:0"},
+                                                       {"--network", "lan", "-p", "80"},
+                                                       {"-p", "8080:80"},
+                                                       {"--network", "none", "--ip", "10.0.0.7/24"},
+                                                       {"--network", "lan", "--network-join", "glue"}};
+  for (const std::vector<std::string>& options : wrong) {
+    std::vector<std::string> words = {"create", "--rootfs", directory()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--", "sh"});
+    EXPECT_EQ(RunVc(server_, words).exit_status, 2) << options.back();
+  }
+  EXPECT_THAT(server_.calls(), IsEmpty());
+}
+
 TEST_F(CreateCommandTest, TakesAFileForAnImage) {
   ASSERT_EQ(RunVc(server_, {"create", "--rootfs", image(), "--", "x"}).exit_status, 0);
   EXPECT_EQ(server_.last_config().containers(0).rootfs().image().path(), image());

@@ -69,6 +69,10 @@ class DaemonClient {
                          CallOptions options = {});
   absl::Status UpdatePodAnnotations(const v1::UpdatePodAnnotationsRequest& request,
                                     v1::UpdatePodAnnotationsResponse* response, CallOptions options = {});
+  absl::Status AttachInterface(const v1::AttachInterfaceRequest& request, v1::AttachInterfaceResponse* response,
+                               CallOptions options = {});
+  absl::Status DetachInterface(const v1::DetachInterfaceRequest& request, v1::DetachInterfaceResponse* response,
+                               CallOptions options = {});
   absl::Status CreateContainer(const v1::CreateContainerRequest& request, v1::CreateContainerResponse* response,
                                CallOptions options = {});
   absl::Status StartContainer(const v1::StartContainerRequest& request, v1::StartContainerResponse* response,

@@ -139,6 +139,7 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Repeated("--dns-search", &dns_searches_, "DOMAIN", "A domain that short names are looked up in");
   arguments->Repeated("--dns-option", &dns_options_, "OPTION", "An option of resolv.conf(5)");
   arguments->Repeated("--add-host", &host_aliases_, "NAME:IP", "One more line for /etc/hosts");
+  network_.Declare(arguments);
   arguments->Heading("Virtual machine");
   arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
   arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
@@ -149,7 +150,6 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
   arguments->Text("--hypervisor", &hypervisor_, "NAME", "Hypervisor; \"vc info\" lists them");
   arguments->Text("--agent", &agent_, "NAME", "Guest agent; \"vc info\" lists them");
-  arguments->Text("--network", &network_, "NAME", "Network model; \"vc info\" lists them");
   arguments->Heading("");
 }
 
@@ -158,7 +158,6 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   SetText(hostname_, config->mutable_hostname());
   SetText(hypervisor_, config->mutable_hypervisor());
   SetText(agent_, config->mutable_agent());
-  SetText(network_, config->mutable_network());
   if (memory_mib_) config->mutable_resources()->set_memory_mib(*memory_mib_);
   if (cpus_) config->mutable_resources()->set_vcpus(*cpus_);
   for (const std::string& text : annotations_) {
@@ -168,6 +167,7 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   }
   if (absl::Status status = ApplyNames(config); !status.ok()) return status;
   if (absl::Status status = volumes_.Apply(config); !status.ok()) return status;
+  if (absl::Status status = network_.Apply(config); !status.ok()) return status;
   if (kernel_.empty() && initrd_.empty() && firmware_.empty() && accelerator_.empty() && kernel_params_.empty()) {
     return absl::OkStatus();
   }

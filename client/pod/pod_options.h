@@ -11,6 +11,7 @@
 #include "client/arguments.h"
 #include "client/environment.h"
 #include "client/pod/file_options.h"
+#include "client/pod/network_options.h"
 #include "client/pod/resource_options.h"
 #include "client/pod/restriction_options.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -86,7 +87,7 @@ class PodOptions {
   std::optional<uint32_t> cpus_;
   std::string hypervisor_;
   std::string agent_;
-  std::string network_;
+  NetworkOptions network_;
   std::string kernel_;
   std::string initrd_;
   std::string firmware_;

@@ -140,6 +140,25 @@ grpc::Status FakePodService::UpdatePodAnnotations(grpc::ServerContext* context,
   return state_.Enter(context, "UpdatePodAnnotations", *request);
 }
 
+// Interfaces are called eth1 unless named.
+grpc::Status FakePodService::AttachInterface(grpc::ServerContext* context, const v1::AttachInterfaceRequest* request,
+                                             v1::AttachInterfaceResponse* response) {
+  if (grpc::Status status = state_.Enter(context, "AttachInterface", *request); !status.ok()) return status;
+  const std::string& name = request->network().interface_name();
+  response->set_interface_name(name.empty() ? "eth1" : name);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePodService::DetachInterface(grpc::ServerContext* context, const v1::DetachInterfaceRequest* request,
+                                             v1::DetachInterfaceResponse* response) {
+  if (grpc::Status status = state_.Enter(context, "DetachInterface", *request); !status.ok()) return status;
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  for (const v1::PodInterface& interface : state_.pods[request->pod_id()].network().interfaces()) {
+    if (interface.name() == request->interface_name()) response->set_existed(true);
+  }
+  return grpc::Status::OK;
+}
+
 grpc::Status FakePodService::GetPodStats(grpc::ServerContext* context, const v1::GetPodStatsRequest* request,
                                          v1::GetPodStatsResponse* response) {
   if (grpc::Status status = state_.Enter(context, "GetPodStats", *request); !status.ok()) return status;

@@ -40,6 +40,10 @@ class FakePodService final : public v1::PodService::Service {
                          v1::UpdatePodResponse*) override;
   grpc::Status UpdatePodAnnotations(grpc::ServerContext* context, const v1::UpdatePodAnnotationsRequest* request,
                                     v1::UpdatePodAnnotationsResponse*) override;
+  grpc::Status AttachInterface(grpc::ServerContext* context, const v1::AttachInterfaceRequest* request,
+                               v1::AttachInterfaceResponse* response) override;
+  grpc::Status DetachInterface(grpc::ServerContext* context, const v1::DetachInterfaceRequest* request,
+                               v1::DetachInterfaceResponse* response) override;
   grpc::Status GetPodStats(grpc::ServerContext* context, const v1::GetPodStatsRequest* request,
                            v1::GetPodStatsResponse* response) override;
   grpc::Status ReadConsole(grpc::ServerContext* context, const v1::ReadConsoleRequest* request,
