@@ -57,7 +57,7 @@ struct ChildPlan {
   size_t descriptor_count;
   int* scratch;  // As many as descriptors: their copies above every wanted number.
   int highest_target;
-  int null_fd;
+  int stdin_fd;
   int stdout_fd;
   int stderr_fd;
   int error_fd;
@@ -114,17 +114,17 @@ bool Confine(const LaunchSpec& spec) {
   const int floor = plan.highest_target + 1;
   const int error_fd = fcntl(plan.error_fd, F_DUPFD_CLOEXEC, floor);
   if (error_fd < 0) FailChild(plan.error_fd);
-  const int null_fd = fcntl(plan.null_fd, F_DUPFD_CLOEXEC, floor);
+  const int in_fd = fcntl(plan.stdin_fd, F_DUPFD_CLOEXEC, floor);
   const int out_fd = fcntl(plan.stdout_fd, F_DUPFD_CLOEXEC, floor);
   const int err_fd = fcntl(plan.stderr_fd, F_DUPFD_CLOEXEC, floor);
-  if (null_fd < 0 || out_fd < 0 || err_fd < 0) FailChild(error_fd);
+  if (in_fd < 0 || out_fd < 0 || err_fd < 0) FailChild(error_fd);
   for (size_t i = 0; i < plan.descriptor_count; ++i) {
     plan.scratch[i] = fcntl(plan.descriptors[i].first, F_DUPFD_CLOEXEC, floor);
     if (plan.scratch[i] < 0) FailChild(error_fd);
   }
   // What this process itself had open below must not stay where a hole is.
   if (syscall(SYS_close_range, 0U, static_cast<unsigned>(plan.highest_target), 0U) != 0) FailChild(error_fd);
-  if (dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0) FailChild(error_fd);
+  if (dup2(in_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0) FailChild(error_fd);
   for (size_t i = 0; i < plan.descriptor_count; ++i) {
     if (dup2(plan.scratch[i], plan.descriptors[i].second) < 0) FailChild(error_fd);
   }
@@ -211,7 +211,7 @@ absl::StatusOr<LaunchedProcess> LaunchProcess(const LaunchSpec& spec) {
                        spec.descriptors.size(),
                        scratch.data(),
                        highest_target,
-                       null_fd.get(),
+                       spec.stdin_fd >= 0 ? spec.stdin_fd : null_fd.get(),
                        spec.stdout_fd >= 0 ? spec.stdout_fd : null_fd.get(),
                        spec.stderr_fd >= 0 ? spec.stderr_fd : null_fd.get(),
                        error_write.get(),

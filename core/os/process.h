@@ -49,7 +49,9 @@ struct LaunchSpec {
   std::vector<std::string> env;   // `KEY=value`; the whole environment.
   // Descriptors the child gets, and the numbers it sees them under (≥ 3, distinct). Not consumed.
   std::vector<std::pair<int, int>> descriptors;
-  int stdout_fd = -1;  // -1: /dev/null. Not consumed. Standard input is always /dev/null.
+  // Its standard streams; -1: /dev/null. Not consumed.
+  int stdin_fd = -1;
+  int stdout_fd = -1;
   int stderr_fd = -1;
 
   // What follows is done in this order, before the program runs.
@@ -77,8 +79,9 @@ struct LaunchedProcess {
   UniqueFd pidfd;
 };
 
-// Starts a process in a session of its own, with the descriptors named and no other, default signal dispositions and an
-// empty signal mask. It outlives this process. An error of execve(2) comes back as one of this call.
+// Starts a process in a session and process group of its own, with the descriptors named and no other, default signal
+// dispositions and an empty signal mask. It outlives this process. An error of execve(2) comes back as one of this
+// call.
 absl::StatusOr<LaunchedProcess> LaunchProcess(const LaunchSpec& spec);
 
 }  // namespace vcd

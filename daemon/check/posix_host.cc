@@ -4,18 +4,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +21,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "backends/hypervisor/qemu/kvm_probe.h"
-#include "core/os/process.h"
+#include "core/os/program_run.h"
 #include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -38,36 +36,6 @@ constexpr size_t kMaxWordsBytes = 300;
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
-
-// Appends what there is until the program closes its end; false at the deadline.
-bool ReadUntil(int fd, absl::Time deadline, std::string* output) {
-  char piece[4096];
-  while (output->size() < kMaxOutputBytes) {
-    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
-    pollfd waiting = {fd, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left, 0)));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
-    const ssize_t size = ::read(fd, piece, sizeof(piece));
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return true;
-    output->append(piece, static_cast<size_t>(size));
-  }
-  return false;
-}
-
-// Waits for the end of a child; it is killed when that does not come.
-siginfo_t Reap(int pidfd, absl::Time deadline) {
-  pollfd waiting = {pidfd, POLLIN, 0};
-  const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
-  if (::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left, 0))) <= 0) {
-    SignalPidfd(pidfd, SIGKILL).IgnoreError();
-  }
-  siginfo_t end = {};
-  while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &end, WEXITED) != 0 && errno == EINTR) {
-  }
-  return end;
-}
 
 std::string Words(std::string text) {
   if (text.size() > kMaxWordsBytes) text.resize(kMaxWordsBytes);
@@ -127,23 +95,14 @@ absl::StatusOr<FilesystemSpace> PosixHost::Space(const std::string& path) const 
 }
 
 absl::StatusOr<std::string> PosixHost::Run(const std::vector<std::string>& argv, absl::Time deadline) const {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return PosixError(errno, "make a pipe");
-  const UniqueFd output_end(ends[0]);
-  UniqueFd program_end(ends[1]);
-  LaunchSpec spec;
-  spec.argv = argv;
-  spec.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
-  spec.stdout_fd = spec.stderr_fd = program_end.get();
-  VCD_ASSIGN_OR_RETURN(const LaunchedProcess launched, LaunchProcess(spec));
-  program_end = UniqueFd();
-  std::string output;
-  const bool complete = ReadUntil(output_end.get(), deadline, &output);
-  const siginfo_t end = Reap(launched.pidfd.get(), complete ? deadline : absl::InfinitePast());
-  if (!complete) return absl::DeadlineExceededError(absl::StrCat(argv[0], " did not end in time: ", Words(output)));
-  if (end.si_code == CLD_EXITED && end.si_status == 0) return output;
-  return absl::FailedPreconditionError(absl::StrCat(
-      argv[0], end.si_code == CLD_EXITED ? " ended with " : " died of signal ", end.si_status, ": ", Words(output)));
+  ProgramRun run;
+  run.launch.argv = argv;
+  run.launch.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+  run.max_output_bytes = kMaxOutputBytes;
+  run.join_errors = true;
+  VCD_ASSIGN_OR_RETURN(ProgramEnd end, RunProgram(run, {deadline, nullptr}));
+  if (end.success()) return std::move(end.output);
+  return absl::FailedPreconditionError(absl::StrCat(argv[0], " ", end.Description(), ": ", Words(end.output)));
 }
 
 bool PosixHost::HasSystemCall(int64_t number) const {

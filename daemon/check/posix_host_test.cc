@@ -63,9 +63,9 @@ TEST_F(PosixHostTest, NeverWaitsForAWriter) {
 TEST_F(PosixHostTest, RunsPrograms) {
   EXPECT_EQ(*host_.Run({"/bin/sh", "-c", "echo out; echo err >&2"}, Soon()), "out\nerr\n");
   const absl::Status failed = host_.Run({"/bin/sh", "-c", "echo no such library; exit 3"}, Soon()).status();
-  EXPECT_THAT(std::string(failed.message()), HasSubstr("/bin/sh ended with 3: no such library"));
+  EXPECT_THAT(std::string(failed.message()), HasSubstr("/bin/sh exited with status 3: no such library"));
   EXPECT_THAT(std::string(host_.Run({"/bin/sh", "-c", "kill -9 $$"}, Soon()).status().message()),
-              HasSubstr("died of signal 9"));
+              HasSubstr("killed by signal 9"));
   EXPECT_FALSE(host_.Run({"/nowhere/program"}, Soon()).ok());
 }
 
