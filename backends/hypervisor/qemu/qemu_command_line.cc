@@ -31,6 +31,16 @@ std::string MemoryOption(const QemuMachineDescription& machine) {
   return absl::StrCat(machine.memory_mib, "M,slots=1,maxmem=", machine.max_memory_mib, "M");
 }
 
+std::string BootMemory(const QemuMachineDescription& machine) {
+  nlohmann::json backend = MemoryBackend(machine.memory, "mem", uint64_t{machine.memory_mib} << 20, /*reserve=*/true);
+  if (!machine.memory_file.empty()) {
+    backend["qom-type"] = "memory-backend-file";
+    backend["mem-path"] = machine.memory_file;
+    backend["share"] = machine.memory.shared;
+  }
+  return AsOption(backend);
+}
+
 std::string SmpOption(const QemuMachineDescription& machine) {
   return absl::StrCat(machine.vcpus, ",maxcpus=", std::max(machine.vcpus, machine.max_vcpus));
 }
@@ -38,7 +48,7 @@ std::string SmpOption(const QemuMachineDescription& machine) {
 // Each costs the guest's kernel some 15 ms under TCG, so those that nothing can need are left out.
 void AddRootPorts(const QemuMachineDescription& machine, std::vector<std::string>* argv) {
   for (uint32_t slot = 1; slot < kFirstFreeSlot + machine.hotplug_slots; ++slot) {
-    if (slot == kFileServerSlot && !machine.memory.shared) continue;
+    if (slot == kFileServerSlot && !machine.file_server_port) continue;
     if (slot == kMemorySlot && machine.max_memory_mib <= machine.memory_mib) continue;
     argv->push_back("-device");
     argv->push_back(absl::StrCat("pcie-root-port,id=rp", slot, ",chassis=", slot, ",slot=", slot));
@@ -75,19 +85,13 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-cpu",
       CpuOption(machine),
       "-object",
-      AsOption(MemoryBackend(machine.memory, "mem", uint64_t{machine.memory_mib} << 20, /*reserve=*/true)),
+      BootMemory(machine),
       "-m",
       MemoryOption(machine),
       "-smp",
       SmpOption(machine),
       "-bios",
       machine.firmware_path,
-      "-kernel",
-      machine.kernel_path,
-      "-initrd",
-      machine.initrd_path,
-      "-append",
-      machine.kernel_command_line,
       "-chardev",
       SocketChardev("console", machine.console_fd),
       "-serial",
@@ -109,6 +113,11 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       "-device",
       "virtio-rng-pci,id=rng0",
   };
+  const std::vector<std::string> start =
+      machine.incoming ? std::vector<std::string>{"-incoming", "defer"}
+                       : std::vector<std::string>{"-kernel", machine.kernel_path,        "-initrd", machine.initrd_path,
+                                                  "-append", machine.kernel_command_line};
+  argv.insert(argv.end(), start.begin(), start.end());
   if (machine.scsi_controller) {
     argv.push_back("-device");
     argv.push_back("virtio-scsi-pci,id=scsi0");

@@ -130,9 +130,35 @@ TEST(QemuCommandLineShapeTest, PortsOnlyForWhatCanCome) {
   EXPECT_THAT(RootPorts(machine), ElementsAre(absl::StrCat(kMemorySlot)));
   machine.max_memory_mib = 128;
   machine.memory.shared = true;
+  machine.file_server_port = true;
   EXPECT_THAT(RootPorts(machine), SizeIs(1));
   machine.machine_type = "pc";
   EXPECT_THAT(RootPorts(machine), IsEmpty());
+}
+
+TEST(QemuCommandLineShapeTest, MachineOutOfAnImageHasTheSameDevicesAndNoKernel) {
+  QemuMachineDescription machine = Machine();
+  machine.memory_file = "/proc/self/fd/10";
+  machine.file_server_port = true;
+  machine.incoming = true;
+  const std::vector<std::string> clone = QemuCommandLine(machine);
+  EXPECT_THAT(clone, Contains("memory-backend-file,id=mem,mem-path=/proc/self/fd/10,share=off,size=134217728"));
+  EXPECT_THAT(clone, Contains("-incoming"));
+  for (const char* option : {"-kernel", "-initrd", "-append"}) EXPECT_THAT(clone, Not(Contains(option)));
+  machine.incoming = false;
+  machine.memory.shared = true;
+  const std::vector<std::string> first = QemuCommandLine(machine);
+  EXPECT_THAT(first, Contains("memory-backend-file,id=mem,mem-path=/proc/self/fd/10,share=on,size=134217728"));
+  const auto devices = [](const std::vector<std::string>& argv) {
+    std::vector<std::string> all;
+    for (size_t i = 0; i + 1 < argv.size(); ++i) {
+      if (argv[i] == "-device" || argv[i] == "-machine" || argv[i] == "-cpu" || argv[i] == "-smp" || argv[i] == "-m") {
+        all.push_back(argv[i + 1]);
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(devices(clone), devices(first));
 }
 
 TEST(QemuCommandLineShapeTest, NoControllerWhereNoDiskIsBehindIt) {

@@ -19,6 +19,7 @@
 #include "backends/hypervisor/qemu/machine_options.h"
 #include "backends/hypervisor/qemu/qemu_command_line.h"
 #include "backends/hypervisor/qemu/qemu_config_resolver.h"
+#include "backends/hypervisor/qemu/qemu_image_key.h"
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/run_files.h"
 #include "backends/hypervisor/qemu/virtiofsd_process.h"
@@ -40,7 +41,17 @@ constexpr absl::Duration kAnswerTime = absl::Seconds(30);
 constexpr size_t kLastWordsBytes = 500;
 
 // Numbers under which QEMU sees its sockets and files.
-enum ChildFd { kControlFd = 3, kMonitorFd, kAgentFd, kConsoleFd, kFirmwareFd, kKernelFd, kInitrdFd };
+enum ChildFd {
+  kControlFd = 3,
+  kMonitorFd,
+  kAgentFd,
+  kConsoleFd,
+  kFirmwareFd,
+  kKernelFd,
+  kInitrdFd,
+  kMemoryFd,
+  kStateFd
+};
 
 std::string InheritedPath(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
 
@@ -71,6 +82,12 @@ GuestMemory MemoryOf(const VmSpec& spec) {
   return {spec.shared_memory, spec.config.huge_pages(), spec.config.memory_prealloc()};
 }
 
+// Shared memory is of vcd's making, so that an image can be made of it, and so is that of a machine out of an image.
+// Huge pages QEMU takes by itself.
+bool HasMemoryFile(const VmSpec& spec) {
+  return !spec.image_dir.empty() || (spec.shared_memory && !spec.config.huge_pages());
+}
+
 QemuMachineDescription Describe(const VmSpec& spec) {
   QemuMachineDescription machine;
   machine.program = spec.config.hypervisor_path();
@@ -89,6 +106,9 @@ QemuMachineDescription Describe(const VmSpec& spec) {
   machine.memory_mib = spec.config.default_memory_mib();
   machine.max_memory_mib = spec.config.max_memory_mib();
   machine.memory = MemoryOf(spec);
+  if (HasMemoryFile(spec)) machine.memory_file = InheritedPath(kMemoryFd);
+  machine.file_server_port = spec.shared_memory || !spec.image_dir.empty();
+  machine.incoming = !spec.image_dir.empty();
   machine.memory_lock = spec.config.memory_lock();
   machine.scsi_controller = spec.config.block_device_driver() != kVirtioBlk;
   machine.hotplug_slots = spec.config.hotplug_slots();
@@ -108,7 +128,14 @@ struct QemuFiles {
   std::vector<std::pair<int, int>> descriptors;  // LaunchSpec::descriptors.
 };
 
-absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, bool another_user) {
+// The memory that it starts with.
+absl::StatusOr<UniqueFd> OpenMemory(const VmSpec& spec, const QemuImage* image) {
+  if (image == nullptr) return MakeGuestMemory(uint64_t{spec.config.default_memory_mib()} << 20);
+  return spec.shared_memory ? image->CopyMemory() : image->OpenMemory();
+}
+
+// `image` is what the machine goes on from; null boots it.
+absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, bool another_user) {
   QemuFiles files;
   const auto add = [&files](absl::StatusOr<UniqueFd> file, int number) -> absl::Status {
     VCD_RETURN_IF_ERROR(file.status());
@@ -120,11 +147,14 @@ absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, bool another_user) {
                                      std::pair(kAgentSocket, kAgentFd), std::pair(kConsoleSocket, kConsoleFd)}) {
     VCD_RETURN_IF_ERROR(add(ListenUnix(spec.run_dir, name, /*backlog=*/4), number));
   }
-  for (const auto& [path, number] :
-       {std::pair(spec.config.firmware_path(), kFirmwareFd), std::pair(spec.config.kernel_path(), kKernelFd),
-        std::pair(spec.config.initrd_path(), kInitrdFd)}) {
-    VCD_RETURN_IF_ERROR(add(OpenForQemu(path, another_user), number));
+  VCD_RETURN_IF_ERROR(add(OpenForQemu(spec.config.firmware_path(), another_user), kFirmwareFd));
+  if (HasMemoryFile(spec)) VCD_RETURN_IF_ERROR(add(OpenMemory(spec, image), kMemoryFd));
+  if (image != nullptr) {
+    VCD_RETURN_IF_ERROR(add(image->OpenState(), kStateFd));
+    return files;
   }
+  VCD_RETURN_IF_ERROR(add(OpenForQemu(spec.config.kernel_path(), another_user), kKernelFd));
+  VCD_RETURN_IF_ERROR(add(OpenForQemu(spec.config.initrd_path(), another_user), kInitrdFd));
   return files;
 }
 
@@ -140,9 +170,9 @@ absl::StatusOr<UniqueFd> EnterNetwork(const std::string& netns_path, LaunchSpec*
 }
 
 // Starts QEMU on listening sockets that only it holds once this returns: when it ends, whoever connected sees that.
-absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec,
+absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec, const QemuImage* image,
                                                              const QemuConfinement::Place& place) {
-  VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, place.first_uid != 0));
+  VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, image, place.first_uid != 0));
   VCD_ASSIGN_OR_RETURN(const UniqueFd log, OpenLogFile(QemuLogPath(spec.run_dir)));
   LaunchSpec launch;
   launch.argv = QemuCommandLine(Describe(spec));
@@ -216,6 +246,7 @@ QemuMachine::Options QemuHypervisor::MachineOptions(const VmSpec& spec, const st
   options.hotplug_slots = spec.config.hotplug_slots();
   options.memory = MemoryOf(spec);
   options.max_memory_mib = spec.config.max_memory_mib();
+  options.memory_fd = kMemoryFd;
   options.first_uid = record.first_uid();
   options.cgroup = record.cgroup();
   options.max_console_bytes = options_.max_console_bytes;
@@ -246,6 +277,7 @@ HypervisorCapabilities QemuHypervisor::capabilities() const {
   capabilities.resize = true;
   capabilities.device_passthrough = true;
   capabilities.nic_hotplug = true;
+  capabilities.images = true;
   return capabilities;
 }
 
@@ -272,6 +304,30 @@ absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec) const {
                     {v1::ERROR_REASON_VM_BOOT_FAILED, DetailOf(status).value_or(ErrorDetail()).metadata});
 }
 
+absl::StatusOr<std::string> QemuHypervisor::ImageKey(const VmSpec& spec, const CallContext& context) const {
+  VCD_RETURN_IF_ERROR(context.Check("find the key of an image"));
+  // As the one that the image is made of.
+  VmSpec made = spec;
+  made.pod_id.clear();
+  made.run_dir.clear();
+  made.image_dir.clear();
+  made.shared_memory = true;
+  return QemuImageKey(QemuCommandLine(Describe(made)), spec.config, digests_);
+}
+
+void QemuHypervisor::ForgetImage(const std::string& image_dir) { images_.Forget(image_dir); }
+
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuHypervisor::ImageOf(const VmSpec& spec) {
+  if (spec.image_dir.empty()) return std::shared_ptr<const QemuImage>();
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, images_.Get(spec.image_dir, spec.image_shared));
+  const uint64_t bytes = uint64_t{spec.config.default_memory_mib()} << 20;
+  if (image->memory_bytes() != bytes) {
+    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir, " has ", image->memory_bytes(),
+                                                      " bytes of memory, and the machine is to have ", bytes));
+  }
+  return image;
+}
+
 absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
   const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
   VCD_RETURN_IF_ERROR(context.Check(step));
@@ -279,10 +335,12 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   // Logs of the machine before would be taken for the words of this one.
   VCD_RETURN_IF_ERROR(RemoveRunFiles(spec.run_dir));
   VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));
+  const absl::StatusOr<std::shared_ptr<const QemuImage>> image = ImageOf(spec);
+  VCD_RETURN_IF_ERROR(Annotate(image.status(), step));
   absl::Cleanup give_back = [this, &spec] { GiveBack(spec.run_dir).IgnoreError(); };
   absl::StatusOr<QemuConfinement::Place> place = confinement_->Take(spec.run_dir, GuestMemoryBytes(spec.config));
   VCD_RETURN_IF_ERROR(Annotate(place.status(), step));
-  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec, *place);
+  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec, image->get(), *place);
   if (!process.ok()) {
     return WithDetail(Annotate(process.status(), step), {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
   }
@@ -296,7 +354,8 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   absl::StatusOr<std::unique_ptr<QemuMachine>> machine =
       QemuMachine::Connect(io_, MachineOptions(spec, record), *process, answer);
   absl::Status status = machine.status();
-  if (status.ok()) status = (*machine)->Resume(answer);
+  if (status.ok() && *image != nullptr) status = (*machine)->LoadImage(kStateFd, answer);
+  if (status.ok() && !spec.paused) status = (*machine)->Resume(answer);
   if (status.ok()) return *std::move(machine);
 
   absl::Status error = BootError(spec, **process, status, context);

@@ -11,6 +11,7 @@
 #include "backends/hypervisor/qemu/accelerator.h"
 #include "backends/hypervisor/qemu/kvm_probe.h"
 #include "backends/hypervisor/qemu/qemu_confinement.h"
+#include "backends/hypervisor/qemu/qemu_image.h"
 #include "backends/hypervisor/qemu/qemu_machine.h"
 #include "backends/hypervisor/qemu/qemu_options.h"
 #include "core/asset/file_digest_cache.h"
@@ -37,9 +38,13 @@ class QemuHypervisor : public Hypervisor {
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,
                                                         const CallContext& context) override;
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
+  absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override;
+  void ForgetImage(const std::string& image_dir) override;
 
  private:
   absl::Status CheckAssets(const VmSpec& spec) const;
+  // What the machine goes on from; null when it boots.
+  absl::StatusOr<std::shared_ptr<const QemuImage>> ImageOf(const VmSpec& spec);
 
   QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths);
 
@@ -55,6 +60,7 @@ class QemuHypervisor : public Hypervisor {
   const std::shared_ptr<QemuConfinement> confinement_;
   // Of the files that pods want checked.
   mutable FileDigestCache digests_;
+  QemuImages images_;
 };
 
 }  // namespace vcd

@@ -88,6 +88,7 @@ HypervisorContractParam QemuParam() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Qemu, HypervisorContract, testing::Values(QemuParam()), HypervisorContractName);
+INSTANTIATE_TEST_SUITE_P(Qemu, HypervisorImageContract, testing::Values(QemuParam()), HypervisorContractName);
 
 class QemuHypervisorTest : public testing::Test {
  protected:

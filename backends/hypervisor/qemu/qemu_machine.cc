@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/qemu/qemu_machine.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -12,6 +14,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "backends/hypervisor/qemu/qemu_image.h"
+#include "backends/hypervisor/qemu/qemu_migration.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/run_files.h"
 #include "core/hypervisor/console_log.h"
@@ -280,6 +284,27 @@ absl::StatusOr<SharedPath> QemuMachine::ShareDirectory(const ShareSpec& share, c
 
 absl::Status QemuMachine::UnshareDirectory(const std::string& tag, const CallContext& context) {
   return Explained(shares_->Unshare(tag, context));
+}
+
+absl::Status QemuMachine::LoadImage(int inherited_fd, const CallContext& context) {
+  return Annotate(LoadDevices(*control_, inherited_fd, context), "load the image");
+}
+
+absl::Status QemuMachine::SaveImage(const std::string& directory, const CallContext& context) {
+  const std::string step = absl::StrCat("save the machine of pod ", options_.pod_id);
+  if (!size_->shares_memory() || options_.memory.huge_pages) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(step, ": its memory is not shared, or of huge pages, and so nobody else can read it"));
+  }
+  VCD_RETURN_IF_ERROR(Annotate(Explained(WaitUntilAgentPortIsFree(*control_, context)), step));
+  VCD_RETURN_IF_ERROR(Pause(context));
+  VCD_ASSIGN_OR_RETURN(const UniqueFd state, CreateImageState(directory));
+  VCD_RETURN_IF_ERROR(Annotate(Explained(SaveDevices(*control_, state.get(), context)), step));
+  // By way of QEMU, so that a machine can be saved that an earlier daemon started.
+  const std::string path = absl::StrCat("/proc/", process_->identity().pid, "/fd/", options_.memory_fd);
+  const UniqueFd memory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!memory.valid()) return Explained(PosixError(errno, absl::StrCat(step, ": open its memory, ", path)));
+  return Annotate(CompleteImage(directory, memory.get()), step);
 }
 
 absl::Status QemuMachine::AskToEnd(const CallContext& context) {

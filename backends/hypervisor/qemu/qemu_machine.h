@@ -44,6 +44,7 @@ class QemuMachine : public VirtualMachine {
     uint32_t hotplug_slots = 0;
     GuestMemory memory;
     uint32_t max_memory_mib = 0;
+    int memory_fd = -1;  // Number under which QEMU has its memory, if vcd made it.
   };
 
   // Connects to a QEMU that listens in its run directory. The process stays with `process` on failure, running.
@@ -51,6 +52,9 @@ class QemuMachine : public VirtualMachine {
                                                               std::shared_ptr<SupervisedProcess> process,
                                                               const CallContext& context);
   ~QemuMachine() override;
+
+  // Makes of a QEMU that waits for it what the image is, standing still. `inherited_fd` is its devices' state.
+  absl::Status LoadImage(int inherited_fd, const CallContext& context);
 
   // Takes over what an earlier daemon plugged in.
   absl::Status AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context);
@@ -69,6 +73,7 @@ class QemuMachine : public VirtualMachine {
   absl::Status DetachHostDevice(const std::string& id, const CallContext& context) override;
   absl::Status AttachNic(NicSpec nic, const CallContext& context) override;
   absl::Status DetachNic(const std::string& id, const CallContext& context) override;
+  absl::Status SaveImage(const std::string& directory, const CallContext& context) override;
   absl::Status Stop(StopMode mode, const CallContext& context) override;
   void OnExit(std::function<void(const std::string& reason)> callback) override;
   void OnTrouble(std::function<void(const VmTrouble& trouble)> callback) override;

@@ -10,17 +10,31 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/hypervisor/exit_notice.h"
 #include "core/hypervisor/machine_record.h"
 #include "core/hypervisor/machine_size.h"
 #include "core/os/mutex.h"
+#include "core/os/posix_filesystem.h"
 #include "core/os/process.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
+
+namespace {
+
+std::string ImagePath(const std::string& directory) { return directory + "/fake-image"; }
+
+// Hexadecimal digits of the machine's configuration.
+std::string FakeImageKey(const VmSpec& spec) {
+  return absl::BytesToHexString(
+      absl::StrCat(spec.config.kernel_path(), " ", spec.config.default_vcpus(), " ", spec.config.default_memory_mib()));
+}
+
+}  // namespace
 
 struct FakeHypervisor::Machine {
   VmSpec spec;
@@ -82,6 +96,7 @@ class FakeHypervisor::World {
     }
     machine = std::make_shared<Machine>();
     machine->spec = spec;
+    machine->paused = spec.paused;
     machine->record.mutable_process()->set_pid(next_pid_++);
     machine->record.mutable_process()->set_start_time_ticks(1);
     machine->record.mutable_process()->set_boot_id(ReadBootId().value_or("fake-boot"));
@@ -259,7 +274,8 @@ class FakeHypervisor::World {
                                                                .directory_sharing = true,
                                                                .pause = true,
                                                                .resize = true,
-                                                               .nic_hotplug = true};
+                                                               .nic_hotplug = true,
+                                                               .images = true};
   int next_pid_ ABSL_GUARDED_BY(mu_) = 1000001;  // Above what the tests' hosts give to real processes.
 };
 
@@ -353,6 +369,19 @@ class FakeHypervisor::Handle : public VirtualMachine {
 
   absl::Status DetachNic(const std::string& id, const CallContext& context) override {
     return ForgetDevice("DetachNic", id, context);
+  }
+
+  absl::Status SaveImage(const std::string& directory, const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(world_->Enter("SaveImage", pod_id_, context));
+    VmSpec spec;
+    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&spec](Machine& machine) {
+      if (!machine.spec.shared_memory) return absl::FailedPreconditionError("its memory is not shared");
+      machine.paused = true;
+      spec = machine.spec;
+      return absl::OkStatus();
+    }));
+    PosixFilesystem filesystem;
+    return filesystem.ReplaceFile(ImagePath(directory), FakeImageKey(spec));
   }
 
   absl::Status Stop(StopMode mode, const CallContext& context) override {
@@ -470,6 +499,13 @@ absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::Hyperviso
 absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
   VCD_RETURN_IF_ERROR(world_->Enter("Boot", spec.pod_id, context));
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
+  if (!spec.image_dir.empty()) {
+    PosixFilesystem filesystem;
+    const absl::StatusOr<std::string> image = filesystem.ReadFile(ImagePath(spec.image_dir));
+    if (!image.ok() || *image != FakeImageKey(spec)) {
+      return absl::DataLossError(absl::StrCat(ImagePath(spec.image_dir), ": is no image of this machine"));
+    }
+  }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec));
   return std::make_unique<Handle>(world_, std::move(machine));
 }
@@ -480,6 +516,10 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Adopt(const VmSp
   VCD_RETURN_IF_ERROR(world_->Enter("Adopt", spec.pod_id, context));
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Adopt(spec.pod_id, record));
   return std::make_unique<Handle>(world_, std::move(machine));
+}
+
+absl::StatusOr<std::string> FakeHypervisor::ImageKey(const VmSpec& spec, const CallContext&) const {
+  return FakeImageKey(spec);
 }
 
 absl::Status FakeHypervisor::Reap(const std::string& run_dir, const CallContext& context) {

@@ -18,7 +18,7 @@ namespace vcd {
 //
 // A step is named as the method is: "Resolve", "Boot", "Adopt", "Reap", "ConnectAgent", "Pause", "Resume",
 // "AttachDisk", "DetachDisk", "ShareDirectory", "UnshareDirectory", "AttachHostDevice", "DetachHostDevice",
-// "AttachNic", "DetachNic", "Stop".
+// "AttachNic", "DetachNic", "SaveImage", "Stop". An image is a file that says of which configuration it is.
 class FakeHypervisor : public Hypervisor {
  public:
   explicit FakeHypervisor(IoThread& io);
@@ -67,6 +67,7 @@ class FakeHypervisor : public Hypervisor {
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,
                                                         const CallContext& context) override;
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
+  absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override;
 
  private:
   class World;

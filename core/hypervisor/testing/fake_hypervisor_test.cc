@@ -31,6 +31,7 @@ HypervisorContractParam FakeParam() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fake, HypervisorContract, testing::Values(FakeParam()), HypervisorContractName);
+INSTANTIATE_TEST_SUITE_P(Fake, HypervisorImageContract, testing::Values(FakeParam()), HypervisorContractName);
 
 class FakeHypervisorTest : public testing::Test {
  protected:

@@ -63,6 +63,16 @@ class HypervisorContract : public testing::TestWithParam<HypervisorContractParam
   std::unique_ptr<Hypervisor> hypervisor_;
 };
 
+// What hypervisor.h says of images, for a backend that has them.
+class HypervisorImageContract : public HypervisorContract {
+ protected:
+  // A machine is saved and ends; its image is in `directory`.
+  void Save(const std::string& directory);
+  VmSpec CloneSpec(const std::string& directory, bool shared_memory) const;
+  // It boots, stands still and goes on, is adopted, and stops.
+  void TryClone(const VmSpec& spec);
+};
+
 inline std::string HypervisorContractName(const testing::TestParamInfo<HypervisorContractParam>& info) {
   return info.param.name;
 }

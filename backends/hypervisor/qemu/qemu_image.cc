@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/qemu_image.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/image_digest.h"
+#include "core/os/posix_filesystem.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormat = 1;
+constexpr size_t kPageBytes = 4096;
+constexpr size_t kPieceBytes = 256 << 10;
+constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+
+std::string StatePath(const std::string& directory) { return directory + "/state"; }
+std::string MemoryPath(const std::string& directory) { return directory + "/memory"; }
+std::string ManifestPath(const std::string& directory) { return directory + "/manifest.json"; }
+
+bool IsZero(const char* page, size_t size) {
+  return size == 0 || (page[0] == 0 && std::memcmp(page, page + 1, size - 1) == 0);
+}
+
+absl::Status ReadAt(int fd, char* data, size_t size, off_t at) {
+  while (size > 0) {
+    const ssize_t got = ::pread(fd, data, size, at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return PosixError(errno, "read");
+    if (got == 0) return absl::DataLossError("read: the file is shorter than it was");
+    data += got;
+    at += got;
+    size -= static_cast<size_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAt(int fd, const char* data, size_t size, off_t at) {
+  while (size > 0) {
+    const ssize_t put = ::pwrite(fd, data, size, at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return PosixError(errno, "write");
+    data += put;
+    at += put;
+    size -= static_cast<size_t>(put);
+  }
+  return absl::OkStatus();
+}
+
+// Copies what is not zero between two files of one size, the second of which is empty. `digest`, if there is one, gets
+// all of it with its place, however the holes of the files lie.
+absl::Status CopyPages(int from, int to, off_t size, ImageDigest* digest) {
+  std::vector<char> piece(kPieceBytes);
+  off_t at = 0;
+  while (at < size) {
+    const off_t data = ::lseek(from, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;  // A hole up to the end.
+    if (data < 0) return PosixError(errno, "look for data");
+    // Whole pages, whatever the file system's blocks are.
+    at = std::max<off_t>(at, data / static_cast<off_t>(kPageBytes) * static_cast<off_t>(kPageBytes));
+    const size_t length = static_cast<size_t>(std::min<off_t>(size - at, kPieceBytes));
+    VCD_RETURN_IF_ERROR(ReadAt(from, piece.data(), length, at));
+    for (size_t page = 0; page < length;) {
+      size_t end = page;
+      while (end < length && !IsZero(&piece[end], std::min(kPageBytes, length - end))) end += kPageBytes;
+      end = std::min(end, length);
+      for (size_t hashed = page; digest != nullptr && hashed < end; hashed += kPageBytes) {
+        const uint64_t place = static_cast<uint64_t>(at) + hashed;
+        digest->Add(&place, sizeof place);
+        digest->Add(&piece[hashed], std::min(kPageBytes, end - hashed));
+      }
+      VCD_RETURN_IF_ERROR(WriteAt(to, &piece[page], end - page, at + static_cast<off_t>(page)));
+      page = std::max(end, page + kPageBytes);
+    }
+    at += static_cast<off_t>(length);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> SizeOf(int fd) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return PosixError(errno, "fstat");
+  return static_cast<uint64_t>(info.st_size);
+}
+
+absl::StatusOr<UniqueFd> OpenFile(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.valid()) return PosixError(errno, absl::StrCat("open ", path));
+  return file;
+}
+
+absl::StatusOr<UniqueFd> MakeMemfd(const char* name, uint64_t bytes) {
+  UniqueFd memory(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory.valid() || ::ftruncate(memory.get(), static_cast<off_t>(bytes)) != 0) {
+    return PosixError(errno, absl::StrCat("make a memory of ", bytes, " bytes"));
+  }
+  return memory;
+}
+
+// Another opening of the same file, with a position of its own.
+absl::StatusOr<UniqueFd> Reopen(const UniqueFd& file, int flags) {
+  UniqueFd again(::open(absl::StrCat("/proc/self/fd/", file.get()).c_str(), flags | O_CLOEXEC));
+  if (!again.valid()) return PosixError(errno, "open a machine's image again");
+  return again;
+}
+
+// A part of an image, in memory and sealed, checked against its size and digest.
+absl::StatusOr<UniqueFd> LoadPart(const std::string& path, uint64_t bytes, const std::string& expected) {
+  absl::StatusOr<UniqueFd> file = OpenFile(path);
+  if (absl::IsNotFound(file.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
+  VCD_RETURN_IF_ERROR(file.status());
+  VCD_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(file->get()));
+  if (size != bytes) {
+    return absl::DataLossError(absl::StrCat(path, ": has ", size, " bytes instead of ", bytes));
+  }
+  VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeMemfd("vcd-image", bytes));
+  ImageDigest digest;
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(bytes), &digest), path));
+  VCD_ASSIGN_OR_RETURN(const std::string found, digest.Finish());
+  if (found != expected) return absl::DataLossError(absl::StrCat(path, ": is not what was written"));
+  if (::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) return PosixError(errno, absl::StrCat("seal ", path));
+  return copy;
+}
+
+// The digest of a part that was written, which is on the disk afterwards.
+absl::StatusOr<json> DescribePart(int fd, ImageDigest& digest) {
+  if (::fsync(fd) != 0) return PosixError(errno, "fsync");
+  VCD_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(fd));
+  VCD_ASSIGN_OR_RETURN(const std::string sha256, digest.Finish());
+  return json{{"bytes", size}, {"sha256", sha256}};
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::string& directory) {
+  const std::string path = ManifestPath(directory);
+  PosixFilesystem filesystem;
+  absl::StatusOr<std::string> text = filesystem.ReadFile(path);
+  if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
+  VCD_RETURN_IF_ERROR(text.status());
+  const json manifest = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const auto part = [&manifest](const char* name) {
+    const auto found = manifest.is_object() ? manifest.find(name) : manifest.end();
+    const bool good = found != manifest.end() && found->is_object() && found->contains("bytes") &&
+                      (*found)["bytes"].is_number_unsigned() && found->contains("sha256") &&
+                      (*found)["sha256"].is_string();
+    return good ? *found : json();
+  };
+  const json memory = part("memory");
+  const json state = part("state");
+  if (memory.is_null() || state.is_null() || !manifest.contains("format") || manifest["format"] != kFormat) {
+    return absl::DataLossError(absl::StrCat(path, ": is no manifest of format ", kFormat));
+  }
+  const uint64_t memory_bytes = memory["bytes"].get<uint64_t>();
+  VCD_ASSIGN_OR_RETURN(UniqueFd memory_fd,
+                       LoadPart(MemoryPath(directory), memory_bytes, memory["sha256"].get<std::string>()));
+  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd, LoadPart(StatePath(directory), state["bytes"].get<uint64_t>(),
+                                                   state["sha256"].get<std::string>()));
+  return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory_fd), std::move(state_fd), memory_bytes));
+}
+
+// QEMU opens its memory for writing, also when it maps it privately; the seal holds all the same.
+absl::StatusOr<UniqueFd> QemuImage::OpenMemory() const { return Reopen(memory_, O_RDWR); }
+
+absl::StatusOr<UniqueFd> QemuImage::CopyMemory() const {
+  VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeGuestMemory(memory_bytes_));
+  VCD_ASSIGN_OR_RETURN(const UniqueFd memory, Reopen(memory_, O_RDONLY));
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory.get(), copy.get(), static_cast<off_t>(memory_bytes_), nullptr),
+                               "copy the memory of an image"));
+  return copy;
+}
+
+absl::StatusOr<UniqueFd> QemuImage::OpenState() const { return Reopen(state_, O_RDONLY); }
+
+absl::StatusOr<UniqueFd> CreateImageState(const std::string& directory) {
+  const std::string path = StatePath(directory);
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return PosixError(errno, absl::StrCat("make ", path));
+  return file;
+}
+
+absl::Status CompleteImage(const std::string& directory, int memory_fd) {
+  VCD_ASSIGN_OR_RETURN(const UniqueFd state, OpenFile(StatePath(directory)));
+  VCD_ASSIGN_OR_RETURN(const uint64_t state_bytes, SizeOf(state.get()));
+  VCD_ASSIGN_OR_RETURN(const uint64_t memory_bytes, SizeOf(memory_fd));
+  const std::string memory_path = MemoryPath(directory);
+  const UniqueFd memory(::open(memory_path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!memory.valid() || ::ftruncate(memory.get(), static_cast<off_t>(memory_bytes)) != 0) {
+    return PosixError(errno, absl::StrCat("make ", memory_path));
+  }
+  ImageDigest memory_digest;
+  VCD_RETURN_IF_ERROR(
+      Annotate(CopyPages(memory_fd, memory.get(), static_cast<off_t>(memory_bytes), &memory_digest), memory_path));
+  // Into a memory that is thrown away: the digest is what Load makes of the file.
+  ImageDigest state_digest;
+  VCD_ASSIGN_OR_RETURN(const UniqueFd nowhere, MakeMemfd("vcd-image", state_bytes));
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(state.get(), nowhere.get(), static_cast<off_t>(state_bytes), &state_digest),
+                               StatePath(directory)));
+  json manifest = {{"format", kFormat}};
+  VCD_ASSIGN_OR_RETURN(manifest["memory"], DescribePart(memory.get(), memory_digest));
+  VCD_ASSIGN_OR_RETURN(manifest["state"], DescribePart(state.get(), state_digest));
+  PosixFilesystem filesystem;
+  return filesystem.ReplaceFile(ManifestPath(directory), absl::StrCat(manifest.dump(2), "\n"));
+}
+
+absl::StatusOr<UniqueFd> MakeGuestMemory(uint64_t bytes) { return MakeMemfd("vcd-guest", bytes); }
+
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImages::Get(const std::string& directory, bool keep) {
+  MutexLock lock(&mu_);
+  const auto known = images_.find(directory);
+  if (known != images_.end()) return known->second;
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, QemuImage::Load(directory));
+  if (keep) images_[directory] = image;
+  return image;
+}
+
+void QemuImages::Forget(const std::string& directory) {
+  MutexLock lock(&mu_);
+  images_.erase(directory);
+}
+
+}  // namespace vcd

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/hypervisor/qemu/qemu_image.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+namespace vcd {
+namespace {
+
+constexpr uint64_t kMemoryBytes = 4 << 20;
+
+class QemuImageTest : public testing::Test {
+ protected:
+  QemuImageTest() {
+    char root[] = "/tmp/vcd-test-XXXXXX";
+    directory_ = mkdtemp(root);
+    memory_ = MakeGuestMemory(kMemoryBytes).value();
+    // The first and last page, and one that is written but zero.
+    EXPECT_EQ(pwrite(memory_.get(), "first", 5, 0), 5);
+    EXPECT_EQ(pwrite(memory_.get(), "last", 4, kMemoryBytes - 4), 4);
+    EXPECT_EQ(pwrite(memory_.get(), "\0", 1, 1 << 20), 1);
+  }
+  ~QemuImageTest() override { std::filesystem::remove_all(directory_); }
+
+  void Write() {
+    const absl::StatusOr<UniqueFd> state = CreateImageState(directory_);
+    ASSERT_TRUE(state.ok()) << state.status();
+    ASSERT_EQ(write(state->get(), "devices", 7), 7);
+    ASSERT_EQ(CompleteImage(directory_, memory_.get()), absl::OkStatus());
+  }
+
+  static std::string Read(int fd, off_t at, size_t size) {
+    std::string text(size, '?');
+    EXPECT_EQ(pread(fd, text.data(), size, at), static_cast<ssize_t>(size));
+    return text;
+  }
+
+  std::string directory_;
+  UniqueFd memory_;
+};
+
+TEST_F(QemuImageTest, IsReadAsItWasWritten) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  const auto image = QemuImage::Load(directory_);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ((*image)->memory_bytes(), kMemoryBytes);
+  for (const auto& memory : {(*image)->OpenMemory(), (*image)->CopyMemory()}) {
+    ASSERT_TRUE(memory.ok()) << memory.status();
+    EXPECT_EQ(Read(memory->get(), 0, 5), "first");
+    EXPECT_EQ(Read(memory->get(), kMemoryBytes - 4, 4), "last");
+    struct stat info;
+    ASSERT_EQ(fstat(memory->get(), &info), 0);
+    EXPECT_EQ(static_cast<uint64_t>(info.st_size), kMemoryBytes);
+    // Two pages: what is zero takes no room.
+    EXPECT_EQ(info.st_blocks * 512, 2 * 4096);
+  }
+}
+
+TEST_F(QemuImageTest, EachReaderOfTheStateBeginsAtItsBeginning) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  const auto image = QemuImage::Load(directory_);
+  ASSERT_TRUE(image.ok()) << image.status();
+  for (int reader = 0; reader < 2; ++reader) {
+    const auto state = (*image)->OpenState();
+    ASSERT_TRUE(state.ok()) << state.status();
+    char text[8] = {};
+    EXPECT_EQ(read(state->get(), text, sizeof text), 7);
+    EXPECT_STREQ(text, "devices");
+  }
+}
+
+TEST_F(QemuImageTest, NobodyChangesTheSharedMemory) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  const auto image = QemuImage::Load(directory_);
+  ASSERT_TRUE(image.ok()) << image.status();
+  const auto memory = (*image)->OpenMemory();
+  ASSERT_TRUE(memory.ok()) << memory.status();
+  EXPECT_EQ(pwrite(memory->get(), "x", 1, 0), -1);
+  EXPECT_EQ(ftruncate(memory->get(), 0), -1);
+  EXPECT_EQ(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory->get(), 0), MAP_FAILED);
+  void* own = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, memory->get(), 0);
+  ASSERT_NE(own, MAP_FAILED);
+  static_cast<char*>(own)[0] = 'F';
+  EXPECT_EQ(munmap(own, 4096), 0);
+  EXPECT_EQ(Read(memory->get(), 0, 5), "first");
+}
+
+TEST_F(QemuImageTest, OneWithoutManifestIsNone) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  std::filesystem::remove(directory_ + "/manifest.json");
+  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(QemuImageTest, IsNotWrittenOverAnother) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  EXPECT_EQ(CreateImageState(directory_).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(QemuImageTest, IsKeptUntilItIsForgotten) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  QemuImages images;
+  const auto first = images.Get(directory_, /*keep=*/true);
+  ASSERT_TRUE(first.ok()) << first.status();
+  std::filesystem::remove_all(directory_);
+  EXPECT_EQ(*images.Get(directory_, /*keep=*/true), *first);
+  images.Forget(directory_);
+  EXPECT_EQ(images.Get(directory_, /*keep=*/true).status().code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace vcd
