@@ -197,6 +197,14 @@ absl::Status QemuDisks::Detach(const std::string& id, const CallContext& context
   return unplugged;
 }
 
+std::string QemuDisks::Describe(const std::string& node) const {
+  MutexLock lock(&mu_);
+  for (const auto& [place, disk] : disks_) {
+    if (node == Name(place)) return absl::StrCat("disk ", disk.id, " (", disk.path, ")");
+  }
+  return absl::StrCat("disk ", node);
+}
+
 void QemuDisks::WriteTo(state::v1::VirtualMachine* record) const {
   MutexLock lock(&mu_);
   for (const auto& [place, disk] : disks_) {

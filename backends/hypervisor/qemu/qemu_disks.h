@@ -36,6 +36,9 @@ class QemuDisks {
   absl::StatusOr<DiskAddress> Attach(const DiskSpec& disk, const CallContext& context);
   absl::Status Detach(const std::string& id, const CallContext& context);
 
+  // What an operator knows a block node of this machine by: the disk's id and path.
+  std::string Describe(const std::string& node) const;
+
   // Writes the disks into the record.
   void WriteTo(state::v1::VirtualMachine* record) const;
 

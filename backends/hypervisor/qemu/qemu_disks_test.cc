@@ -104,6 +104,16 @@ TEST_F(QemuDisksTest, VirtioBlkIsAPciDeviceWithASerialNumber) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(QemuDisksTest, NodesAreDescribedByTheirDisks) {
+  for (const char* driver : {kVirtioScsi, kVirtioBlk}) {
+    Use(driver);
+    ASSERT_TRUE(disks_->Attach({"data", image_, /*writable=*/true}, Soon()).ok());
+    const std::string node = peer_.arguments("blockdev-add")["node-name"];
+    EXPECT_EQ(disks_->Describe(node), absl::StrCat("disk data (", image_, ")")) << driver;
+    EXPECT_EQ(disks_->Describe("disk-99"), "disk disk-99");
+  }
+}
+
 TEST_F(QemuDisksTest, FullMachineTakesNoMoreVirtioBlk) {
   Use(kVirtioBlk);
   ASSERT_TRUE(disks_->Attach({"one", image_}, Soon()).ok());

@@ -128,23 +128,17 @@ void QemuMachine::HandleEvent(const QmpEvent& event) {
     Trouble(VmTrouble::Kind::kGuestPanicked,
             absl::StrCat("the guest's kernel panicked", line.empty() ? "" : ": ", line));
   } else if (event.name == "BLOCK_IO_ERROR") {
-    Trouble(VmTrouble::Kind::kDiskError,
-            absl::StrCat(DescribeDisk(StringField(event.data, "node-name")), ": ", StringField(event.data, "operation"),
-                         " failed on the host: ", StringField(event.data, "reason"),
-                         StringField(event.data, "action") == "stop" ? "; the machine stands still" : ""));
+    Trouble(
+        VmTrouble::Kind::kDiskError,
+        absl::StrCat(disks_->Describe(StringField(event.data, "node-name")), ": ", StringField(event.data, "operation"),
+                     " failed on the host: ", StringField(event.data, "reason"),
+                     StringField(event.data, "action") == "stop" ? "; the machine stands still" : ""));
   }
 }
 
 void QemuMachine::Trouble(VmTrouble::Kind kind, const std::string& what) {
   MutexLock lock(&trouble_mu_);
   if (on_trouble_ != nullptr) on_trouble_({kind, what});
-}
-
-std::string QemuMachine::DescribeDisk(const std::string& node) const {
-  for (const state::v1::BlockDevice& disk : Record().block_devices()) {
-    if (node == absl::StrCat("disk-", disk.lun())) return absl::StrCat("disk ", disk.id(), " (", disk.path(), ")");
-  }
-  return absl::StrCat("disk ", node);
 }
 
 void QemuMachine::Ended(bool QemuMachine::*part) {

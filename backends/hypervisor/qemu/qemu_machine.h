@@ -90,8 +90,6 @@ class QemuMachine : public VirtualMachine {
   void Trouble(VmTrouble::Kind kind, const std::string& what);
   // The end is told when the process, what it said over `mon` and what the guest said on its console are at their end.
   void Ended(bool QemuMachine::*part);
-  // A disk for people, by the name of its node.
-  std::string DescribeDisk(const std::string& node) const;
   std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
   // What the pod's control group on the host shall let the guest have.
   absl::Status AllowMemory(uint32_t memory_mib) const;
