@@ -77,6 +77,11 @@ absl::StatusOr<std::shared_ptr<const PodSnapshot>> LivePodRuntime::GetPod(const 
 
 std::vector<std::shared_ptr<const PodSnapshot>> LivePodRuntime::ListPods() const { return registry_.Snapshots(); }
 
+std::vector<std::shared_ptr<const PodSnapshot>> LivePodRuntime::ListPodsAfter(const std::string& id,
+                                                                              size_t most) const {
+  return registry_.SnapshotsAfter(id, most);
+}
+
 RuntimeLoad LivePodRuntime::load() const {
   RuntimeLoad load;
   load.boots_waiting = boot_gate_.waiting();

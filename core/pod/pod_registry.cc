@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,16 @@ absl::StatusOr<std::shared_ptr<const PodSnapshot>> PodRegistry::Snapshot(const s
   auto found = pods_.find(pod_id);
   if (found == pods_.end()) return PodNotFound(pod_id);
   return found->second.snapshot;
+}
+
+std::vector<std::shared_ptr<const PodSnapshot>> PodRegistry::SnapshotsAfter(const std::string& id, size_t most) const {
+  MutexLock lock(&mu_);
+  std::vector<std::shared_ptr<const PodSnapshot>> snapshots;
+  snapshots.reserve(std::min(most, pods_.size()));
+  for (auto next = pods_.upper_bound(id); next != pods_.end() && snapshots.size() < most; ++next) {
+    snapshots.push_back(next->second.snapshot);
+  }
+  return snapshots;
 }
 
 std::vector<std::shared_ptr<const PodSnapshot>> PodRegistry::Snapshots() const {

@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_POD_POD_REGISTRY_H_
 #define VCD_CORE_POD_POD_REGISTRY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,7 +41,10 @@ class PodRegistry {
   absl::StatusOr<std::shared_ptr<Pod>> Find(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::shared_ptr<const PodSnapshot>> Snapshot(const std::string& pod_id) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // In order of id.
+  // In order of id: those after `id`, at most so many.
+  std::vector<std::shared_ptr<const PodSnapshot>> SnapshotsAfter(const std::string& id, size_t most) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // All of them.
   std::vector<std::shared_ptr<const PodSnapshot>> Snapshots() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<Pod>> Pods() const ABSL_LOCKS_EXCLUDED(mu_);
 

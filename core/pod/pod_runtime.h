@@ -149,6 +149,8 @@ class PodRuntime {
   virtual absl::StatusOr<std::shared_ptr<const PodSnapshot>> GetPod(const std::string& pod_id) const = 0;
   // In order of id.
   virtual std::vector<std::shared_ptr<const PodSnapshot>> ListPods() const = 0;
+  // Of these the ones after `id`, at most so many: costs what it returns, however many pods there are.
+  virtual std::vector<std::shared_ptr<const PodSnapshot>> ListPodsAfter(const std::string& id, size_t most) const = 0;
   virtual RuntimeLoad load() const = 0;
 
   // ---- Pods ----

@@ -13,7 +13,6 @@
 #include "core/status/status_macros.h"
 #include "daemon/service/request_check.h"
 #include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/wire_format_lite.h"
 
 namespace vcd {
@@ -21,6 +20,8 @@ namespace {
 
 constexpr size_t kMaxPageSize = 1000;
 constexpr size_t kMaxPageBytes = 3 << 20;
+// A filter may leave few of many.
+constexpr size_t kLeastAtATime = 100;
 
 // A token is the last id of the page before it, behind a version, in base64 so that nobody builds on its form.
 constexpr char kTokenPrefix[] = "1:";
@@ -51,20 +52,24 @@ absl::StatusOr<v1::PodState> StateOf(absl::string_view name) {
       "filter", absl::StrCat("`", name, "` is no state: creating, ready, running, paused, stopping, stopped, failed"));
 }
 
+// A tag and a length.
+constexpr size_t kMostBytesOfAHeader = 10;
+
 // A response is the concatenation of its fields, and a pod in it is its bytes behind their number.
-std::string Join(const std::vector<const PodSnapshot*>& pods, size_t pod_bytes, const v1::ListPodsResponse& rest) {
-  constexpr size_t kMostBytesOfAHeader = 6;
+void AppendPod(int field, const PodSnapshot& pod, std::string* response) {
+  using google::protobuf::internal::WireFormatLite;
+  uint8_t header[kMostBytesOfAHeader];
+  uint8_t* end = WireFormatLite::WriteTagToArray(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, header);
+  end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(pod.bytes().size()), end);
+  response->append(header, end);
+  response->append(pod.bytes());
+}
+
+std::string Join(const PodSnapshots& pods, size_t pod_bytes, const v1::ListPodsResponse& rest) {
   std::string joined;
   joined.reserve(pod_bytes + pods.size() * kMostBytesOfAHeader + rest.ByteSizeLong());
-  {
-    google::protobuf::io::StringOutputStream stream(&joined);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    for (const PodSnapshot* pod : pods) {
-      google::protobuf::internal::WireFormatLite::WriteBytes(v1::ListPodsResponse::kPodsFieldNumber, pod->bytes(),
-                                                             &coded);
-    }
-    rest.SerializeToCodedStream(&coded);
-  }
+  for (const auto& pod : pods) AppendPod(v1::ListPodsResponse::kPodsFieldNumber, *pod, &joined);
+  rest.AppendToString(&joined);
   return joined;
 }
 
@@ -111,31 +116,41 @@ bool PodFilter::Matches(const PodSnapshot& pod) const {
   return std::all_of(annotations_.begin(), annotations_.end(), has_annotation);
 }
 
-absl::StatusOr<std::string> ListPage(const std::vector<std::shared_ptr<const PodSnapshot>>& pods,
-                                     const v1::ListPodsRequest& request) {
+std::string OnePod(const PodSnapshot& pod) {
+  std::string response;
+  response.reserve(pod.bytes().size() + kMostBytesOfAHeader);
+  AppendPod(v1::GetPodResponse::kPodFieldNumber, pod, &response);
+  return response;
+}
+
+absl::StatusOr<std::string> ListPage(const PodsAfter& pods_after, const v1::ListPodsRequest& request) {
   VCD_ASSIGN_OR_RETURN(const PodFilter filter, PodFilter::Parse(request.filter()));
-  VCD_ASSIGN_OR_RETURN(const std::string last_id, LastIdOf(request.page_token()));
+  VCD_ASSIGN_OR_RETURN(std::string last_id, LastIdOf(request.page_token()));
   const size_t page_size =
       request.page_size() == 0 ? kMaxPageSize : std::min<size_t>(request.page_size(), kMaxPageSize);
+  // One more than fits tells whether there is a further page.
+  const size_t at_a_time = std::max(page_size, kLeastAtATime) + 1;
 
-  auto next = std::upper_bound(pods.begin(), pods.end(), last_id,
-                               [](const std::string& id, const auto& pod) { return id < pod->id(); });
-  std::vector<const PodSnapshot*> page;
+  PodSnapshots page;
   // All of the response but the pods.
   v1::ListPodsResponse rest;
   size_t bytes = 0;
-  for (; next != pods.end(); ++next) {
-    if (!filter.Matches(**next)) continue;
-    const size_t size = (*next)->bytes().size();
-    // Only once there is a further pod for it, so that the last page's token is empty.
-    if (page.size() == page_size || (!page.empty() && bytes + size > kMaxPageBytes)) {
-      rest.set_next_page_token(MakeToken(page.back()->id()));
-      break;
+  for (;;) {
+    const PodSnapshots pods = pods_after(last_id, at_a_time);
+    for (const auto& pod : pods) {
+      if (!filter.Matches(*pod)) continue;
+      const size_t size = pod->bytes().size();
+      // Only once there is a further pod for it, so that the last page's token is empty.
+      if (page.size() == page_size || (!page.empty() && bytes + size > kMaxPageBytes)) {
+        rest.set_next_page_token(MakeToken(page.back()->id()));
+        return Join(page, bytes, rest);
+      }
+      bytes += size;
+      page.push_back(pod);
     }
-    bytes += size;
-    page.push_back(next->get());
+    if (pods.size() < at_a_time) return Join(page, bytes, rest);
+    last_id = pods.back()->id();
   }
-  return Join(page, bytes, rest);
 }
 
 }  // namespace vcd

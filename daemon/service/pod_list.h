@@ -2,6 +2,8 @@
 #ifndef VCD_DAEMON_SERVICE_POD_LIST_H_
 #define VCD_DAEMON_SERVICE_POD_LIST_H_
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,12 +34,19 @@ class PodFilter {
   std::vector<std::pair<std::string, std::string>> annotations_;
 };
 
-// Picks the page of `pods` (in order of id) that the request asks for: the bytes of a vcd.v1.ListPodsResponse, put
-// together out of those that the pods are kept as. A page ends early before it outgrows what a
-// client of gRPC takes by default (4 MiB). Pods that come or go between two pages never make others appear twice or be
-// missed. kInvalidArgument (`filter`, `page_token`).
-absl::StatusOr<std::string> ListPage(const std::vector<std::shared_ptr<const PodSnapshot>>& pods,
-                                     const v1::ListPodsRequest& request);
+// The bytes of a vcd.v1.GetPodResponse with this pod.
+std::string OnePod(const PodSnapshot& pod);
+
+using PodSnapshots = std::vector<std::shared_ptr<const PodSnapshot>>;
+
+// The pods after that id, in order of id, at most so many; fewer only when there are no more.
+using PodsAfter = std::function<PodSnapshots(const std::string& id, size_t most)>;
+
+// Picks the page of the pods that the request asks for: the bytes of a vcd.v1.ListPodsResponse, put together out of
+// those that the pods are kept as. Looks at no more pods than it takes to fill a page. A page ends early before it
+// outgrows what a client of gRPC takes by default (4 MiB). Pods that come or go between two pages, or while one is put
+// together, never make others appear twice or be missed. kInvalidArgument (`filter`, `page_token`).
+absl::StatusOr<std::string> ListPage(const PodsAfter& pods_after, const v1::ListPodsRequest& request);
 
 }  // namespace vcd
 

@@ -15,8 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-using Pods = std::vector<std::shared_ptr<const PodSnapshot>>;
-
 std::shared_ptr<const PodSnapshot> MakePod(const std::string& id, v1::PodState state = v1::POD_STATE_RUNNING,
                                            const std::string& annotation = "") {
   v1::Pod pod;
@@ -27,9 +25,23 @@ std::shared_ptr<const PodSnapshot> MakePod(const std::string& id, v1::PodState s
   return std::make_shared<const PodSnapshot>(pod);
 }
 
+// Counts what is looked at.
+PodsAfter Among(const PodSnapshots& pods, size_t* looked_at) {
+  return [&pods, looked_at](const std::string& id, size_t most) {
+    PodSnapshots after;
+    for (const auto& pod : pods) {
+      if (pod->id() > id && after.size() < most) after.push_back(pod);
+    }
+    *looked_at += after.size();
+    return after;
+  };
+}
+
 // As a client reads it.
-absl::Status ListPage(const Pods& pods, const v1::ListPodsRequest& request, v1::ListPodsResponse& response) {
-  const absl::StatusOr<std::string> page = ListPage(pods, request);
+absl::Status ListPage(const PodSnapshots& pods, const v1::ListPodsRequest& request, v1::ListPodsResponse& response,
+                      size_t* looked_at = nullptr) {
+  size_t ignored = 0;
+  const absl::StatusOr<std::string> page = ListPage(Among(pods, looked_at ? looked_at : &ignored), request);
   if (!page.ok()) return page.status();
   EXPECT_TRUE(response.ParseFromString(*page));
   return absl::OkStatus();
@@ -41,7 +53,7 @@ std::vector<std::string> IdsOf(const v1::ListPodsResponse& response) {
   return ids;
 }
 
-std::vector<std::string> Filtered(const Pods& pods, const std::string& filter) {
+std::vector<std::string> Filtered(const PodSnapshots& pods, const std::string& filter) {
   v1::ListPodsRequest request;
   request.set_filter(filter);
   v1::ListPodsResponse response;
@@ -50,7 +62,8 @@ std::vector<std::string> Filtered(const Pods& pods, const std::string& filter) {
 }
 
 TEST(PodListTest, FilterTermsMustAllHold) {
-  const Pods pods = {MakePod("a1"), MakePod("a2", v1::POD_STATE_STOPPED), MakePod("b1", v1::POD_STATE_RUNNING, "web")};
+  const PodSnapshots pods = {MakePod("a1"), MakePod("a2", v1::POD_STATE_STOPPED),
+                             MakePod("b1", v1::POD_STATE_RUNNING, "web")};
   EXPECT_THAT(Filtered(pods, ""), ElementsAre("a1", "a2", "b1"));
   EXPECT_THAT(Filtered(pods, "state=running"), ElementsAre("a1", "b1"));
   EXPECT_THAT(Filtered(pods, "id=a*"), ElementsAre("a1", "a2"));
@@ -75,7 +88,7 @@ TEST(PodListTest, TermsThatAreNoneAreNamed) {
 }
 
 TEST(PodListTest, PagesFollowEachOtherWithoutGapsOrRepeats) {
-  Pods pods;
+  PodSnapshots pods;
   for (int i = 0; i < 5; ++i) pods.push_back(MakePod(absl::StrCat("p", i)));
   v1::ListPodsRequest request;
   request.set_page_size(2);
@@ -93,7 +106,7 @@ TEST(PodListTest, PagesFollowEachOtherWithoutGapsOrRepeats) {
 }
 
 TEST(PodListTest, LastFullPageHasNoToken) {
-  const Pods pods = {MakePod("a"), MakePod("b"), MakePod("c", v1::POD_STATE_STOPPED)};
+  const PodSnapshots pods = {MakePod("a"), MakePod("b"), MakePod("c", v1::POD_STATE_STOPPED)};
   v1::ListPodsRequest request;
   request.set_page_size(2);
   request.set_filter("state=running");
@@ -103,8 +116,37 @@ TEST(PodListTest, LastFullPageHasNoToken) {
   EXPECT_EQ(response.next_page_token(), "");
 }
 
+TEST(PodListTest, PageLooksAtNoMorePodsThanFillIt) {
+  PodSnapshots pods;
+  for (int i = 1000; i < 4000; ++i) pods.push_back(MakePod(absl::StrCat("p", i)));
+  v1::ListPodsRequest request;
+  request.set_page_size(200);
+  v1::ListPodsResponse response;
+  size_t looked_at = 0;
+  ASSERT_TRUE(ListPage(pods, request, response, &looked_at).ok());
+  EXPECT_EQ(response.pods_size(), 200);
+  EXPECT_EQ(looked_at, 201u);
+}
+
+TEST(PodListTest, FilterFindsTheFewAmongMany) {
+  PodSnapshots pods;
+  for (int i = 1000; i < 4000; ++i) {
+    pods.push_back(MakePod(absl::StrCat("p", i), i % 1000 == 999 ? v1::POD_STATE_FAILED : v1::POD_STATE_RUNNING));
+  }
+  v1::ListPodsRequest request;
+  request.set_page_size(2);
+  request.set_filter("state=failed");
+  v1::ListPodsResponse first, second;
+  ASSERT_TRUE(ListPage(pods, request, first).ok());
+  EXPECT_THAT(IdsOf(first), ElementsAre("p1999", "p2999"));
+  request.set_page_token(first.next_page_token());
+  ASSERT_TRUE(ListPage(pods, request, second).ok());
+  EXPECT_THAT(IdsOf(second), ElementsAre("p3999"));
+  EXPECT_EQ(second.next_page_token(), "");
+}
+
 TEST(PodListTest, PageSizeHasACeiling) {
-  Pods pods;
+  PodSnapshots pods;
   for (int i = 1000; i < 2100; ++i) pods.push_back(MakePod(absl::StrCat("p", i)));
   for (uint32_t size : {0u, 5000u}) {
     v1::ListPodsRequest request;
@@ -116,7 +158,7 @@ TEST(PodListTest, PageSizeHasACeiling) {
 }
 
 TEST(PodListTest, PageEndsBeforeItOutgrowsAClient) {
-  Pods pods;
+  PodSnapshots pods;
   for (int i = 0; i < 4; ++i)
     pods.push_back(MakePod(absl::StrCat("p", i), v1::POD_STATE_RUNNING, std::string(1 << 20, 'x')));
   v1::ListPodsResponse response;

@@ -26,6 +26,22 @@ PodRuntime::PodCallback AnswerWithPod(const UnaryCall& call, Response* response)
   };
 }
 
+// The request of a method that is served in bytes.
+absl::Status Read(const grpc::ByteBuffer& request, google::protobuf::Message* asked) {
+  grpc::ByteBuffer bytes = request;
+  if (grpc::SerializationTraits<google::protobuf::Message>::Deserialize(&bytes, asked).ok()) return absl::OkStatus();
+  asked->Clear();
+  return absl::InvalidArgumentError(absl::StrCat("the request is no ", asked->GetTypeName()));
+}
+
+// Sends the bytes where they are.
+grpc::ByteBuffer BufferOf(std::string bytes) {
+  auto* kept = new std::string(std::move(bytes));
+  const auto release = [](void* text) { delete static_cast<std::string*>(text); };
+  const grpc::Slice slice(kept->data(), kept->size(), release, kept);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 absl::Status AnnotationNotFound(const std::string& pod_id, const std::string& key) {
   return WithDetail(absl::NotFoundError(absl::StrCat("pod ", pod_id, ": has no annotation \"", key, "\"; `vc inspect ",
                                                      pod_id, "` shows those that it has")),
@@ -113,12 +129,15 @@ grpc::ServerUnaryReactor* PodService::DeletePod(grpc::CallbackServerContext* con
   return call.reactor();
 }
 
-grpc::ServerUnaryReactor* PodService::GetPod(grpc::CallbackServerContext* context, const v1::GetPodRequest* request,
-                                             v1::GetPodResponse* response) {
-  const UnaryCall call(context, "GetPod", CallKind::kRead, request->pod_id());
-  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
-  const auto pod = runtime_.GetPod(request->pod_id());
-  if (pod.ok()) *response->mutable_pod() = (*pod)->Unpack();
+grpc::ServerUnaryReactor* PodService::GetPod(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) {
+  v1::GetPodRequest asked;
+  const absl::Status readable = Read(*request, &asked);
+  const UnaryCall call(context, "GetPod", CallKind::kRead, asked.pod_id());
+  if (!readable.ok()) return call.FinishNow(readable);
+  if (absl::Status status = CheckId("pod_id", asked.pod_id()); !status.ok()) return call.FinishNow(status);
+  const auto pod = runtime_.GetPod(asked.pod_id());
+  if (pod.ok()) *response = BufferOf(OnePod(**pod));
   return call.FinishNow(pod.status());
 }
 
@@ -126,15 +145,10 @@ grpc::ServerUnaryReactor* PodService::ListPods(grpc::CallbackServerContext* cont
                                                grpc::ByteBuffer* response) {
   const UnaryCall call(context, "ListPods", CallKind::kRead, "");
   v1::ListPodsRequest asked;
-  grpc::ByteBuffer bytes = *request;
-  if (!grpc::SerializationTraits<v1::ListPodsRequest>::Deserialize(&bytes, &asked).ok()) {
-    return call.FinishNow(absl::InvalidArgumentError("the request is no vcd.v1.ListPodsRequest"));
-  }
-  const absl::StatusOr<std::string> page = ListPage(runtime_.ListPods(), asked);
-  if (page.ok()) {
-    const grpc::Slice slice(*page);
-    *response = grpc::ByteBuffer(&slice, 1);
-  }
+  if (absl::Status status = Read(*request, &asked); !status.ok()) return call.FinishNow(status);
+  absl::StatusOr<std::string> page =
+      ListPage([this](const std::string& id, size_t most) { return runtime_.ListPodsAfter(id, most); }, asked);
+  if (page.ok()) *response = BufferOf(*std::move(page));
   return call.FinishNow(page.status());
 }
 

@@ -8,8 +8,9 @@
 namespace vcd {
 
 // vcd.v1.PodService over a PodRuntime, which outlives it. Holds no thread while a call waits.
-// Lists are sent as the bytes that the snapshots are.
-class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v1::PodService::CallbackService> {
+// Pods that are read are sent as the bytes that their snapshots are.
+class PodService final : public v1::PodService::WithRawCallbackMethod_GetPod<
+                             v1::PodService::WithRawCallbackMethod_ListPods<v1::PodService::CallbackService>> {
  public:
   explicit PodService(PodRuntime& runtime) : runtime_(runtime) {}
 
@@ -27,8 +28,8 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_ListPods<v
                                       v1::ResumePodResponse* response) override;
   grpc::ServerUnaryReactor* DeletePod(grpc::CallbackServerContext* context, const v1::DeletePodRequest* request,
                                       v1::DeletePodResponse* response) override;
-  grpc::ServerUnaryReactor* GetPod(grpc::CallbackServerContext* context, const v1::GetPodRequest* request,
-                                   v1::GetPodResponse* response) override;
+  grpc::ServerUnaryReactor* GetPod(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListPods(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetPodAnnotation(grpc::CallbackServerContext* context,

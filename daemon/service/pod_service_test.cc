@@ -2,6 +2,7 @@
 #include "daemon/service/pod_service.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -182,6 +183,43 @@ TEST_F(PodServiceTest, ContainersComeOutOfThePodsSnapshot) {
   EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
   get.set_pod_id("q");
   EXPECT_EQ(Call(*container_stub_, &Stub::GetContainer, get, got).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(PodServiceTest, OnePodAsItIsKept) {
+  using Stub = v1::PodService::Stub;
+  v1::Pod pod;
+  pod.set_id("p");
+  pod.set_state(v1::POD_STATE_RUNNING);
+  (*pod.mutable_config()->mutable_annotations())["k"] = "v";
+  runtime_.SetPods({pod});
+  v1::GetPodRequest request;
+  request.set_pod_id("p");
+  v1::GetPodResponse response;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::GetPod, request, response).ok());
+  EXPECT_EQ(response.pod().SerializeAsString(), pod.SerializeAsString());
+  request.set_pod_id("q");
+  EXPECT_EQ(Call(*pod_stub_, &Stub::GetPod, request, response).error_code(), grpc::StatusCode::NOT_FOUND);
+  request.set_pod_id("../p");
+  EXPECT_EQ(Call(*pod_stub_, &Stub::GetPod, request, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(PodServiceTest, BytesThatAreNoRequestAreRefused) {
+  grpc::GenericStub stub(server_->InProcessChannel(grpc::ChannelArguments()));
+  for (const std::string method : {"GetPod", "ListPods"}) {
+    grpc::CompletionQueue queue;
+    grpc::ClientContext context;
+    const grpc::Slice slice("\xff\xff");
+    auto call = stub.PrepareUnaryCall(&context, "/vcd.v1.PodService/" + method, grpc::ByteBuffer(&slice, 1), &queue);
+    call->StartCall();
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method;
+    EXPECT_THAT(status.error_message(), HasSubstr(method + "Request"));
+  }
 }
 
 TEST_F(PodServiceTest, OneAnnotationOrThatThereIsNone) {

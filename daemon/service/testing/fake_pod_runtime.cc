@@ -252,6 +252,15 @@ std::vector<std::shared_ptr<const PodSnapshot>> FakePodRuntime::ListPods() const
   return pods_;
 }
 
+std::vector<std::shared_ptr<const PodSnapshot>> FakePodRuntime::ListPodsAfter(const std::string& id,
+                                                                              size_t most) const {
+  std::vector<std::shared_ptr<const PodSnapshot>> after;
+  for (const auto& pod : ListPods()) {
+    if (pod->id() > id && after.size() < most) after.push_back(pod);
+  }
+  return after;
+}
+
 void FakePodRuntime::CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) {
   AnswerPod(absl::StrCat("CreatePod ", config.id()), config.id(), options.deadline, done);
 }

@@ -56,6 +56,7 @@ class FakePodRuntime : public PodRuntime {
   void BeginShutdown() override {}
   absl::StatusOr<std::shared_ptr<const PodSnapshot>> GetPod(const std::string& pod_id) const override;
   std::vector<std::shared_ptr<const PodSnapshot>> ListPods() const override;
+  std::vector<std::shared_ptr<const PodSnapshot>> ListPodsAfter(const std::string& id, size_t most) const override;
   RuntimeLoad load() const override { return {}; }
   void CreatePod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
   void RunPod(v1::PodConfig config, const MutationOptions& options, PodCallback done) override;
