@@ -18,6 +18,7 @@ with medians of N rounds (default 7, at least 5), what is compared in turn:
   isolation   the p99 of the others while one pod of 1,000 hangs
   counts      system calls, fsyncs and instructions of each call
   guest       the agent's size and memory, exec, output and control over the link
+  boot        what the machine's type, devices and memory cost a boot, and QEMU's memory
   pod-start   RunPod and `vc run` beside a bare QEMU boot of the same guest
 
 Prints tables with the goal beside each figure, and puts them into docs/performance.md (not with --no-docs, nor when
@@ -25,8 +26,8 @@ only some of a table's sections are run); with --json one JSON object instead. T
 of --disk (default /var/tmp), the run directory in /dev/shm, as /run is on a host.
 
 Some rows need more than tools/setup.sh installs, and say so when it is not there: containerd (to stand beside), strace
-(system calls), perf with hardware counters or valgrind (instructions). Takes about fifteen minutes. Close other programs
-first. Needs root, for virtiofsd and to trace.
+(system calls), perf with hardware counters or valgrind (instructions). Takes about half an hour, most
+of it for the guest's section. Close other programs first. Needs root, for virtiofsd and to trace.
 USAGE
 }
 

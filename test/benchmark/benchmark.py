@@ -10,6 +10,7 @@ import platform
 import signal
 import sys
 
+import boot
 import counts
 import guest
 import isolation
@@ -27,7 +28,7 @@ DAEMON_SECTIONS = {
     "isolation": isolation.isolation,
     "counts": counts.counts,
 }
-SECTIONS = ["pod-start", "guest"] + list(DAEMON_SECTIONS)
+SECTIONS = ["pod-start", "boot", "guest"] + list(DAEMON_SECTIONS)
 
 
 def markers(block):
@@ -88,29 +89,34 @@ def main():
 
     rows, blocks, where = [], {}, ""
     daemon_sections = [name for name in DAEMON_SECTIONS if name in arguments.sections]
+
+    def measured(block, text, block_rows):
+        rows.extend(block_rows)
+        blocks[block] = text
+        if not arguments.docs or arguments.no_docs:
+            return
+        # At once: a later section may fail, or take longer than one likes to wait. Rows of one run only stand in one
+        # table, so a part of them is not written.
+        if block == "daemon" and len(daemon_sections) != len(DAEMON_SECTIONS):
+            print("not written to %s, for want of the other sections: daemon" % arguments.docs, file=sys.stderr)
+            return
+        update_docs(arguments.docs, block, text)
+        print("written to %s: %s" % (arguments.docs, block), file=sys.stderr)
+
     if daemon_sections:
-        where, rows = measure_daemon(arguments)
-        blocks["daemon"] = where + "\n\n" + table(rows)
-    if "pod-start" in arguments.sections:
-        # Its rounds say how they go; standard output is for the result.
-        with contextlib.redirect_stdout(sys.stderr):
-            blocks["pod-start"], start_rows = pod_start.run(arguments.bin, arguments.rounds)
-        rows += start_rows
-    if "guest" in arguments.sections:
-        blocks["guest"], guest_rows = guest.run(arguments.bin, arguments.rounds)
-        rows += guest_rows
+        where, daemon_rows = measure_daemon(arguments)
+        measured("daemon", where + "\n\n" + table(daemon_rows), daemon_rows)
+    for name, section in (("pod-start", pod_start), ("boot", boot), ("guest", guest)):
+        if name in arguments.sections:
+            # Its rounds say how they go; standard output is for the result.
+            with contextlib.redirect_stdout(sys.stderr):
+                text, section_rows = section.run(arguments.bin, arguments.rounds)
+            measured(name, text, section_rows)
     if arguments.json:
         json.dump({"conditions": where, "rows": [row.as_json() for row in rows]}, sys.stdout, indent=1, ensure_ascii=False)
         print()
     else:
         print("\n\n".join(blocks.values()))
-    if arguments.docs and not arguments.no_docs:
-        # Rows of one run only stand in one table, so a part of them is not written.
-        complete = [name for name in blocks if name != "daemon" or len(daemon_sections) == len(DAEMON_SECTIONS)]
-        for name in complete:
-            update_docs(arguments.docs, name, blocks[name])
-        print("written to %s: %s" % (arguments.docs, ", ".join(complete) or "nothing, for want of the other sections"),
-              file=sys.stderr)
 
 
 if __name__ == "__main__":

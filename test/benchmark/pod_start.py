@@ -8,17 +8,15 @@ import datetime
 import json
 import os
 import platform
-import re
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
 import time
 
+from bare_qemu import TIMEOUT_SECONDS, BareQemu, command_line_of
 from rows import Row
 
-TIMEOUT_SECONDS = 120
 EMPTY_CALL = "`vc version`, for comparison: an empty call"
 APPLETS = ("cat", "echo", "sh", "true")
 
@@ -29,6 +27,15 @@ def make_rootfs(directory):
     shutil.copy("/bin/busybox", os.path.join(directory, "bin/busybox"))
     for applet in APPLETS:
         os.symlink("busybox", os.path.join(directory, "bin", applet))
+
+
+def make_image(directory):
+    """An erofs image of that root, beside it."""
+    rootfs = os.path.join(directory, "rootfs")
+    make_rootfs(rootfs)
+    image = rootfs + ".erofs"
+    subprocess.run(["mkfs.erofs", "--quiet", image, rootfs], check=True, stdout=subprocess.DEVNULL)
+    return image
 
 
 class Daemon:
@@ -76,78 +83,6 @@ class Daemon:
             self.process.terminate()
             self.process.wait(30)
         self.log.close()
-
-
-def command_line_of(pid):
-    """As it was given, but with the names of the files that the process has inherited."""
-    with open("/proc/%d/cmdline" % pid, "rb") as stream:
-        words = [word.decode() for word in stream.read().split(b"\0")[:-1]]
-    return [os.readlink(word.replace("self", str(pid), 1)) if word.startswith("/proc/self/fd/") else word for word in words]
-
-
-def options_of(argv, names):
-    """The named options of a QEMU command line with their values, in order."""
-    found = []
-    for position, word in enumerate(argv):
-        if word in names:
-            found += [word, argv[position + 1]]
-    return found
-
-
-class BareQemu:
-    """QEMU by itself, with the same guest: until the agent opens its port."""
-
-    SOCKETS = ("ctl", "mon", "agent")
-
-    def __init__(self, argv):
-        self.argv = argv
-
-    @classmethod
-    def least(cls, pod_argv):
-        """The least command line that boots a pod's guest: without what the boot can do without."""
-        argv = [pod_argv[0], "-display", "none"]
-        argv += [word for word in pod_argv if word in ("-nodefaults", "-no-user-config", "-no-reboot")]
-        argv += options_of(pod_argv, ("-machine", "-accel", "-cpu", "-object", "-m", "-smp", "-bios", "-kernel", "-initrd",
-                                      "-append"))
-        argv += ["-serial", "none", "-chardev", "socket,id=ctl,fd=0,server=on,wait=off", "-mon",
-                 "chardev=ctl,mode=control", "-chardev", "socket,id=agent,fd=0,server=on,wait=off", "-device",
-                 "virtio-serial-pci,id=serial0", "-device",
-                 "virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=vcd.agent"]
-        return cls(argv)
-
-    @classmethod
-    def like_a_pods(cls, pod_argv):
-        """All that vcd gives its machines, but that it runs at once."""
-        argv = [re.sub(r"^socket,id=console,.*", "null,id=console", word) for word in pod_argv]
-        return cls([word for word in argv if word != "-S"])
-
-    def measure(self):
-        """Seconds from exec to the moment the agent has opened its port, by QMP's own word."""
-        with contextlib.ExitStack() as stack:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bare-", dir="/tmp"))
-            argv, listeners = list(self.argv), []
-            for name in self.SOCKETS:
-                # Listening before QEMU starts, so that connecting never has to be tried twice.
-                listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-                listener.bind(os.path.join(directory, name))
-                listener.listen(1)
-                listeners.append(listener.fileno())
-                argv = [re.sub(r"^(socket,id=%s,fd=)[0-9]+" % name, r"\g<1>%d" % listener.fileno(), word) for word in argv]
-            begin = time.monotonic()
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=listeners)
-            try:
-                qmp = stack.enter_context(socket.socket(socket.AF_UNIX))
-                qmp.settimeout(TIMEOUT_SECONDS)
-                qmp.connect(os.path.join(directory, "ctl"))
-                qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
-                for line in qmp.makefile("rb"):
-                    message = json.loads(line)
-                    if message.get("event") == "VSERPORT_CHANGE" and message["data"]["open"]:
-                        return time.monotonic() - begin
-                raise RuntimeError("QEMU ended before the agent opened its port: " + " ".join(argv))
-            finally:
-                process.kill()
-                process.wait()
 
 
 def run_pod(daemon, rootfs):
@@ -232,14 +167,11 @@ def run(binaries, rounds):
     load = os.getloadavg()[0]
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bench-", dir="/tmp"))
-        rootfs = os.path.join(directory, "rootfs")
-        image = rootfs + ".erofs"
-        make_rootfs(rootfs)
-        subprocess.run(["mkfs.erofs", "--quiet", image, rootfs], check=True, stdout=subprocess.DEVNULL)
+        image = make_image(directory)
         daemon = Daemon(binaries, directory)
         stack.callback(daemon.close)
         daemon.wait_until_it_serves()
-        samples, vm = measure(daemon, rootfs, image, rounds)
+        samples, vm = measure(daemon, os.path.join(directory, "rootfs"), image, rounds)
     medians = {name: statistics.median(times) for name, times in samples.items()}
     rows = [Row("pod-start", name.replace("`", ""), seconds * 1e3, "ms") for name, seconds in medians.items()]
     bare, _, ready = list(medians.values())[:3]
