@@ -37,6 +37,10 @@ Meaning MeaningOf(GuestError error, bool of_container) {
       return {absl::StatusCode::kInvalidArgument, v1::ERROR_REASON_INVALID_FIELD, "cmd.user"};
     case GuestError::kPathNotFound:
       return {absl::StatusCode::kNotFound, v1::ERROR_REASON_PATH_NOT_FOUND, nullptr};
+    case GuestError::kConnectionRefused:
+      return {absl::StatusCode::kUnavailable, v1::ERROR_REASON_CONNECTION_REFUSED, nullptr};
+    case GuestError::kUnreachable:
+      return {absl::StatusCode::kUnavailable, v1::ERROR_REASON_UNSPECIFIED, nullptr};
     case GuestError::kSystem:
       break;
   }
@@ -52,7 +56,8 @@ absl::Status GuestErrorStatus(GuestError error, const ProcessKey& process, absl:
                       absl::StrCat(DescribeProcess(process), ": ", step, ": ",
                                    words.empty() ? "the guest refused and did not say why" : CleanGuestText(words)));
   if (meaning.reason == v1::ERROR_REASON_UNSPECIFIED) return status;
-  ErrorDetail detail{meaning.reason, {{"container_id", process.container_id}}};
+  ErrorDetail detail{meaning.reason, {}};
+  if (!process.container_id.empty()) detail.metadata["container_id"] = process.container_id;
   if (!process.process_id.empty()) detail.metadata["process_id"] = process.process_id;
   if (meaning.field != nullptr) detail.metadata["field"] = meaning.field;
   return WithDetail(std::move(status), detail);
@@ -64,7 +69,10 @@ absl::Status GuestGoneStatus(absl::string_view pod_id, absl::string_view why) {
 }
 
 std::string DescribeProcess(const ProcessKey& process) {
-  if (process.process_id.empty()) return absl::StrCat("container ", process.container_id);
+  if (process.process_id.empty()) {
+    return process.container_id.empty() ? "the guest" : absl::StrCat("container ", process.container_id);
+  }
+  if (process.container_id.empty()) return absl::StrCat("connection ", process.process_id);
   return absl::StrCat("process ", process.process_id, " of container ", process.container_id);
 }
 

@@ -18,6 +18,8 @@ enum class GuestError {
   kCommandNotExecutable,  // It has, but it cannot be run.
   kUserNotFound,          // No such user or group in the container.
   kPathNotFound,          // The container has no such file or directory.
+  kConnectionRefused,     // Nobody listens at the port.
+  kUnreachable,           // No way leads to the address, or nobody answers there.
   kSystem,                // The guest's kernel refused.
 };
 
@@ -29,7 +31,7 @@ absl::Status GuestErrorStatus(GuestError error, const ProcessKey& process, absl:
 // kUnavailable with AGENT_UNAVAILABLE: "guest of pod p1: <why>".
 absl::Status GuestGoneStatus(absl::string_view pod_id, absl::string_view why);
 
-// "container c1" or "process p1 of container c1".
+// "container c1", "process p1 of container c1", "connection p1" for one in no container, or "the guest".
 std::string DescribeProcess(const ProcessKey& process);
 
 // A guest's text fit for messages and terminals: at most `max_bytes`, control characters replaced.

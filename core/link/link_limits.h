@@ -42,6 +42,14 @@ inline constexpr int kArchiveFailed = 1;        // The container's files could n
 inline constexpr int kArchivePathNotFound = 2;  // There is no such path.
 inline constexpr int kArchiveInvalid = 3;       // The archive is to blame, or does not fit to what is there.
 
+// A process with Command.dial says on its standard error when its peer has said all: this, the number of bytes that it
+// said in decimal, and a line end. It goes on until its standard input has ended too, and ends with 0. So an end is known
+// while bytes still go the other way.
+inline constexpr char kDialPeerEnded[] = "ended ";
+
+// How a process with Command.dial ends otherwise: the connection broke. Why is on its standard error.
+inline constexpr int kDialBroken = 1;
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_LINK_LINK_LIMITS_H_

@@ -16,7 +16,7 @@
 #include "guest/agent/namespace_members.h"
 
 // This file: what the host asks for. agent_processes.cc: what processes do. agent_output.cc: what the host is told.
-// agent_resources.cc: limits, figures, and memory that runs out.
+// agent_resources.cc: limits, figures, and memory that runs out. agent_network.cc: interfaces and connections.
 namespace vcd::guest {
 namespace {
 
@@ -38,15 +38,6 @@ uint64_t BootTimeNs() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// Ids become file names, so they are letters, digits, '.', '_' and '-', beginning with a letter or digit.
-Outcome CheckId(const std::string& what, const std::string& id) {
-  bool good = !id.empty() && id.size() <= 128 && std::isalnum(static_cast<unsigned char>(id[0])) != 0;
-  for (const char c : id) {
-    good = good && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-');
-  }
-  return good ? Outcome() : Invalid(what + " id \"" + id + "\" is not valid");
-}
-
 }  // namespace
 
 Agent::Agent(EventLoop* loop, Options options)
@@ -57,6 +48,7 @@ Agent::Agent(EventLoop* loop, Options options)
       sources_(options_.rootfs, rootfs_, shares_),
       cpus_(loop, options_.cpu_root),
       shared_pids_(options_.rootfs.state_dir + "/pause"),
+      interfaces_(loop, options_.rootfs.load_modules),
       started_boot_ns_(BootTimeNs()) {}
 
 Agent::~Agent() = default;
@@ -138,6 +130,10 @@ void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
       return Answer(ticket, UpdateResources(message.update_resources()));
     case HostMessage::kSetCpus:
       return cpus_.Set(message.set_cpus().count(), [this, ticket](const Outcome& outcome) { Answer(ticket, outcome); });
+    case HostMessage::kSetInterface:
+      return SetInterface(ticket, message.set_interface());
+    case HostMessage::kRemoveInterface:
+      return Answer(ticket, RemoveInterface(message.remove_interface()));
     case HostMessage::kGetStats:
       return GetStats(ticket, message.get_stats());
     case HostMessage::kListProcesses:
@@ -145,6 +141,15 @@ void Agent::OnRequest(const Ticket& ticket, const HostMessage& message) {
     default:
       return Answer(ticket, Invalid("this agent does not know the request: is it older than the daemon?"));
   }
+}
+
+// Ids become file names, so they are letters, digits, '.', '_' and '-', beginning with a letter or digit.
+Outcome Agent::CheckId(const std::string& what, const std::string& id) {
+  bool good = !id.empty() && id.size() <= 128 && std::isalnum(static_cast<unsigned char>(id[0])) != 0;
+  for (const char c : id) {
+    good = good && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-');
+  }
+  return good ? Outcome() : Invalid(what + " id \"" + id + "\" is not valid");
 }
 
 bool Agent::IsTaken(const std::string& container_id) const {
@@ -158,7 +163,7 @@ void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
   const std::string& id = request.container_id();
   Outcome checked = CheckId("container", id);
   if (checked.ok()) checked = CheckCommand(request.command());
-  if (checked.ok() && request.command().has_archive()) checked = Invalid("a container begins with a program");
+  if (checked.ok() && request.command().args().empty()) checked = Invalid("a container begins with a program");
   if (checked.ok() && request.hostname().size() > 64) checked = Invalid("the host name is longer than 64 bytes");
   if (checked.ok() && IsTaken(id)) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a container \"" + id + "\" already");
@@ -261,10 +266,12 @@ void Agent::Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer
 }
 
 void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
+  if (request.container_id().empty()) return Dial(ticket, request);
   RunningContainer* const container = FindContainer(request.container_id());
   if (container == nullptr) return Answer(ticket, NotFound("container \"" + request.container_id() + "\""));
   Outcome checked = CheckId("process", request.process_id());
   if (checked.ok()) checked = CheckCommand(request.command());
+  if (checked.ok() && request.command().has_dial()) checked = Invalid("a connection is in no container");
   if (checked.ok() && container->execs.count(request.process_id()) != 0) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "container \"" + request.container_id() + "\" has a process \"" +
                                                         request.process_id() + "\" already");
@@ -286,10 +293,14 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
                           .cgroup_fd = container->cgroup.fd(),
                           .isolate = options_.isolate});
   if (!launched.ok()) return Answer(ticket, launched.outcome());
-  Entry& entry = container->execs[request.process_id()];
+  AddExec(ticket, {request.container_id(), request.process_id()}, std::move(*launched), &container->execs);
+}
+
+void Agent::AddExec(const Ticket& ticket, const ProcessName& name, LaunchedProcess launched,
+                    std::map<std::string, Entry>* execs) {
+  Entry& entry = (*execs)[name.process_id];
   entry.create_ticket = ticket;
-  entry.process = std::make_unique<Process>(loop_, ProcessName{request.container_id(), request.process_id()},
-                                            std::move(*launched), MakeListener());
+  entry.process = std::make_unique<Process>(loop_, name, std::move(launched), MakeListener());
   entry.process->Go();
 }
 
@@ -297,15 +308,13 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
   if (request.signal() < 1 || request.signal() > SIGRTMAX) {
     return Invalid("signal " + std::to_string(request.signal()) + " does not exist");
   }
-  RunningContainer* const container = FindContainer(request.container_id());
-  if (container == nullptr) return NotFound("container \"" + request.container_id() + "\"");
   if (!request.all()) {
     Process* const process = FindProcess(request.container_id(), request.process_id());
-    if (process == nullptr) {
-      return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
-    }
+    if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
     return process->Signal(request.signal());
   }
+  RunningContainer* const container = FindContainer(request.container_id());
+  if (container == nullptr) return NotFound("container \"" + request.container_id() + "\"");
   if (container->init.process->ended()) {
     return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" has ended");
   }
@@ -323,23 +332,18 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
 
 Outcome Agent::ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request) {
   Process* const process = FindProcess(request.container_id(), request.process_id());
-  if (process == nullptr) {
-    return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
-  }
+  if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
   return process->ResizeTerminal(request.size());
 }
 
 Outcome Agent::RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request) {
   if (request.process_id().empty()) return Invalid("the first process of a container goes with the container");
-  RunningContainer* const container = FindContainer(request.container_id());
-  if (container == nullptr || FindProcess(request.container_id(), request.process_id()) == nullptr) {
-    return NotFound("process \"" + request.process_id() + "\" in container \"" + request.container_id() + "\"");
-  }
-  const auto entry = container->execs.find(request.process_id());
-  if (!entry->second.process->ended()) {
+  Process* const process = FindProcess(request.container_id(), request.process_id());
+  if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
+  if (!process->ended()) {
     return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "process \"" + request.process_id() + "\" has not ended");
   }
-  container->execs.erase(entry);
+  FindExecs(request.container_id())->erase(request.process_id());
   return Outcome();
 }
 
@@ -365,6 +369,11 @@ Outcome Agent::NotFound(const std::string& what) {
   return Outcome(ErrorCode::ERROR_CODE_NOT_FOUND, "the guest has no " + what);
 }
 
+Outcome Agent::ProcessNotFound(const std::string& container_id, const std::string& process_id) {
+  const std::string process = "process \"" + process_id + "\"";
+  return NotFound(container_id.empty() ? process : process + " in container \"" + container_id + "\"");
+}
+
 Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {
   const auto found = containers_.find(container_id);
   return found == containers_.end() ? nullptr : &found->second;
@@ -372,15 +381,25 @@ Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {
 
 // Only processes that the host was told of.
 Process* Agent::FindProcess(const std::string& container_id, const std::string& process_id) {
+  Entry* const entry = FindEntry(container_id, process_id);
+  return entry != nullptr && entry->announced ? entry->process.get() : nullptr;
+}
+
+std::map<std::string, Agent::Entry>* Agent::FindExecs(const std::string& container_id) {
+  if (container_id.empty()) return &dials_;
   RunningContainer* const container = FindContainer(container_id);
-  if (container == nullptr) return nullptr;
-  Entry* entry = &container->init;
-  if (!process_id.empty()) {
-    const auto found = container->execs.find(process_id);
-    if (found == container->execs.end()) return nullptr;
-    entry = &found->second;
+  return container == nullptr ? nullptr : &container->execs;
+}
+
+Agent::Entry* Agent::FindEntry(const std::string& container_id, const std::string& process_id) {
+  if (process_id.empty()) {
+    RunningContainer* const container = FindContainer(container_id);
+    return container == nullptr ? nullptr : &container->init;
   }
-  return entry->announced ? entry->process.get() : nullptr;
+  std::map<std::string, Entry>* const execs = FindExecs(container_id);
+  if (execs == nullptr) return nullptr;
+  const auto found = execs->find(process_id);
+  return found == execs->end() ? nullptr : &found->second;
 }
 
 }  // namespace vcd::guest

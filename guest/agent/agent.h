@@ -14,6 +14,7 @@
 #include "guest/agent/container_sources.h"
 #include "guest/agent/cpus.h"
 #include "guest/agent/event_loop.h"
+#include "guest/agent/interfaces.h"
 #include "guest/agent/link_server.h"
 #include "guest/agent/memory_watch.h"
 #include "guest/agent/outcome.h"
@@ -31,9 +32,10 @@ namespace vcd::guest {
 class Agent {
  public:
   struct Options {
-    bool isolate = true;      // Containers get namespaces, roots and users of their own.
-    std::string cgroup_root;  // Where to make control groups; empty for none.
-    std::string cpu_root;     // See Cpus.
+    bool isolate = true;          // Containers get namespaces, roots and users of their own.
+    std::string cgroup_root;      // Where to make control groups; empty for none.
+    std::string cpu_root;         // See Cpus.
+    bool set_interfaces = false;  // The network of the machine is the agent's to set up.
     RootfsStore::Options rootfs;
     // Does to the machine what HELLO asks for: clock, host name, entropy.
     std::function<void(const ::vcd::agent::v1::Hello&)> greet_machine;
@@ -112,6 +114,9 @@ class Agent {
   void Start(const Ticket& ticket, const ::vcd::agent::v1::StartContainer& request);
   void Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer& request);
   void Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
+  void Dial(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
+  void SetInterface(const Ticket& ticket, const ::vcd::agent::v1::SetInterface& request);
+  Outcome RemoveInterface(const ::vcd::agent::v1::RemoveInterface& request);
   Outcome Signal(const ::vcd::agent::v1::SignalProcess& request);
   Outcome ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request);
   Outcome RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request);
@@ -123,6 +128,7 @@ class Agent {
   void TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received);
   void Shutdown(const Ticket& ticket);
 
+  static Outcome CheckId(const std::string& what, const std::string& id);
   bool IsTaken(const std::string& container_id) const;
   // False when it has to wait for what `missing` then names.
   bool TryCreate(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request, std::string* missing);
@@ -137,13 +143,24 @@ class Agent {
   bool IsEmpty(const RunningContainer& container) const;
   void BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome = Outcome());
 
+  // Makes the entry of a process that was launched for an Exec, and lets it go on.
+  void AddExec(const Ticket& ticket, const ProcessName& name, LaunchedProcess launched,
+               std::map<std::string, Entry>* execs);
+  void AbandonUnannounced(std::map<std::string, Entry>* execs);
+  // Forgets those that failed and are gone.
+  void SettleExecs(std::map<std::string, Entry>* execs);
+
   Process::Listener MakeListener();
   void OnLaunchChanged(Process* process);
   void OnFirstProcessLaunch(Entry* entry);
   void OnExecLaunch(Entry* entry);
-  Entry* FindEntry(const ProcessName& name, const Process* process);
+  // Null when there is none.
+  Entry* FindEntry(const std::string& container_id, const std::string& process_id);
+  // The execs of a container, or for an empty id those of none; null when there is no such container.
+  std::map<std::string, Entry>* FindExecs(const std::string& container_id);
   Process* FindProcess(const std::string& container_id, const std::string& process_id);
   static Outcome NotFound(const std::string& what);
+  static Outcome ProcessNotFound(const std::string& container_id, const std::string& process_id);
   RunningContainer* FindContainer(const std::string& container_id);
 
   // Does what handlers must not do themselves, for they run inside the things that go: forgets failed execs and
@@ -169,6 +186,7 @@ class Agent {
   SourceFinder sources_;
   Cpus cpus_;
   SharedPidNamespace shared_pids_;
+  Interfaces interfaces_;
   LinkServer* link_ = nullptr;
   bool greeted_ = false;     // The host said HELLO on this connection.
   uint64_t connection_ = 0;  // Counts HELLOs.
@@ -179,6 +197,8 @@ class Agent {
   uint64_t output_received_ = 0;
   const uint64_t started_boot_ns_;
   std::map<std::string, RunningContainer> containers_;
+  // Connections: processes of no container, by id.
+  std::map<std::string, Entry> dials_;
   std::list<RunningContainer> dying_;
   std::list<WaitingCreate> waiting_;
   uint64_t last_serial_ = 0;

@@ -54,6 +54,9 @@ std::vector<Process*> Agent::AnnouncedProcesses() {
       if (entry.announced) processes.push_back(entry.process.get());
     }
   }
+  for (auto& [id, entry] : dials_) {
+    if (entry.announced) processes.push_back(entry.process.get());
+  }
   return processes;
 }
 

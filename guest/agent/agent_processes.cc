@@ -40,23 +40,10 @@ Process::Listener Agent::MakeListener() {
   };
 }
 
-// The entry of `process`, or null when it is dying and nobody waits for it.
-Agent::Entry* Agent::FindEntry(const ProcessName& name, const Process* process) {
-  RunningContainer* const container = FindContainer(name.container_id);
-  if (container == nullptr) return nullptr;
-  Entry* entry = &container->init;
-  if (!name.process_id.empty()) {
-    const auto found = container->execs.find(name.process_id);
-    if (found == container->execs.end()) return nullptr;
-    entry = &found->second;
-  }
-  // A container of that name may have taken the place of one that is going away.
-  return entry->process.get() == process ? entry : nullptr;
-}
-
 void Agent::OnLaunchChanged(Process* process) {
-  Entry* const entry = FindEntry(process->name(), process);
-  if (entry == nullptr || entry->abandoned) return;
+  Entry* const entry = FindEntry(process->name().container_id, process->name().process_id);
+  // A container of that name may have taken the place of one that is going away, for whose processes nobody waits.
+  if (entry == nullptr || entry->process.get() != process || entry->abandoned) return;
   if (process->name().process_id.empty()) {
     OnFirstProcessLaunch(entry);
   } else {
@@ -109,16 +96,22 @@ void Agent::OnExecLaunch(Entry* entry) {
 void Agent::AbandonUnannounced() {
   for (const WaitingCreate& waiting : waiting_) loop_->Cancel(waiting.deadline);
   waiting_.clear();
+  interfaces_.StopWaiting();
   for (auto& [id, container] : containers_) {
     container.init.abandoned = container.init.abandoned || !container.init.announced;
-    for (auto& [process_id, entry] : container.execs) {
-      if (entry.announced || entry.abandoned) continue;
-      entry.abandoned = true;
-      (void)entry.process->Signal(SIGKILL);
-    }
+    AbandonUnannounced(&container.execs);
   }
+  AbandonUnannounced(&dials_);
   // Now and not later, so that their names are free for the host's next request.
   Settle();
+}
+
+void Agent::AbandonUnannounced(std::map<std::string, Entry>* execs) {
+  for (auto& [id, entry] : *execs) {
+    if (entry.announced || entry.abandoned) continue;
+    entry.abandoned = true;
+    (void)entry.process->Signal(SIGKILL);
+  }
 }
 
 void Agent::OnReaped(pid_t pid, int wait_status) {
@@ -142,6 +135,11 @@ void Agent::OnReaped(pid_t pid, int wait_status) {
   bool found = false;
   for (auto& [id, container] : containers_) found = found || reap(&container);
   for (RunningContainer& container : dying_) found = found || reap(&container);
+  for (auto& [id, entry] : dials_) {
+    if (entry.process->pid() != pid || entry.process->ended()) continue;
+    entry.process->OnReaped(wait_status);
+    found = true;
+  }
   if (found) PostSettle();
 }
 
@@ -172,6 +170,7 @@ bool Agent::IsEmpty(const RunningContainer& container) const {
 void Agent::KillAll() {
   for (auto& [id, container] : containers_) Kill(&container);
   for (RunningContainer& container : dying_) Kill(&container);
+  for (auto& [id, entry] : dials_) (void)entry.process->Signal(SIGKILL);
   shared_pids_.Kill();
 }
 
@@ -208,16 +207,9 @@ void Agent::Settle() {
       BeginRemoval(std::string(id), ticket, Outcome(container.init.failure));
       continue;
     }
-    for (auto exec = container.execs.begin(); exec != container.execs.end();) {
-      if (!exec->second.abandoned || !exec->second.process->ended()) {
-        ++exec;
-        continue;
-      }
-      const Entry failed = std::move(exec->second);
-      exec = container.execs.erase(exec);
-      Answer(failed.create_ticket, failed.failure);
-    }
+    SettleExecs(&container.execs);
   }
+  SettleExecs(&dials_);
   for (auto container = dying_.begin(); container != dying_.end();) {
     if (!IsEmpty(*container)) {
       // Of a process that was nobody's child here no end is told.
@@ -234,6 +226,18 @@ void Agent::Settle() {
     Answer(ticket, outcome);
   }
   if (shutting_down_ && dying_.empty()) FinishShutdown();
+}
+
+void Agent::SettleExecs(std::map<std::string, Entry>* execs) {
+  for (auto exec = execs->begin(); exec != execs->end();) {
+    if (!exec->second.abandoned || !exec->second.process->ended()) {
+      ++exec;
+      continue;
+    }
+    const Entry failed = std::move(exec->second);
+    exec = execs->erase(exec);
+    Answer(failed.create_ticket, failed.failure);
+  }
 }
 
 void Agent::Shutdown(const Ticket& ticket) {

@@ -77,6 +77,12 @@ void BringUpLoopback() {
   Log(SystemFailure("bring up the loopback interface").message());
 }
 
+// Programs without capabilities may ask others for a sign of life.
+void LetEverybodyPing() {
+  const Outcome written = WriteFile("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+  if (!written.ok()) Log(written.message());
+}
+
 // A machine that has come up or stood still is off by more than this. Less is what the message took to get here, and no
 // reason to make time jump for those who run.
 constexpr std::chrono::milliseconds kClockTolerance{50};
@@ -104,6 +110,7 @@ Outcome SetUpMachine() {
   OpenConsole();
   RaiseLimits();
   BringUpLoopback();
+  LetEverybodyPing();
   ::reboot(RB_DISABLE_CAD);
   return Outcome();
 }

@@ -56,6 +56,7 @@ LinkServer::Handler ServeOn(Agent* agent, std::function<void()> disconnected) {
   Agent agent(&loop, {.isolate = true,
                       .cgroup_root = FindCgroupMount() + "/vcd",
                       .cpu_root = "/sys/devices/system/cpu",
+                      .set_interfaces = true,
                       .rootfs = {.state_dir = "/run/vcd",
                                  .load_modules = [&](const std::string& group) { return modules.Ensure(group); }},
                       .greet_machine =
@@ -89,6 +90,7 @@ struct HostOptions {
   std::string state_dir;
   bool isolate = ::geteuid() == 0;
   bool cgroups = true;
+  bool interfaces = false;
 };
 
 // On the machine of a test. Ends with Shutdown, or when the peer of --fd hangs up; no container outlives it. On
@@ -112,6 +114,7 @@ int RunOnHost(HostOptions options) {
     Agent agent(&loop, {.isolate = options.isolate,
                         .cgroup_root = cgroup_root,
                         .cpu_root = "",
+                        .set_interfaces = options.interfaces,
                         .rootfs = {.state_dir = options.state_dir,
                                    .allow_directories = true,
                                    .load_modules = [](const std::string&) { return Outcome(); }},
@@ -178,6 +181,8 @@ int Main(int argc, char** argv) {
       options.isolate = false;
     } else if (argument == "--no-cgroups") {
       options.cgroups = false;
+    } else if (argument == "--interfaces") {
+      options.interfaces = true;
     } else {
       Log("unknown argument: " + argument);
       return 2;
@@ -187,9 +192,10 @@ int Main(int argc, char** argv) {
     std::fprintf(
         stderr,
         "vcd-agent is process 1 of vcd's guests. On another machine, for tests:\n"
-        "  vcd-agent --fd N [--state-dir DIR] [--no-isolation] [--no-cgroups]\n"
+        "  vcd-agent --fd N [--state-dir DIR] [--no-isolation] [--no-cgroups] [--interfaces]\n"
         "serves the agent's protocol on the inherited socket N until its peer hangs up; with --listen-fd N, to\n"
-        "one after the other who connects to it, until it is told to shut down.\n");
+        "one after the other who connects to it, until it is told to shut down. Network interfaces of the machine\n"
+        "are changed with --interfaces alone.\n");
     return 2;
   }
   return RunOnHost(options);

@@ -46,6 +46,7 @@ class [[nodiscard]] OutcomeOr {
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   Outcome outcome() const { return ok() ? Outcome() : std::get<Outcome>(state_); }
+  const T& operator*() const { return std::get<T>(state_); }
   T& operator*() { return std::get<T>(state_); }
   T* operator->() { return &std::get<T>(state_); }
 

@@ -17,7 +17,7 @@ namespace {
 constexpr char kProgram[] = "guest/agent/vcd-agent";
 constexpr int64_t kMostBytes = 2 << 20;
 // Of it the program's own pages are the most; how many of them are mapped is up to the kernel's read-ahead.
-constexpr int64_t kMostResidentBytes = 2'000'000;
+constexpr int64_t kMostResidentBytes = 2 << 20;
 
 // A figure of /proc/PID/status, such as VmRSS; -1 when there is none.
 int64_t StatusBytes(pid_t pid, const std::string& figure) {

@@ -290,7 +290,10 @@ absl::Status MockSession::SetCpus(uint32_t, const CallContext& context) {
 absl::Status MockSession::SetClock(const CallContext&) { return Answers(); }
 
 // Nobody looks at the interfaces of a guest that is none.
-absl::Status MockSession::SetInterface(const v1::PodInterface&, const CallContext&) { return Answers(); }
+absl::Status MockSession::SetInterface(const v1::PodInterface& interface, const CallContext&) {
+  if (interface.mac().size() != 17) return absl::InvalidArgumentError("`mac` is no hardware address");
+  return Answers();
+}
 absl::Status MockSession::RemoveInterface(const std::string&, const CallContext&) { return Answers(); }
 
 absl::Status MockSession::Answers() const {

@@ -225,13 +225,18 @@ absl::Status ReplyStatus(const agent::v1::Reply& reply, const ProcessKey& proces
       return refused(GuestError::kCommandNotExecutable);
     case agent::v1::ERROR_CODE_USER_NOT_FOUND:
       return refused(GuestError::kUserNotFound);
+    case agent::v1::ERROR_CODE_CONNECTION_REFUSED:
+      return refused(GuestError::kConnectionRefused);
+    case agent::v1::ERROR_CODE_UNREACHABLE:
+      return refused(GuestError::kUnreachable);
     default:  // ERROR_CODE_SYSTEM, and those of a newer or a broken agent.
       return refused(GuestError::kSystem);
   }
 }
 
 absl::StatusOr<GuestProcess> FromAgentProcess(const agent::v1::Process& process) {
-  if (process.container_id().empty() || process.container_id().size() > kMaxIdBytes ||
+  // A connection is in no container.
+  if ((process.container_id().empty() && process.process_id().empty()) || process.container_id().size() > kMaxIdBytes ||
       process.process_id().size() > kMaxIdBytes) {
     return absl::InvalidArgumentError("a process with an id of impossible length");
   }

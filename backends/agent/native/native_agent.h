@@ -25,7 +25,9 @@ class NativeAgent : public Agent {
   explicit NativeAgent(IoThread& io) : NativeAgent(io, Options()) {}
   NativeAgent(IoThread& io, const Options& options) : io_(io), options_(options) {}
 
-  AgentCapabilities capabilities() const override { return {.runs_processes = true, .archives = true}; }
+  AgentCapabilities capabilities() const override {
+    return {.runs_processes = true, .networks = true, .dials = true, .archives = true};
+  }
   absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
                                                         GuestObserver& observer, const CallContext& context) override;
 

@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "backends/agent/native/agent_messages.h"
 #include "backends/agent/native/agent_usage.h"
+#include "backends/agent/native/interface_messages.h"
 #include "core/agent/guest_error.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -92,6 +93,40 @@ absl::StatusOr<int32_t> NativeSession::ExecArchive(const ProcessKey& process, co
   VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), "copy", context));
   VCD_RETURN_IF_ERROR(ReplyStatus(reply, process, "copy"));
   return reply.pid();
+}
+
+absl::StatusOr<int32_t> NativeSession::ExecDial(const ProcessKey& process, const GuestDial& dial,
+                                                const CallContext& context) {
+  VCD_RETURN_IF_ERROR(CheckDial(dial));
+  GuestConversation::Request request;
+  request.process = process;
+  request.effect = Effect::kAddProcess;
+  request.interactive = true;
+  agent::v1::Exec& exec = *request.message.mutable_exec();
+  exec.set_process_id(process.process_id);
+  exec.mutable_command()->set_interactive(true);
+  exec.mutable_command()->mutable_dial()->set_address(dial.address);
+  exec.mutable_command()->mutable_dial()->set_port(dial.port);
+  const std::string step = absl::StrCat("port ", dial.port);
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), step, context));
+  VCD_RETURN_IF_ERROR(ReplyStatus(reply, process, step));
+  return reply.pid();
+}
+
+absl::Status NativeSession::SetInterface(const v1::PodInterface& interface, const CallContext& context) {
+  GuestConversation::Request request;
+  VCD_ASSIGN_OR_RETURN(*request.message.mutable_set_interface(), ToAgentInterface(interface));
+  constexpr char kStep[] = "set the network up";
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), kStep, context));
+  return ReplyStatus(reply, {}, kStep);
+}
+
+absl::Status NativeSession::RemoveInterface(const std::string& mac, const CallContext& context) {
+  GuestConversation::Request request;
+  VCD_ASSIGN_OR_RETURN(*request.message.mutable_remove_interface()->mutable_mac(), MacBytes("mac", mac));
+  const std::string step = absl::StrCat("take the interface ", mac, " down");
+  VCD_ASSIGN_OR_RETURN(const agent::v1::Reply reply, Ask(std::move(request), step, context));
+  return ReplyStatus(reply, {}, step);
 }
 
 absl::Status NativeSession::Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) {

@@ -34,6 +34,10 @@ class NativeSession : public GuestSession {
   absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) override;
   absl::StatusOr<int32_t> ExecArchive(const ProcessKey& process, const GuestArchive& archive,
                                       const CallContext& context) override;
+  absl::StatusOr<int32_t> ExecDial(const ProcessKey& process, const GuestDial& dial,
+                                   const CallContext& context) override;
+  absl::Status SetInterface(const v1::PodInterface& interface, const CallContext& context) override;
+  absl::Status RemoveInterface(const std::string& mac, const CallContext& context) override;
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override;
   absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size,
                               const CallContext& context) override;

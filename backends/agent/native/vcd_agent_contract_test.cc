@@ -105,6 +105,7 @@ class VcdAgentContractGuest : public AgentContractGuest {
     const std::string text((std::istreambuf_iterator<char>(controllers)), std::istreambuf_iterator<char>());
     return text.find("memory") != std::string::npos && text.find("pids") != std::string::npos;
   }
+  bool HasPortsOfThisMachine() override { return true; }
   v1::Cmd Hog() override { return {}; }
   v1::Cmd NotExecutable() override { return Command({"/etc/passwd"}); }
 

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/agent/testing/agent_contract.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/link/link_limits.h"
 #include "core/os/completion.h"
+#include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 #include "gmock/gmock.h"
 
@@ -231,6 +240,88 @@ TEST_P(AgentContractTest, PacksFilesOfAContainerOrSaysThatItCannot) {
   EXPECT_EQ(tar.substr(257, 5), "ustar");
   archive.path = "relative";
   EXPECT_EQ(session().ExecArchive({"c1", "p2"}, archive, context_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+namespace {
+
+// A listening socket on 127.0.0.1, and its port.
+std::pair<UniqueFd, uint16_t> Listen() {
+  UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::listen(listener.get(), 1), 0);
+  EXPECT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return {std::move(listener), ntohs(address.sin_port)};
+}
+
+std::string ReadAll(int fd) {
+  std::string all;
+  char chunk[4096];
+  for (ssize_t got; (got = ::read(fd, chunk, sizeof(chunk))) > 0;) all.append(chunk, static_cast<size_t>(got));
+  return all;
+}
+
+}  // namespace
+
+TEST_P(AgentContractTest, ConnectsToAPortOrSaysThatItCannot) {
+  session().Observe();
+  const ProcessKey key{"", "dial-1"};
+  if (!guest_->agent().capabilities().dials) {
+    EXPECT_EQ(session().ExecDial(key, {"", 80}, context_).status().code(), absl::StatusCode::kUnimplemented);
+    return;
+  }
+  EXPECT_EQ(session().ExecDial(key, {"", 0}, context_).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(session().ExecDial(key, {"name", 80}, context_).status().code(), absl::StatusCode::kInvalidArgument);
+  if (!guest_->HasPortsOfThisMachine()) return;
+  auto [listener, port] = Listen();
+  const absl::StatusOr<int32_t> pid = session().ExecDial(key, {"", port}, context_);
+  ASSERT_TRUE(pid.ok()) << pid.status();
+  UniqueFd served(::accept(listener.get(), nullptr, nullptr));
+  ASSERT_EQ(Write(key, "ques", false), absl::OkStatus());
+  ASSERT_EQ(Write(key, "tion", true), absl::OkStatus());
+  EXPECT_EQ(ReadAll(served.get()), "question") << "and the end of it";
+  // The other way is open still.
+  ASSERT_EQ(::write(served.get(), "answer", 6), 6);
+  served.Reset();
+  const std::optional<v1::ExitStatus> exit = observer_->WaitForExit(key);
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code(), 0);
+  EXPECT_EQ(observer_->Output(key, StdStream::kStdout), "answer");
+  EXPECT_EQ(observer_->Output(key, StdStream::kStderr), absl::StrCat(kDialPeerEnded, "6\n"));
+  EXPECT_EQ(session().RemoveProcess(key, context_), absl::OkStatus());
+  listener.Reset();
+  const absl::Status refused = session().ExecDial(key, {"127.0.0.1", port}, context_).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_CONNECTION_REFUSED) << refused;
+}
+
+TEST_P(AgentContractTest, TellsOfAConnectionWhenAnotherHostComes) {
+  if (!guest_->agent().capabilities().dials || !guest_->HasPortsOfThisMachine()) return;
+  session().Observe();
+  const ProcessKey key{"", "dial-1"};
+  auto [listener, port] = Listen();
+  ASSERT_TRUE(session().ExecDial(key, {"", port}, context_).ok());
+  UniqueFd served(::accept(listener.get(), nullptr, nullptr));
+  Connect();
+  session().Observe();
+  ASSERT_EQ(session().info().processes.size(), 1u);
+  EXPECT_TRUE(session().info().processes[0].key == key);
+  ASSERT_EQ(session().Signal(key, SIGKILL, /*all=*/false, context_), absl::OkStatus());
+  ASSERT_TRUE(observer_->WaitForExit(key).has_value());
+  EXPECT_EQ(ReadAll(served.get()), "") << "and the end of it";
+}
+
+TEST_P(AgentContractTest, SetsInterfacesUpOrSaysThatItCannot) {
+  v1::PodInterface interface;
+  interface.set_name("eth0");
+  interface.set_mac("no address");
+  const absl::StatusCode expected = guest_->agent().capabilities().networks ? absl::StatusCode::kInvalidArgument
+                                                                            : absl::StatusCode::kUnimplemented;
+  EXPECT_EQ(session().SetInterface(interface, context_).code(), expected);
+  EXPECT_EQ(session().RemoveInterface("02:00:00:00:00:01", context_), absl::OkStatus()) << "there is none";
 }
 
 TEST_P(AgentContractTest, TheEndOfTheFirstProcessEndsTheOthers) {

@@ -49,6 +49,8 @@ class AgentContractGuest {
   virtual bool HasLimits() { return true; }
   // Whether its containers have files to be packed, where its agent can do that.
   virtual bool HasFiles() { return true; }
+  // Whether the ports of its loopback interface are those of this machine.
+  virtual bool HasPortsOfThisMachine() { return false; }
   v1::Cmd Cat() {
     v1::Cmd cmd = Command({"cat"});
     cmd.set_interactive(true);

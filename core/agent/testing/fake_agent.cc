@@ -356,6 +356,7 @@ class FakeAgent::Session : public GuestSession {
 
   absl::Status SetInterface(const v1::PodInterface& interface, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter("SetInterface", interface.name(), context));
+    if (interface.mac().size() != 17) return absl::InvalidArgumentError("`mac` is no hardware address");
     world_->SetInterface(conversation_->pod_id(), interface);
     return absl::OkStatus();
   }

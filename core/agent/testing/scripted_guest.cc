@@ -52,6 +52,10 @@ agent::v1::ErrorCode CodeOf(GuestError error) {
       return agent::v1::ERROR_CODE_COMMAND_NOT_EXECUTABLE;
     case GuestError::kUserNotFound:
       return agent::v1::ERROR_CODE_USER_NOT_FOUND;
+    case GuestError::kConnectionRefused:
+      return agent::v1::ERROR_CODE_CONNECTION_REFUSED;
+    case GuestError::kUnreachable:
+      return agent::v1::ERROR_CODE_UNREACHABLE;
     case GuestError::kSystem:
       break;
   }
