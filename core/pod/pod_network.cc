@@ -2,7 +2,6 @@
 #include "core/pod/pod_network.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/field_checks.h"
+#include "core/network/interface_names.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -120,20 +120,6 @@ absl::Status LeaveInterface(Pod& pod, const v1::PodInterface& interface, const C
   return Annotate(interface.pci_address().empty() ? pod.machine()->DetachNic(id, context)
                                                   : pod.machine()->DetachHostDevice(id, context),
                   step);
-}
-
-std::vector<v1::CniNetwork> NamedNetworks(const v1::NetworkConfig& config) {
-  std::vector<v1::CniNetwork> networks(config.networks().begin(), config.networks().end());
-  if (networks.empty()) networks.emplace_back();
-  std::set<std::string> taken;
-  for (const v1::CniNetwork& network : networks) taken.insert(network.interface_name());
-  for (v1::CniNetwork& network : networks) {
-    if (!network.interface_name().empty()) continue;
-    int number = 0;
-    while (!taken.insert(absl::StrCat("eth", number)).second) ++number;
-    network.set_interface_name(absl::StrCat("eth", number));
-  }
-  return networks;
 }
 
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network) {

@@ -47,10 +47,6 @@ absl::Status LeaveInterface(Pod& pod, const v1::PodInterface& interface, const C
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network);
 absl::Status DropFromConfig(Pod& pod, const std::string& interface_name);
 
-// The networks of a configuration, each with the name of its interface: those that have none get the first of `eth0`,
-// `eth1`, … that is free, in their order. No networks at all are one without a name.
-std::vector<v1::CniNetwork> NamedNetworks(const v1::NetworkConfig& config);
-
 // For a pod that was adopted and whose guest answers: takes away what is on its way in or out, and says in the log when
 // the network is not as it was.
 void ReconcileNetwork(Pod& pod, const CallContext& context);

@@ -244,20 +244,6 @@ TEST_F(PodNetworkTest, ARequestIsDoneOnce) {
   ExpectInterfaces({"eth0"});
 }
 
-TEST(NamedNetworksTest, EachHasTheFirstNameThatIsFree) {
-  const auto names = [](const v1::NetworkConfig& config) {
-    std::vector<std::string> names;
-    for (const v1::CniNetwork& network : NamedNetworks(config)) names.push_back(network.interface_name());
-    return names;
-  };
-  v1::NetworkConfig config;
-  EXPECT_THAT(names(config), ElementsAre("eth0")) << "none is one";
-  config.add_networks();
-  config.add_networks()->set_interface_name("eth0");
-  config.add_networks();
-  EXPECT_THAT(names(config), ElementsAre("eth1", "eth0", "eth2"));
-}
-
 TEST(NicIdTest, FitsWhatAMachineTakes) {
   EXPECT_EQ(NicId("02:00:5E:00:53:01"), "nic-02005e005301");
   EXPECT_LE(NicId("02:00:5E:00:53:01").size(), 16u);

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "core/pod/pod_network.h"
+#include "core/network/interface_names.h"
 #include "core/pod/pod_state_machine.h"
 #include "test/recovery/mortal_backends.h"
 #include "test/recovery/mortal_filesystem.h"
