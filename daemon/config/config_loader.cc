@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/config/config_loader.h"
 
+#include <arpa/inet.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
@@ -15,7 +18,9 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -70,6 +75,7 @@ class TableReader {
   absl::Status ReadField(const toml::node& node, const std::string& name, const FieldDescriptor& field,
                          Message& message) const {
     const google::protobuf::Reflection& reflection = *message.GetReflection();
+    if (field.is_repeated()) return ReadArray(node, name, field, message);
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
         if (!node.is_string()) return WrongType(node, name, "a string");
@@ -90,6 +96,22 @@ class TableReader {
       default:
         return absl::InternalError(absl::StrCat("`", name, "` has a type that the configuration cannot hold"));
     }
+  }
+
+  // Replaces what the message has there.
+  absl::Status ReadArray(const toml::node& node, const std::string& name, const FieldDescriptor& field,
+                         Message& message) const {
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+      return absl::InternalError(absl::StrCat("`", name, "` has a type that the configuration cannot hold"));
+    }
+    if (!node.is_array()) return WrongType(node, name, "an array of strings");
+    const google::protobuf::Reflection& reflection = *message.GetReflection();
+    reflection.ClearField(&message, &field);
+    for (const toml::node& element : *node.as_array()) {
+      if (!element.is_string()) return WrongType(element, name, "an array of strings");
+      reflection.AddString(&message, &field, element.as_string()->get());
+    }
+    return absl::OkStatus();
   }
 
   absl::Status WrongType(const toml::node& node, const std::string& name, absl::string_view wanted) const {
@@ -159,6 +181,57 @@ absl::Status CheckConfinement(const config::v1::ConfinementConfig& config) {
   VCD_RETURN_IF_ERROR(CheckAtLeast("confinement.memory_overhead_mib", config.memory_overhead_mib(), 128));
   VCD_RETURN_IF_ERROR(CheckAtMost("confinement.memory_overhead_mib", config.memory_overhead_mib(), 1 << 20));
   return CheckAtLeast("confinement.pids_limit", config.pids_limit(), 64);
+}
+
+// The first address of a range with its prefix, as host-local wants it: `10.213.0.0/16`.
+absl::Status CheckSubnet(absl::string_view field, const std::string& subnet, int family, uint32_t most) {
+  const std::vector<std::string> parts = absl::StrSplit(subnet, absl::MaxSplits('/', 1));
+  std::array<uint8_t, 16> address{};
+  uint32_t prefix = 0;
+  if (parts.size() != 2 || ::inet_pton(family, parts[0].c_str(), address.data()) != 1 ||
+      !absl::SimpleAtoi(parts[1], &prefix)) {
+    return InvalidField(field, absl::StrCat("`", subnet, "` is no range of addresses such as ",
+                                            family == AF_INET ? "10.213.0.0/16" : "fd76:6364::/64"));
+  }
+  // The range's own address, the bridge's, a pod's and, of IPv4, that of all.
+  if (prefix < 8 || prefix > most) {
+    return InvalidField(field, absl::StrCat("`", subnet, "` must have a prefix of 8 … ", most));
+  }
+  for (uint32_t bit = prefix; bit < 8 * address.size(); ++bit) {
+    if ((address[bit / 8] & (0x80 >> bit % 8)) == 0) continue;
+    return InvalidField(field, absl::StrCat("`", subnet, "` is an address in a range, not the range"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNetworks(const config::v1::NetworksConfig& config) {
+  VCD_RETURN_IF_ERROR(CheckPath("networks.cni_config_dir", config.cni_config_dir()));
+  for (const std::string& directory : config.cni_plugin_dirs()) {
+    VCD_RETURN_IF_ERROR(CheckPath("networks.cni_plugin_dirs", directory));
+    // Plugins get the list with colons in between.
+    if (absl::StrContains(directory, ':')) {
+      return InvalidField("networks.cni_plugin_dirs", absl::StrCat("`", directory, "` holds a colon"));
+    }
+  }
+  VCD_RETURN_IF_ERROR(CheckAtMost("networks.cni_timeout_seconds", config.cni_timeout_seconds(), 3600));
+  if (config.default_subnet().empty() && config.default_subnet6().empty()) {
+    return InvalidField("networks.default_subnet", "and `networks.default_subnet6` must not both be empty");
+  }
+  if (!config.default_subnet().empty()) {
+    VCD_RETURN_IF_ERROR(CheckSubnet("networks.default_subnet", config.default_subnet(), AF_INET, 30));
+  }
+  if (!config.default_subnet6().empty()) {
+    VCD_RETURN_IF_ERROR(CheckSubnet("networks.default_subnet6", config.default_subnet6(), AF_INET6, 126));
+  }
+  // What the kernel takes (dev_valid_name), and nothing that needs quotes.
+  const std::string& bridge = config.default_bridge();
+  const auto is_part = [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.'; };
+  if (bridge.size() > 15 || bridge == "." || bridge == ".." || !std::all_of(bridge.begin(), bridge.end(), is_part)) {
+    return InvalidField("networks.default_bridge", absl::StrCat("`", bridge,
+                                                                "` is no name of an interface: 1 … 15 "
+                                                                "letters, digits, '-', '_' and '.'"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -235,6 +308,17 @@ void FillDefaults(DaemonConfig& config) {
   Default("/vcd", confinement.mutable_cgroup());
   if (confinement.memory_overhead_mib() == 0) confinement.set_memory_overhead_mib(512);
   if (confinement.pids_limit() == 0) confinement.set_pids_limit(512);
+
+  config::v1::NetworksConfig& networks = *config.mutable_networks();
+  Default("/etc/cni/net.d", networks.mutable_cni_config_dir());
+  if (networks.cni_plugin_dirs().empty()) {
+    networks.add_cni_plugin_dirs("/opt/cni/bin");
+    networks.add_cni_plugin_dirs("/usr/lib/cni");
+  }
+  if (networks.cni_timeout_seconds() == 0) networks.set_cni_timeout_seconds(60);
+  if (!networks.has_default_subnet()) networks.set_default_subnet("10.213.0.0/16");
+  if (!networks.has_default_subnet6()) networks.set_default_subnet6("fd76:6364::/64");
+  Default("vcd0", networks.mutable_default_bridge());
 }
 
 absl::Status CheckConfig(const DaemonConfig& config) {
@@ -281,7 +365,8 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckAtMost("qemu.boot_timeout_seconds", qemu.boot_timeout_seconds(), 3600));
   VCD_RETURN_IF_ERROR(CheckAtLeast("qemu.max_console_bytes", qemu.max_console_bytes(), 4 << 10));
   VCD_RETURN_IF_ERROR(CheckAtMost("qemu.max_console_bytes", qemu.max_console_bytes(), 256 << 20));
-  return CheckConfinement(config.confinement());
+  VCD_RETURN_IF_ERROR(CheckConfinement(config.confinement()));
+  return CheckNetworks(config.networks());
 }
 
 }  // namespace vcd

@@ -9,6 +9,7 @@
 namespace vcd {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ConfigLoaderTest, EveryKeyFindsItsField) {
@@ -43,6 +44,11 @@ virtiofsd_path = "/v"
 default_vcpus = 2
 default_memory_mib = 256
 boot_timeout_seconds = 5
+[networks]
+cni_config_dir = "/c"
+cni_plugin_dirs = ["/p", "/q"]
+cni_timeout_seconds = 6
+default_subnet = ""
 )",
                                   "f.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -54,6 +60,9 @@ boot_timeout_seconds = 5
   EXPECT_EQ(config->logs().max_files(), 7u);
   EXPECT_EQ(config->qemu().accelerator(), "tcg");
   EXPECT_EQ(config->qemu().boot_timeout_seconds(), 5u);
+  EXPECT_THAT(config->networks().cni_plugin_dirs(), ElementsAre("/p", "/q"));
+  EXPECT_EQ(config->networks().cni_timeout_seconds(), 6u);
+  EXPECT_TRUE(config->networks().has_default_subnet()) << "empty is said, and is not the default";
   EXPECT_TRUE(config->health().has_interval_seconds()) << "0 is said, and is not the default";
   EXPECT_EQ(config->health().timeout_seconds(), 7u);
 }
@@ -81,6 +90,10 @@ INSTANTIATE_TEST_SUITE_P(
                             "f.toml:1:22: `max_parallel_boots` must be a whole number"},
                     BadFile{"NumberForString", "listen = 2\n", "`listen` must be a string, not of type integer"},
                     BadFile{"ArrayForTable", "qemu = [1]\n", "`qemu` must be a table"},
+                    BadFile{"StringForArray", "[networks]\ncni_plugin_dirs = \"/p\"\n",
+                            "f.toml:2:19: `networks.cni_plugin_dirs` must be an array of strings, not of type string"},
+                    BadFile{"NumberInArray", "[networks]\ncni_plugin_dirs = [\"/p\", 1]\n",
+                            "f.toml:2:26: `networks.cni_plugin_dirs` must be an array of strings"},
                     BadFile{"Negative", "stop_grace_seconds = -1\n", "`stop_grace_seconds` is -1"},
                     BadFile{"TooLarge", "stop_grace_seconds = 4294967296\n", "4294967296; it must be"},
                     BadFile{"BrokenToml", "listen = \n", "f.toml:1:"},
@@ -102,6 +115,10 @@ TEST(ConfigLoaderTest, DefaultsFillOnlyWhatIsEmpty) {
   EXPECT_EQ(config.confinement().user(), "private");
   EXPECT_EQ(config.confinement().cgroup(), "/vcd");
   EXPECT_EQ(config.confinement().first_uid() + config.confinement().uid_count(), 2147352576u);
+  EXPECT_EQ(config.networks().cni_config_dir(), "/etc/cni/net.d");
+  EXPECT_THAT(config.networks().cni_plugin_dirs(), ElementsAre("/opt/cni/bin", "/usr/lib/cni"));
+  EXPECT_EQ(config.networks().default_subnet(), "10.213.0.0/16");
+  EXPECT_EQ(config.networks().default_subnet6(), "fd76:6364::/64");
   EXPECT_TRUE(CheckConfig(config).ok()) << CheckConfig(config);
 }
 
@@ -150,6 +167,40 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
   }
   EXPECT_EQ(problem_of([](auto& c) { c.mutable_confinement()->set_cgroup("none"); }), "");
   EXPECT_EQ(problem_of([](auto& c) { c.mutable_confinement()->set_cgroup("/machine/vcd"); }), "");
+}
+
+TEST(ConfigLoaderTest, NetworksAreCheckedByName) {
+  const auto problem_of = [](const std::function<void(config::v1::NetworksConfig&)>& change) {
+    config::v1::DaemonConfig config;
+    FillDefaults(config);
+    change(*config.mutable_networks());
+    return std::string(CheckConfig(config).message());
+  };
+  EXPECT_THAT(problem_of([](auto& c) { c.set_cni_config_dir("net.d"); }), HasSubstr("`networks.cni_config_dir`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.add_cni_plugin_dirs("bin"); }), HasSubstr("`networks.cni_plugin_dirs`"));
+  EXPECT_THAT(problem_of([](auto& c) { c.add_cni_plugin_dirs("/a:/b"); }), HasSubstr("holds a colon"));
+  EXPECT_THAT(problem_of([](auto& c) { c.set_cni_timeout_seconds(3601); }),
+              HasSubstr("`networks.cni_timeout_seconds`: 3601 is more than 3600"));
+  for (const char* subnet :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/x", "10.0.0.1/16", "10.0.0.0/31", "0.0.0.0/0", "a/8", "fd00::/64"}) {
+    EXPECT_THAT(problem_of([&](auto& c) { c.set_default_subnet(subnet); }), HasSubstr("`networks.default_subnet`"))
+        << subnet;
+  }
+  for (const char* subnet : {"10.0.0.0/16", "fd00::1/64", "fd00::/127", "fd00::"}) {
+    EXPECT_THAT(problem_of([&](auto& c) { c.set_default_subnet6(subnet); }), HasSubstr("`networks.default_subnet6`"))
+        << subnet;
+  }
+  EXPECT_EQ(problem_of([](auto& c) { c.set_default_subnet(""); }), "");
+  EXPECT_EQ(problem_of([](auto& c) { c.set_default_subnet6(""); }), "");
+  EXPECT_THAT(problem_of([](auto& c) {
+                c.set_default_subnet("");
+                c.set_default_subnet6("");
+              }),
+              HasSubstr("must not both be empty"));
+  for (const char* bridge : {"a/b", "0123456789abcdef", "a b", ".."}) {
+    EXPECT_THAT(problem_of([&](auto& c) { c.set_default_bridge(bridge); }), HasSubstr("`networks.default_bridge`"))
+        << bridge;
+  }
 }
 
 TEST(ConfigLoaderTest, FilesThatCannotBeReadAreNamed) {
