@@ -37,6 +37,12 @@ absl::Status GuestLink::ResizeTerminal(const ProcessKey& process, const v1::Term
   });
 }
 
+absl::Status GuestLink::RemoveProcess(const ProcessKey& process, absl::Time deadline) {
+  return Call(deadline, [&](GuestSession& session, const CallContext& context) {
+    return session.RemoveProcess(process, context);
+  });
+}
+
 absl::Status GuestLink::Call(absl::Time deadline,
                              const std::function<absl::Status(GuestSession&, const CallContext&)>& call) {
   GuestSession* session = nullptr;

@@ -23,8 +23,8 @@
 namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
-// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc and
-// network_operations.cc; what Open does is in pod_recovery.cc.
+// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc,
+// network_operations.cc and port_forward_operations.cc; what Open does is in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -85,6 +85,9 @@ class LivePodRuntime : public PodRuntime {
                                                       const std::string& container_id) const override;
   void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
                    const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  void PortForward(const std::string& pod_id, const GuestDial& dial, absl::Time deadline,
+                   std::function<void(absl::StatusOr<ProcessKey>)> done) override;
+  void EndPortForward(const std::string& pod_id, const ProcessKey& process) override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,

@@ -19,6 +19,9 @@ namespace vcd {
 
 namespace {
 
+// Of the guest, for a connection that has ended.
+constexpr absl::Duration kForgetTime = absl::Seconds(10);
+
 template <typename T>
 T& Named(const std::map<std::string, std::unique_ptr<T>>& backends, const std::string& name,
          const std::string& default_name) {
@@ -279,6 +282,21 @@ void Pod::RemoveProcess(const ProcessKey& key) {
   ended_execs_.erase(std::remove(ended_execs_.begin(), ended_execs_.end(), key), ended_execs_.end());
 }
 
+void Pod::ForgetDial(const ProcessKey& key) {
+  const absl::Status removed = guest_->RemoveProcess(key, absl::Now() + kForgetTime);
+  if (removed.ok()) return RemoveProcess(key);
+  LogWarning(id_, absl::StrCat("forget ", DescribeProcess(key), ": ", removed.message()));
+}
+
+std::vector<std::shared_ptr<ProcessEntry>> Pod::AbandonedDials() const {
+  std::vector<std::shared_ptr<ProcessEntry>> dials;
+  MutexLock lock(&mu_);
+  for (const auto& [key, process] : processes_) {
+    if (IsDial(key) && process->abandoned()) dials.push_back(process);
+  }
+  return dials;
+}
+
 void Pod::RemoveProcesses(const std::string& container_id, const absl::StatusOr<v1::ExitStatus>& end) {
   std::vector<std::shared_ptr<ProcessEntry>> removed;
   {
@@ -348,6 +366,11 @@ absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
                         {v1::ERROR_REASON_AGENT_UNAVAILABLE, {{"pod_id", id_}}});
     }
   }
+  if (IsDial(key)) {
+    return WithDetail(absl::NotFoundError(absl::StrCat("pod ", id_, ": ", DescribeProcess(key),
+                                                       " is no more; the pod has been stopped meanwhile")),
+                      {v1::ERROR_REASON_PROCESS_NOT_FOUND, {{"pod_id", id_}, {"process_id", key.process_id}}});
+  }
   VCD_RETURN_IF_ERROR(ViewContainer(key.container_id).status());
   const std::string what = key.process_id.empty() ? "its first process" : absl::StrCat("process ", key.process_id);
   return WithDetail(absl::NotFoundError(absl::StrCat("container ", key.container_id, " of pod ", id_, ": ", what,
@@ -386,6 +409,11 @@ void Pod::RecordExits() {
 
 void Pod::RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status) {
   const ProcessKey& process = entry->key();
+  if (IsDial(process)) {
+    // Otherwise its caller forgets it.
+    if (entry->abandoned()) ForgetDial(process);
+    return;
+  }
   if (!process.process_id.empty()) {
     {
       MutexLock lock(&mu_);

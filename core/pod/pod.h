@@ -129,6 +129,13 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   absl::Status ProcessNotFound(const ProcessKey& key) const;
   void SetReconciling(bool reconciling);
 
+  // ---- Connections to ports of the guest: processes of no container ----
+  // Forgets one that has ended and whose caller is gone, in the guest too; not here when it is there still. Blocks on
+  // the guest.
+  void ForgetDial(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Those whose callers are gone.
+  std::vector<std::shared_ptr<ProcessEntry>> AbandonedDials() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Path of a container's log.
   std::string LogPath(const std::string& container_id) const;
 
@@ -192,6 +199,9 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);
   bool reconciling_ ABSL_GUARDED_BY(mu_) = false;
 };
+
+// Whether a process is a connection to a port of the guest.
+inline bool IsDial(const ProcessKey& key) { return key.container_id.empty() && !key.process_id.empty(); }
 
 // kNotFound (CONTAINER_NOT_FOUND) naming both.
 absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id);

@@ -16,6 +16,7 @@
 #include "core/os/supervised_process.h"
 #include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
+#include "core/pod/guest_dials.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -190,6 +191,12 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   std::map<std::string, GuestProcess> in_guest;
   const state::v1::PodRecord before = pod.record();
   for (const GuestProcess& process : (*session)->info().processes) {
+    if (IsDial(process.key)) {
+      // Of an earlier daemon, whose callers are gone.
+      pod.AddExecProcess(process);
+      pod.FindProcess(process.key)->Abandon();
+      continue;
+    }
     const state::v1::ContainerRecord* container = FindContainer(before, process.key.container_id);
     if (container == nullptr || IsInterrupted(*container, process)) continue;
     if (process.key.process_id.empty()) {
@@ -227,6 +234,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   GuestSession* connected = session->get();
   pod.guest().Exchange(*std::move(session));
   connected->Observe();
+  EndAbandonedDials(pod);
   return absl::OkStatus();
 }
 
@@ -334,6 +342,7 @@ absl::Status WakeGuest(Pod& pod, const CallContext& context) {
     VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context));
   } else {
     LogFailure(pod, "set the guest's clock", pod.session()->SetClock(context.Within(kClockTime)));
+    EndAbandonedDials(pod);
   }
   pod.SetStandsStill(false);
   return absl::OkStatus();

@@ -216,6 +216,13 @@ class PodRuntime {
   // it.
   virtual void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
                            const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
+  // Connects to a port in a running pod: a process of no container, to be attached to and written to as any other; what
+  // its output and its end mean is in core/link/link_limits.h. It is the caller's until EndPortForward; when the daemon
+  // ends meanwhile, the next one ends it. kUnavailable (CONNECTION_REFUSED) when nobody listens.
+  virtual void PortForward(const std::string& pod_id, const GuestDial& dial, absl::Time deadline,
+                           std::function<void(absl::StatusOr<ProcessKey>)> done) = 0;
+  // Ends the connection, should it still be there, and forgets it. Does not block.
+  virtual void EndPortForward(const std::string& pod_id, const ProcessKey& process) = 0;
   // Takes no lock, so that a signal gets through while another operation, such as a stop, holds the pod.
   virtual void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                       const MutationOptions& options, DoneCallback done) = 0;

@@ -88,6 +88,7 @@ constexpr Guard kGuards[] = {
     {PodOperation::kExec, "exec in", kRunning, kRunning},
     {PodOperation::kSignal, "send a signal to", kReady | kRunning | kStopping, kReady | kRunning,
      "resume it first, or stop the container with force"},
+    {PodOperation::kPortForward, "connect to a port of", kRunning, 0},
 };
 
 const Guard& GuardOf(PodOperation operation) {

@@ -43,6 +43,7 @@ enum class PodOperation {
   kMeasure,  // Figures of the pod, which has a machine.
   kExec,
   kSignal,
+  kPortForward,
 };
 
 // OK when a pod in that state takes the operation; otherwise kFailedPrecondition (WRONG_STATE) naming pod, state and

@@ -46,6 +46,10 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   bool input_taken() const { return input_taken_.load(); }
   void ReleaseInput() { input_taken_.store(false); }
 
+  // Of a connection to a port: its caller is gone, so that nobody needs it once it has ended.
+  bool abandoned() const { return abandoned_.load(); }
+  void Abandon() { abandoned_.store(true); }
+
   // On the I/O thread.
   void Append(StdStream stream, uint64_t offset, const std::string& data) { source().Append(stream, offset, data); }
 
@@ -72,6 +76,7 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   const bool terminal_ = false;
   std::atomic<int32_t> guest_pid_{0};
   std::atomic<bool> input_taken_{false};
+  std::atomic<bool> abandoned_{false};
 
   mutable Mutex mu_;
   std::optional<absl::StatusOr<v1::ExitStatus>> end_ ABSL_GUARDED_BY(mu_);

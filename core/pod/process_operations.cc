@@ -154,9 +154,11 @@ absl::StatusOr<std::vector<v1::ExecInfo>> LivePodRuntime::ListExecs(const std::s
   VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
   if (!container_id.empty()) VCD_RETURN_IF_ERROR(pod->ViewContainer(container_id).status());
   std::vector<v1::ExecInfo> execs = pod->Execs(container_id);
-  // Copies are processes of the daemon's own, which no Exec started.
+  // Copies and connections are processes of the daemon's own, which no Exec started.
   execs.erase(std::remove_if(execs.begin(), execs.end(),
-                             [](const v1::ExecInfo& exec) { return absl::StartsWith(exec.process_id(), kCopyPrefix); }),
+                             [](const v1::ExecInfo& exec) {
+                               return exec.container_id().empty() || absl::StartsWith(exec.process_id(), kCopyPrefix);
+                             }),
               execs.end());
   return execs;
 }
@@ -204,6 +206,10 @@ std::unique_ptr<PodRuntime::WaitHandle> LivePodRuntime::Wait(const std::string& 
     return nullptr;
   }
   if (std::shared_ptr<ProcessEntry> entry = (*pod)->FindProcess(process)) return entry->Wait(std::move(done));
+  if (IsDial(process)) {
+    done((*pod)->ProcessNotFound(process));
+    return nullptr;
+  }
   // The process is gone; how a container's first one ended is in its record.
   absl::StatusOr<v1::Container> container = (*pod)->ViewContainer(process.container_id);
   if (!container.ok()) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/service/archive_call.h"
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -10,9 +9,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/status/error_detail.h"
-#include "daemon/service/copy_call.h"
+#include "daemon/service/copy_process.h"
+#include "daemon/service/input_call.h"
+#include "daemon/service/process_call.h"
 #include "daemon/service/request_check.h"
 
 namespace vcd {
@@ -29,7 +29,7 @@ absl::Status CheckPath(const char* field, const std::string& path) {
   return absl::OkStatus();
 }
 
-class ReadArchiveCall final : public CopyCall<grpc::ServerWriteReactor<v1::ReadArchiveResponse>> {
+class ReadArchiveCall final : public ProcessCall<grpc::ServerWriteReactor<v1::ReadArchiveResponse>, CopyProcess> {
  public:
   static ReadArchiveCall* Start(PodRuntime& runtime, absl::Time deadline, const v1::ReadArchiveRequest& request) {
     auto call = std::make_shared<ReadArchiveCall>(runtime);
@@ -38,7 +38,7 @@ class ReadArchiveCall final : public CopyCall<grpc::ServerWriteReactor<v1::ReadA
     return call.get();
   }
 
-  explicit ReadArchiveCall(PodRuntime& runtime) : CopyCall(runtime) {}
+  explicit ReadArchiveCall(PodRuntime& runtime) : ProcessCall(runtime) {}
 
   void OnSendInitialMetadataDone(bool ok) override { OnWriteDone(ok); }
   void OnWriteDone(bool ok) override {
@@ -49,7 +49,7 @@ class ReadArchiveCall final : public CopyCall<grpc::ServerWriteReactor<v1::ReadA
 
  private:
   void Begin(absl::Time deadline, const v1::ReadArchiveRequest& request) {
-    SetContainer("ReadArchive", CallKind::kRead, request.pod_id(), request.container_id());
+    SetProcess("ReadArchive", CallKind::kRead, request.pod_id(), request.container_id());
     absl::Status status = CheckContainerIds(request.pod_id(), request.container_id());
     if (status.ok()) status = CheckPath("path", request.path());
     if (!status.ok()) return End(status);
@@ -80,34 +80,17 @@ class ReadArchiveCall final : public CopyCall<grpc::ServerWriteReactor<v1::ReadA
 
 // Two pumps: requests become input, one at a time; output is read for what the guest complains of, up to the process's
 // end, which is the call's.
-class WriteArchiveCall final : public CopyCall<grpc::ServerReadReactor<v1::WriteArchiveRequest>> {
+class WriteArchiveCall final
+    : public InputCall<grpc::ServerReadReactor<v1::WriteArchiveRequest>, CopyProcess, v1::WriteArchiveRequest> {
  public:
   static WriteArchiveCall* Start(PodRuntime& runtime, absl::Time deadline) {
     auto call = std::make_shared<WriteArchiveCall>(runtime, deadline);
     call->Own();
-    MutexLock lock(&call->mu_);
-    call->StartRead(&call->request_);
+    call->ReadFirst();
     return call.get();
   }
 
-  WriteArchiveCall(PodRuntime& runtime, absl::Time deadline) : CopyCall(runtime), deadline_(deadline) {}
-
-  void OnReadDone(bool ok) override {
-    v1::WriteArchiveRequest request;
-    bool first;
-    {
-      MutexLock lock(&mu_);
-      if (ended()) return;
-      first = !named();
-      request = std::move(request_);
-    }
-    if (first) return Begin(ok ? request : v1::WriteArchiveRequest());
-    if (!ok) return WriteInput("", /*close=*/true);
-    if (!request.has_data())
-      return End(InvalidField("data", "is missing: every message after the first carries bytes"));
-    if (request.data().size() > kMaxData) return End(InvalidField("data", "is larger than 1 MiB"));
-    WriteInput(std::move(*request.mutable_data()), /*close=*/false);
-  }
+  WriteArchiveCall(PodRuntime& runtime, absl::Time deadline) : InputCall(runtime), deadline_(deadline) {}
 
   void OnSendInitialMetadataDone(bool ok) override {
     if (!ok) return End(absl::CancelledError("the client has gone"));
@@ -116,9 +99,9 @@ class WriteArchiveCall final : public CopyCall<grpc::ServerReadReactor<v1::Write
   }
 
  private:
-  void Begin(const v1::WriteArchiveRequest& request) {
+  void Begin(const v1::WriteArchiveRequest& request) override {
     const v1::WriteArchiveRequest::Start& start = request.start();
-    SetContainer("WriteArchive", CallKind::kMutation, start.pod_id(), start.container_id());
+    SetProcess("WriteArchive", CallKind::kMutation, start.pod_id(), start.container_id());
     absl::Status status = request.has_start()
                               ? CheckContainerIds(start.pod_id(), start.container_id())
                               : InvalidField("start", "is missing: the first message must say where to unpack");
@@ -131,19 +114,11 @@ class WriteArchiveCall final : public CopyCall<grpc::ServerReadReactor<v1::Write
     StartProcess(std::move(archive), deadline_);
   }
 
-  absl::Status Prepare() override {
-    auto writer = runtime().OpenInput(process().pod_id(), process().key());
-    // One that has ended already takes nothing, and its end says why.
-    if (IsOver(writer.status())) return absl::OkStatus();
-    if (!writer.ok()) return writer.status();
-    MutexLock lock(&mu_);
-    writer_ = *std::move(writer);
-    return absl::OkStatus();
-  }
-
-  void Go() override {
-    StartRead(&request_);
-    CopyCall::Go();
+  void Feed(v1::WriteArchiveRequest request) override {
+    if (!request.has_data())
+      return End(InvalidField("data", "is missing: every message after the first carries bytes"));
+    if (request.data().size() > kMaxData) return End(InvalidField("data", "is larger than 1 MiB"));
+    WriteInput(std::move(*request.mutable_data()), /*close=*/false);
   }
 
   // Reads output to its end. Next may call back at once, which is no reason to go deeper each time.
@@ -163,46 +138,20 @@ class WriteArchiveCall final : public CopyCall<grpc::ServerReadReactor<v1::Write
     }
   }
 
-  void WriteInput(std::string data, bool close) {
-    if (writer_ == nullptr) return;  // What is sent goes nowhere: the process has ended.
-    writer_->Write(std::move(data), close, [this, self = shared_from_this(), close](const absl::Status& status) {
-      OnInputTaken(status, close);
-    });
-  }
-
-  void OnInputTaken(const absl::Status& status, bool closed) {
-    const bool is_over = IsOver(status);
-    if (!status.ok() && !is_over) return End(status);
-    MutexLock lock(&mu_);
-    if (ended() || closed || is_over) return;
-    StartRead(&request_);
-  }
-
-  // The process has ended before it read all: its end says why.
-  static bool IsOver(const absl::Status& status) {
-    return absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
-  }
-
   const absl::Time deadline_;
-  std::unique_ptr<InputWriter> writer_;  // Set before the second message is read; whoever reads it writes.
-  v1::WriteArchiveRequest request_ ABSL_GUARDED_BY(mu_);
 };
-
-absl::Time DeadlineOf(grpc::CallbackServerContext* context) {
-  return std::min(absl::FromChrono(context->deadline()), absl::Now() + absl::Seconds(60));
-}
 
 }  // namespace
 
 grpc::ServerWriteReactor<v1::ReadArchiveResponse>* StartReadArchive(PodRuntime& runtime,
                                                                     grpc::CallbackServerContext* context,
                                                                     const v1::ReadArchiveRequest& request) {
-  return ReadArchiveCall::Start(runtime, DeadlineOf(context), request);
+  return ReadArchiveCall::Start(runtime, ReadArchiveCall::StartDeadline(*context), request);
 }
 
 grpc::ServerReadReactor<v1::WriteArchiveRequest>* StartWriteArchive(PodRuntime& runtime,
                                                                     grpc::CallbackServerContext* context) {
-  return WriteArchiveCall::Start(runtime, DeadlineOf(context));
+  return WriteArchiveCall::Start(runtime, WriteArchiveCall::StartDeadline(*context));
 }
 
 }  // namespace vcd

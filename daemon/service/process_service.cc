@@ -7,6 +7,7 @@
 #include "daemon/service/attach_call.h"
 #include "daemon/service/log_stream.h"
 #include "daemon/service/mutation.h"
+#include "daemon/service/port_forward_call.h"
 #include "daemon/service/request_check.h"
 #include "daemon/service/unary_call.h"
 #include "daemon/service/wait_call.h"
@@ -74,6 +75,11 @@ grpc::ServerUnaryReactor* ProcessService::CloseStdin(grpc::CallbackServerContext
 grpc::ServerWriteReactor<v1::ReadLogsResponse>* ProcessService::ReadLogs(grpc::CallbackServerContext*,
                                                                          const v1::ReadLogsRequest* request) {
   return StartLogStream(runtime_, *request);
+}
+
+grpc::ServerBidiReactor<v1::PortForwardRequest, v1::PortForwardResponse>* ProcessService::PortForward(
+    grpc::CallbackServerContext* context) {
+  return StartPortForwardCall(runtime_, context);
 }
 
 grpc::ServerUnaryReactor* ProcessService::ResizeTerminal(grpc::CallbackServerContext* context,

@@ -25,8 +25,8 @@ class ProcessService final : public v1::ProcessService::CallbackService {
                                        v1::CloseStdinResponse* response) override;
   grpc::ServerWriteReactor<v1::ReadLogsResponse>* ReadLogs(grpc::CallbackServerContext* context,
                                                            const v1::ReadLogsRequest* request) override;
-
-  // Declared, and not there yet: kUnimplemented.
+  grpc::ServerBidiReactor<v1::PortForwardRequest, v1::PortForwardResponse>* PortForward(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ResizeTerminal(grpc::CallbackServerContext* context,
                                            const v1::ResizeTerminalRequest* request,
                                            v1::ResizeTerminalResponse* response) override;

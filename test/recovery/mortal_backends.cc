@@ -157,6 +157,10 @@ class MortalSession : public GuestSession {
                                       const CallContext& context) override {
     return Step(life_, "ExecArchive", [&] { return inner->ExecArchive(process, archive, context); });
   }
+  absl::StatusOr<int32_t> ExecDial(const ProcessKey& process, const GuestDial& dial,
+                                   const CallContext& context) override {
+    return Step(life_, "ExecDial", [&] { return inner->ExecDial(process, dial, context); });
+  }
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override {
     return Step(life_, "Signal", [&] { return inner->Signal(process, signal, all, context); });
   }

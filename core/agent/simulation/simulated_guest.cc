@@ -265,6 +265,18 @@ SimulatedGuest::Answer SimulatedGuest::Exec(const ProcessKey& key, const v1::Cmd
   return answer;
 }
 
+SimulatedGuest::Answer SimulatedGuest::Dial(const ProcessKey& key) {
+  v1::Cmd echo;
+  echo.add_args("cat");
+  echo.set_interactive(true);
+  MutexLock lock(&mu_);
+  Answer answer = Add(key, echo);
+  if (!std::holds_alternative<int32_t>(answer)) return answer;
+  Find(key)->process.Start(Now());
+  (void)Settle(/*changed=*/true);
+  return answer;
+}
+
 SimulatedGuest::Answer SimulatedGuest::Signal(const ProcessKey& key, int signal, bool all) {
   MutexLock lock(&mu_);
   if (Find(key) == nullptr) return NoProcess();

@@ -111,6 +111,8 @@ class SimulatedGuest {
   Answer Start(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   Answer RemoveContainer(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Exec(const ProcessKey& key, const v1::Cmd& cmd) ABSL_LOCKS_EXCLUDED(mu_);
+  // A connection to a port where somebody says what was said to him.
+  Answer Dial(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Signal(const ProcessKey& key, int signal, bool all) ABSL_LOCKS_EXCLUDED(mu_);
   Answer Resize(const ProcessKey& key, const v1::TerminalSize& size) ABSL_LOCKS_EXCLUDED(mu_);
   Answer RemoveProcess(const ProcessKey& key) ABSL_LOCKS_EXCLUDED(mu_);

@@ -269,7 +269,7 @@ class FakeAgent::World {
   IoThread& io_;
   mutable Mutex mu_;
   CondVar changed_;
-  AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true, .networks = true};
+  AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true, .networks = true, .dials = true};
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
@@ -318,6 +318,16 @@ class FakeAgent::Session : public GuestSession {
   absl::StatusOr<int32_t> Exec(const ProcessKey& process, const v1::Cmd& cmd, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(Enter("Exec", Name(process), context));
     return Pid(guest().Exec(process, cmd), process, "exec");
+  }
+
+  absl::StatusOr<int32_t> ExecDial(const ProcessKey& process, const GuestDial& dial,
+                                   const CallContext& context) override {
+    VCD_RETURN_IF_ERROR(Enter("ExecDial", Name(process), context));
+    if (dial.port == 0) return absl::InvalidArgumentError("there is no port 0");
+    if (dial.address.find_first_not_of("0123456789abcdef.:") != std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat(dial.address, " is no address"));
+    }
+    return Pid(guest().Dial(process), process, "connect");
   }
 
   absl::Status Signal(const ProcessKey& process, int signal, bool all, const CallContext& context) override {

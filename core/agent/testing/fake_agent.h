@@ -19,8 +19,8 @@ namespace vcd {
 // for nothing else. Thread-safe. `io` must outlive it and every session.
 //
 // A step is named as the method is: "Connect", "CreateContainer", "StartContainer", "RemoveContainer", "Exec",
-// "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "ListProcesses", "GetUsage", "UpdateResources",
-// "SetClock", "SetCpus", "SetInterface", "RemoveInterface", "Shutdown".
+// "ExecDial", "Signal", "ResizeTerminal", "RemoveProcess", "WriteInput", "ListProcesses", "GetUsage",
+// "UpdateResources", "SetClock", "SetCpus", "SetInterface", "RemoveInterface", "Shutdown".
 class FakeAgent : public Agent {
  public:
   explicit FakeAgent(IoThread& io);

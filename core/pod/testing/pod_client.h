@@ -124,6 +124,9 @@ class PodClient {
   absl::StatusOr<ExecResult> ExecCmd(const std::string& id, const v1::Cmd& cmd, const std::string& request_id = "") {
     return Await<ExecResult>([&](auto done) { runtime().Exec(id, "main", cmd, Soon(request_id), done); });
   }
+  absl::StatusOr<ProcessKey> PortForward(const std::string& id, uint16_t port) {
+    return Await<ProcessKey>([&](auto done) { runtime().PortForward(id, {"", port}, Soon().deadline, done); });
+  }
   absl::Status Kill(const std::string& id, int signal, const std::string& request_id = "") {
     return AwaitDone([&](auto done) { runtime().Signal(id, {"main", ""}, signal, false, Soon(request_id), done); });
   }

@@ -413,6 +413,17 @@ void FakePodRuntime::ExecArchive(const std::string& pod_id, const std::string& c
   done(ExecResult{"copy-1", 42});
 }
 
+void FakePodRuntime::PortForward(const std::string& pod_id, const GuestDial& dial, absl::Time deadline,
+                                 std::function<void(absl::StatusOr<ProcessKey>)> done) {
+  const absl::Status answer = Note(absl::StrCat("PortForward ", pod_id, " ", dial.address, ":", dial.port), deadline);
+  if (!answer.ok()) return done(answer);
+  done(ProcessKey{"", "dial-1"});
+}
+
+void FakePodRuntime::EndPortForward(const std::string& pod_id, const ProcessKey& process) {
+  (void)Note(absl::StrCat("EndPortForward ", pod_id, " ", NameOf(process)));
+}
+
 void FakePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
                             const MutationOptions& options, DoneCallback done) {
   done(Note(absl::StrCat("Signal ", pod_id, " ", NameOf(process), " ", signal, " all=", all), options.deadline));

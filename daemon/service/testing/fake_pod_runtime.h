@@ -99,6 +99,9 @@ class FakePodRuntime : public PodRuntime {
                                                       const std::string& container_id) const override;
   void ExecArchive(const std::string& pod_id, const std::string& container_id, GuestArchive archive,
                    const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) override;
+  void PortForward(const std::string& pod_id, const GuestDial& dial, absl::Time deadline,
+                   std::function<void(absl::StatusOr<ProcessKey>)> done) override;
+  void EndPortForward(const std::string& pod_id, const ProcessKey& process) override;
   void Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
               const MutationOptions& options, DoneCallback done) override;
   std::unique_ptr<WaitHandle> Wait(const std::string& pod_id, const ProcessKey& process,

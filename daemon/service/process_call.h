@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef VCD_DAEMON_SERVICE_COPY_CALL_H_
-#define VCD_DAEMON_SERVICE_COPY_CALL_H_
+#ifndef VCD_DAEMON_SERVICE_PROCESS_CALL_H_
+#define VCD_DAEMON_SERVICE_PROCESS_CALL_H_
 
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,27 +12,32 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "core/os/mutex.h"
 #include "core/pod/pod_runtime.h"
 #include "daemon/convert/status_mapping.h"
 #include "daemon/service/call_log.h"
-#include "daemon/service/copy_process.h"
 
 namespace vcd {
 
 // A call that is a process of the guest, in whichever direction bytes go: it begins with the process, reads what that
-// puts out, and ends with it; a client that goes ends the process. `Reactor` is gRPC's. Belongs to itself, from Own
-// until gRPC is done with it.
+// puts out, and ends with it; a client that goes ends the process. `Reactor` is gRPC's; `Process` says what is started,
+// and what its end means (CopyProcess, DialProcess). Belongs to itself, from Own until gRPC is done with it.
 //
 // Callbacks of the reader and of the wait do not run any more once those are destroyed, which is before the call is;
 // all others may, so they hold the call. Its mutex is never held while calling the runtime.
-template <typename Reactor>
-class CopyCall : public Reactor, public std::enable_shared_from_this<CopyCall<Reactor>> {
+template <typename Reactor, typename Process>
+class ProcessCall : public Reactor, public std::enable_shared_from_this<ProcessCall<Reactor, Process>> {
  public:
+  // When a process must have been started for a call.
+  static absl::Time StartDeadline(const grpc::CallbackServerContext& context) {
+    return std::min(absl::FromChrono(context.deadline()), absl::Now() + absl::Seconds(60));
+  }
+
   void OnCancel() final { End(absl::CancelledError("the client has gone")); }
 
   void OnDone() final {
-    std::shared_ptr<CopyCall> self;
+    std::shared_ptr<ProcessCall> self;
     std::unique_ptr<OutputReader> reader;
     std::unique_ptr<PodRuntime::WaitHandle> wait;
     bool started;
@@ -47,23 +55,26 @@ class CopyCall : public Reactor, public std::enable_shared_from_this<CopyCall<Re
   }
 
  protected:
-  explicit CopyCall(PodRuntime& runtime) : runtime_(runtime) {}
+  explicit ProcessCall(PodRuntime& runtime) : runtime_(runtime) {}
 
   void Own() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     self_ = this->shared_from_this();
   }
 
-  // Says what the call is about, before all that follows. `method` is a literal.
-  void SetContainer(const char* method, CallKind kind, const std::string& pod_id, const std::string& container_id)
+  // Says what the call is about, before all that follows. `method` is a literal; `of` are what Process is made of
+  // beside runtime and pod.
+  template <typename... Of>
+  void SetProcess(const char* method, CallKind kind, const std::string& pod_id, const Of&... of)
       ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     log_.emplace(method, kind, pod_id);
-    process_.emplace(runtime_, pod_id, container_id);
+    process_.emplace(runtime_, pod_id, of...);
   }
 
-  void StartProcess(GuestArchive archive, absl::Time deadline) {
-    process_->Start(std::move(archive), deadline,
+  template <typename Spec>
+  void StartProcess(Spec spec, absl::Time deadline) {
+    process_->Start(std::move(spec), deadline,
                     [self = this->shared_from_this()](absl::StatusOr<std::unique_ptr<OutputReader>> reader) {
                       self->OnStarted(std::move(reader));
                     });
@@ -102,7 +113,7 @@ class CopyCall : public Reactor, public std::enable_shared_from_this<CopyCall<Re
 
   bool named() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return process_.has_value(); }
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return ended_; }
-  CopyProcess& process() { return *process_; }
+  Process& process() { return *process_; }
   PodRuntime& runtime() { return runtime_; }
 
   Mutex mu_;
@@ -128,8 +139,8 @@ class CopyCall : public Reactor, public std::enable_shared_from_this<CopyCall<Re
   PodRuntime& runtime_;
   // Set once, before the process is started.
   std::optional<CallLog> log_;
-  std::optional<CopyProcess> process_;
-  std::shared_ptr<CopyCall> self_ ABSL_GUARDED_BY(mu_);  // Until gRPC is done.
+  std::optional<Process> process_;
+  std::shared_ptr<ProcessCall> self_ ABSL_GUARDED_BY(mu_);  // Until gRPC is done.
   std::unique_ptr<OutputReader> reader_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<PodRuntime::WaitHandle> wait_ ABSL_GUARDED_BY(mu_);
   bool started_ ABSL_GUARDED_BY(mu_) = false;  // There is a process.
@@ -139,4 +150,4 @@ class CopyCall : public Reactor, public std::enable_shared_from_this<CopyCall<Re
 
 }  // namespace vcd
 
-#endif  // VCD_DAEMON_SERVICE_COPY_CALL_H_
+#endif  // VCD_DAEMON_SERVICE_PROCESS_CALL_H_
