@@ -20,6 +20,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewAttachCommand());
   commands.push_back(NewLogsCommand());
   commands.push_back(NewCpCommand());
+  commands.push_back(NewPortForwardCommand());
   commands.push_back(NewPsCommand());
   commands.push_back(NewInspectCommand());
   commands.push_back(NewTopCommand());

@@ -22,6 +22,7 @@ std::unique_ptr<Command> NewInspectCommand();
 std::unique_ptr<Command> NewKillCommand();
 std::unique_ptr<Command> NewLogsCommand();
 std::unique_ptr<Command> NewPauseCommand();
+std::unique_ptr<Command> NewPortForwardCommand();
 std::unique_ptr<Command> NewPsCommand();
 std::unique_ptr<Command> NewResizeCommand();
 std::unique_ptr<Command> NewResumeCommand();

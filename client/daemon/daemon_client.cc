@@ -189,25 +189,29 @@ absl::Status DaemonClient::WatchEvents(const v1::WatchEventsRequest& request,
 
 namespace {
 
-class GrpcAttachStream : public AttachStream {
+template <typename Request, typename Response>
+class GrpcBidiStream : public BidiStream<Request, Response> {
  public:
-  GrpcAttachStream(v1::ProcessService::Stub* stub, std::function<absl::Status(const absl::Status&)> explain)
-      : stub_(stub), explain_(std::move(explain)) {}
+  using Grpc = grpc::ClientReaderWriter<Request, Response>;
 
-  void Open(const v1::AttachRequest& first) override {
-    stream_ = stub_->Attach(&context_);
+  GrpcBidiStream(std::function<std::unique_ptr<Grpc>(grpc::ClientContext*)> open,
+                 std::function<absl::Status(const absl::Status&)> explain)
+      : open_(std::move(open)), explain_(std::move(explain)) {}
+
+  void Open(const Request& first) override {
+    stream_ = open_(&context_);
     stream_->Write(first);  // When it fails, so does the first Read.
   }
-  bool Read(v1::AttachResponse* response) override { return stream_->Read(response); }
-  bool Write(const v1::AttachRequest& request) override { return stream_->Write(request); }
+  bool Read(Response* response) override { return stream_->Read(response); }
+  bool Write(const Request& request) override { return stream_->Write(request); }
   void Cancel() override { context_.TryCancel(); }
   absl::Status Finish() override { return explain_(FromGrpcStatus(stream_->Finish())); }
 
  private:
-  v1::ProcessService::Stub* const stub_;
+  const std::function<std::unique_ptr<Grpc>(grpc::ClientContext*)> open_;
   const std::function<absl::Status(const absl::Status&)> explain_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>> stream_;
+  std::unique_ptr<Grpc> stream_;
 };
 
 class GrpcArchiveSource : public ArchiveSource {
@@ -291,8 +295,15 @@ std::unique_ptr<ArchiveSink> DaemonClient::WriteArchive(const v1::WriteArchiveRe
 }
 
 std::unique_ptr<AttachStream> DaemonClient::NewAttachStream() {
-  return std::make_unique<GrpcAttachStream>(
-      &stubs_->process, [this](const absl::Status& status) { return Explain(status, absl::InfiniteDuration()); });
+  return std::make_unique<GrpcBidiStream<v1::AttachRequest, v1::AttachResponse>>(
+      [this](grpc::ClientContext* context) { return stubs_->process.Attach(context); },
+      [this](const absl::Status& status) { return Explain(status, absl::InfiniteDuration()); });
+}
+
+std::unique_ptr<PortForwardStream> DaemonClient::NewPortForwardStream() {
+  return std::make_unique<GrpcBidiStream<v1::PortForwardRequest, v1::PortForwardResponse>>(
+      [this](grpc::ClientContext* context) { return stubs_->process.PortForward(context); },
+      [this](const absl::Status& status) { return Explain(status, absl::InfiniteDuration()); });
 }
 
 }  // namespace vcd::client

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/daemon/archive_stream.h"
-#include "client/daemon/attach_stream.h"
+#include "client/daemon/bidi_stream.h"
 #include "proto/vcd/v1/container_service.pb.h"
 #include "proto/vcd/v1/event_service.pb.h"
 #include "proto/vcd/v1/pod_service.pb.h"
@@ -117,6 +117,7 @@ class DaemonClient {
 
   // A stream that is not yet opened.
   std::unique_ptr<AttachStream> NewAttachStream();
+  std::unique_ptr<PortForwardStream> NewPortForwardStream();
 
  private:
   struct Stubs;

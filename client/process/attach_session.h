@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "client/daemon/attach_stream.h"
+#include "client/daemon/bidi_stream.h"
 #include "client/environment.h"
 #include "client/posix/event_fd.h"
 #include "client/process/detach_keys.h"

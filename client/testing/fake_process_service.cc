@@ -61,6 +61,26 @@ grpc::Status FakeProcessService::Attach(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeProcessService::PortForward(
+    grpc::ServerContext* context, grpc::ServerReaderWriter<v1::PortForwardResponse, v1::PortForwardRequest>* stream) {
+  v1::PortForwardRequest request;
+  if (!stream->Read(&request)) return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no start");
+  if (grpc::Status status = state_.Enter(context, "PortForward", request.start()); !status.ok()) return status;
+  if (request.start().port() == 81) {
+    return DaemonError(grpc::StatusCode::UNAVAILABLE, "CONNECTION_REFUSED", "port 81: Connection refused");
+  }
+  v1::PortForwardResponse response;
+  response.set_connected(true);
+  stream->Write(response);
+  while (stream->Read(&request) && !request.close()) {
+    response.set_data(request.data());
+    if (!stream->Write(response)) return Aborted();
+  }
+  response.set_closed(true);
+  stream->Write(response);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeProcessService::Wait(grpc::ServerContext* context, const v1::WaitRequest* request,
                                       v1::WaitResponse* response) {
   if (grpc::Status status = state_.Enter(context, "Wait", *request); !status.ok()) return status;

@@ -19,6 +19,9 @@ class FakeProcessService final : public v1::ProcessService::Service {
                          v1::ListExecsResponse* response) override;
   grpc::Status Attach(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) override;
+  // What is said comes back, and after the end of it `closed`. CONNECTION_REFUSED for port 81.
+  grpc::Status PortForward(grpc::ServerContext* context,
+                           grpc::ServerReaderWriter<v1::PortForwardResponse, v1::PortForwardRequest>* stream) override;
   grpc::Status Wait(grpc::ServerContext* context, const v1::WaitRequest* request, v1::WaitResponse* response) override;
   grpc::Status Signal(grpc::ServerContext* context, const v1::SignalRequest* request, v1::SignalResponse*) override;
   grpc::Status ResizeTerminal(grpc::ServerContext* context, const v1::ResizeTerminalRequest* request,
