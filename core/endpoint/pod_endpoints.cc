@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/endpoint/pod_endpoints.h"
+
+#include <fcntl.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/endpoint/route_order.h"
+#include "core/netlink/kernel_netlink.h"
+#include "core/netns/network_namespace.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+constexpr char kTapPrefix[] = "vcdt";
+constexpr uint32_t kMostQueues = 16;
+constexpr uint8_t kNoLinkLocalAddress = 1;  // IN6_ADDR_GEN_MODE_NONE
+constexpr uint32_t kRouteOfTheKernel = 2;   // RTPROT_KERNEL
+
+absl::Status NetworkError(const absl::Status& status) {
+  if (status.ok() || DetailOf(status).has_value()) return status;
+  return WithDetail(status, {v1::ERROR_REASON_NETWORK, {}});
+}
+
+absl::Status Refused(const std::string& name, const std::string& why) {
+  return NetworkError(absl::FailedPreconditionError(absl::StrCat("interface ", name, ": ", why)));
+}
+
+absl::Status NotImplementedField(const std::string& field, const std::string& what) {
+  return WithDetail(absl::UnimplementedError(absl::StrCat("`", field, "`: ", what, " is not implemented")),
+                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", field}}});
+}
+
+std::string RecordFile(const NetworkPod& pod) { return absl::StrCat(pod.run_dir, "/network.json"); }
+
+std::string TapOf(int index) { return absl::StrCat(kTapPrefix, index); }
+
+bool IsOurs(const NetworkLink& link) { return absl::StartsWith(link.name, kTapPrefix); }
+
+// Those whose incoming packets somebody takes.
+absl::StatusOr<std::vector<int>> TakenLinks(Netlink& netlink) {
+  absl::StatusOr<std::vector<int>> links = netlink.LinksWithIngress();
+  if (!links.ok()) return NetworkError(links.status());
+  return links;
+}
+
+// Made by every kernel by itself.
+bool IsLinkLocal(const std::string& address) { return absl::StartsWith(address, "fe80:"); }
+
+// A hardware address for the machine's end of a tap, which is somebody else's end: the same in each life of the pod.
+std::string MacFor(const std::string& pod_id, const std::string& name) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a.
+  for (const char c : absl::StrCat(pod_id, "/", name)) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  std::string mac = "02";
+  for (int i = 0; i < 5; ++i) absl::StrAppend(&mac, ":", absl::Hex(hash >> (8 * i) & 0xff, absl::kZeroPad2));
+  return mac;
+}
+
+}  // namespace
+
+// One look at a pod's namespace, and what is on record of it.
+struct PodEndpoints::Session {
+  // At one place, as `netlink` enters it later.
+  std::unique_ptr<NetworkNamespace> netns;
+  std::unique_ptr<Netlink> netlink;
+  std::vector<NetworkLink> links;
+  std::vector<LinkAddress> addresses;
+  std::vector<LinkRoute> routes;
+  std::vector<LinkNeighbor> neighbors;
+  state::v1::NetworkRecord record;
+
+  int PositionOf(const std::string& name) const {
+    for (int i = 0; i < record.interfaces_size(); ++i) {
+      if (record.interfaces(i).name() == name) return i;
+    }
+    return -1;
+  }
+  bool HasAddress(const NetworkLink& link) const {
+    return std::any_of(addresses.begin(), addresses.end(), [&link](const LinkAddress& address) {
+      return address.link == link.index && !IsLinkLocal(address.address);
+    });
+  }
+};
+
+PodEndpoints::PodEndpoints(Filesystem& filesystem, Options options)
+    : filesystem_(filesystem), options_([&options] {
+        if (options.netlink == nullptr) options.netlink = OpenKernelNetlink;
+        return std::move(options);
+      }()) {}
+
+absl::Status PodEndpoints::Check(const v1::NetworkConfig& config) {
+  const auto field = [](absl::string_view name) { return absl::StrCat("config.network_config.", name); };
+  if (!config.netns_path().empty() && config.netns_path().front() != '/') {
+    return InvalidField(field("netns_path"), "is no absolute path");
+  }
+  if (config.netns_pid() < 0) return InvalidField(field("netns_pid"), "is no process id");
+  if (!config.netns_path().empty() && config.netns_pid() != 0) {
+    return InvalidField(field("netns_pid"), "a namespace is named by path or by process, not by both");
+  }
+  if (config.join() != v1::INTERFACE_JOIN_UNSPECIFIED && config.join() != v1::INTERFACE_JOIN_TC_REDIRECT) {
+    return NotImplementedField(field("join"), "joins other than by traffic control (leave it out)");
+  }
+  if (config.passthrough_interfaces_size() > 0) {
+    return NotImplementedField(field("passthrough_interfaces"),
+                               "passing an interface's device through (name the device of the container in its place)");
+  }
+  for (const auto& [name, socket] : config.vhost_user_sockets()) {
+    if (socket.empty() || socket.front() != '/') {
+      return InvalidField(field(absl::StrCat("vhost_user_sockets[\"", name, "\"]")), "is no absolute path");
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string PodEndpoints::NamespacePath(const NetworkPod& pod) { return absl::StrCat(pod.run_dir, "/netns"); }
+
+absl::StatusOr<std::string> PodEndpoints::OpenNamespace(const NetworkPod& pod, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(context.Check("set the network up"));
+  VCD_RETURN_IF_ERROR(LeaveAll(pod));
+  VCD_RETURN_IF_ERROR(RemoveNamespace(pod));
+  absl::StatusOr<NetworkNamespace> netns =
+      !pod.config.netns_path().empty() ? NetworkNamespace::Open(pod.config.netns_path())
+      : pod.config.netns_pid() != 0    ? NetworkNamespace::OfProcess(pod.config.netns_pid())
+                                       : NetworkNamespace::Make();
+  VCD_RETURN_IF_ERROR(netns.status());
+  const std::string path = NamespacePath(pod);
+  VCD_RETURN_IF_ERROR(netns->MountAt(path));
+  return path;
+}
+
+absl::StatusOr<PodEndpoints::Session> PodEndpoints::Enter(const NetworkPod& pod) {
+  absl::StatusOr<NetworkNamespace> opened = NetworkNamespace::Open(NamespacePath(pod));
+  VCD_RETURN_IF_ERROR(opened.status());
+  auto netns = std::make_unique<NetworkNamespace>(*std::move(opened));
+  absl::StatusOr<std::unique_ptr<Netlink>> netlink = options_.netlink(*netns);
+  VCD_RETURN_IF_ERROR(NetworkError(netlink.status()));
+  Session session{std::move(netns), *std::move(netlink), {}, {}, {}, {}, {}};
+  absl::StatusOr<std::string> text = filesystem_.ReadFile(RecordFile(pod));
+  if (text.ok()) {
+    // One that cannot be read, or of another namespace, tells of nothing that is here.
+    state::v1::NetworkRecord record;
+    const bool read = google::protobuf::util::JsonStringToMessage(*text, &record).ok();
+    const NetworkNamespace::Identity identity{record.netns_device(), record.netns_inode()};
+    if (read && identity == session.netns->identity()) session.record = std::move(record);
+  } else if (!absl::IsNotFound(text.status())) {
+    return text.status();
+  }
+  session.record.set_netns_device(session.netns->identity().device);
+  session.record.set_netns_inode(session.netns->identity().inode);
+  const auto take = [](auto result, auto* out) -> absl::Status {
+    if (!result.ok()) return NetworkError(result.status());
+    *out = *std::move(result);
+    return absl::OkStatus();
+  };
+  VCD_RETURN_IF_ERROR(take(session.netlink->Links(), &session.links));
+  VCD_RETURN_IF_ERROR(take(session.netlink->Addresses(), &session.addresses));
+  VCD_RETURN_IF_ERROR(take(session.netlink->Routes(), &session.routes));
+  VCD_RETURN_IF_ERROR(take(session.netlink->Neighbors(), &session.neighbors));
+  return session;
+}
+
+absl::Status PodEndpoints::Write(const NetworkPod& pod, const state::v1::NetworkRecord& record) {
+  std::string text;
+  const auto written = google::protobuf::util::MessageToJsonString(record, &text);
+  if (!written.ok()) return absl::InternalError("the record of the network cannot be written as JSON");
+  return filesystem_.ReplaceFile(RecordFile(pod), text);
+}
+
+absl::StatusOr<std::vector<std::string>> PodEndpoints::InterfaceNames(const NetworkPod& pod) {
+  VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
+  std::vector<std::string> names;
+  for (const NetworkLink& link : session.links) {
+    if (!link.loopback && !IsOurs(link)) names.push_back(link.name);
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<UniqueFd>> PodEndpoints::OpenVhost(const NetworkPod& pod, size_t queues) const {
+  std::vector<UniqueFd> vhost;
+  if (pod.config.disable_vhost()) return vhost;
+  for (size_t i = 0; i < queues; ++i) {
+    UniqueFd one(open(options_.vhost_net.c_str(), O_RDWR | O_CLOEXEC));
+    // A host without it moves the packets in the VMM.
+    if (!one.valid()) return std::vector<UniqueFd>();
+    vhost.push_back(std::move(one));
+  }
+  return vhost;
+}
+
+absl::Status PodEndpoints::JoinByRedirect(Session& session, const NetworkLink& link, uint32_t queues, NicSpec& nic) {
+  Netlink& netlink = *session.netlink;
+  const std::string tap_name = TapOf(link.index);
+  absl::StatusOr<std::vector<UniqueFd>> taps = netlink.OpenTap(tap_name, queues, /*existing=*/false);
+  VCD_RETURN_IF_ERROR(taps.status());
+  nic.taps = *std::move(taps);
+  VCD_ASSIGN_OR_RETURN(const std::vector<NetworkLink> links, netlink.Links());
+  const auto tap = std::find_if(links.begin(), links.end(),
+                                [&tap_name](const NetworkLink& candidate) { return candidate.name == tap_name; });
+  if (tap == links.end()) return absl::NotFoundError(absl::StrCat("tap ", tap_name, " is gone"));
+  LinkChange change;
+  change.mtu = link.mtu;
+  // The tap is a wire: nobody speaks on it but the guest.
+  if (tap->address_generation.has_value()) change.address_generation = kNoLinkLocalAddress;
+  change.up = true;
+  VCD_RETURN_IF_ERROR(netlink.ChangeLink(tap->index, change));
+  VCD_RETURN_IF_ERROR(netlink.AddIngress(tap->index));
+  VCD_RETURN_IF_ERROR(netlink.AddIngress(link.index));
+  VCD_RETURN_IF_ERROR(netlink.RedirectIngress(tap->index, link.index));
+  VCD_RETURN_IF_ERROR(netlink.RedirectIngress(link.index, tap->index));
+  if (link.up) return absl::OkStatus();
+  LinkChange up;
+  up.up = true;
+  return netlink.ChangeLink(link.index, up);
+}
+
+absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, Session& session,
+                                                        const NetworkLink& link, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("join interface ", link.name)));
+  PlannedInterface planned;
+  v1::PodInterface& interface = planned.interface;
+  interface.set_name(link.name);
+  interface.set_mac(link.mac);
+  interface.set_mtu(link.mtu);
+  std::vector<std::string> addresses;
+  for (const LinkAddress& address : session.addresses) {
+    if (address.link == link.index && !IsLinkLocal(address.address)) addresses.push_back(address.address);
+  }
+  std::vector<LinkRoute> routes;
+  for (const LinkRoute& route : session.routes) {
+    if (route.link == link.index && route.protocol != kRouteOfTheKernel) routes.push_back(route);
+  }
+  OrderRoutes(addresses, routes);
+  *interface.mutable_addresses() = {addresses.begin(), addresses.end()};
+  for (const LinkRoute& route : routes) *interface.add_routes() = route.route;
+  for (const LinkNeighbor& neighbor : session.neighbors) {
+    if (neighbor.link == link.index) *interface.add_neighbors() = neighbor.neighbor;
+  }
+  const auto socket = pod.config.vhost_user_sockets().find(link.name);
+  const bool is_tap = link.kind == "tun";
+  interface.set_kind(socket != pod.config.vhost_user_sockets().end() ? v1::INTERFACE_KIND_VHOST_USER
+                     : is_tap                                        ? v1::INTERFACE_KIND_TAP
+                                                                     : v1::INTERFACE_KIND_VIRTUAL);
+  if (!link.ethernet) return Refused(link.name, "its frames have no Ethernet header, as a machine's must");
+  if (!link.answers_arp) {
+    return Refused(link.name, "it answers no ARP, so a machine behind it reaches nobody; use one in mode `l2`");
+  }
+  if (link.master != 0) return Refused(link.name, "it is a port of a bridge or bond; take it out, or join that");
+
+  const uint32_t queues = std::clamp(pod.max_queues, 1u, kMostQueues);
+  if (interface.kind() == v1::INTERFACE_KIND_VHOST_USER) {
+    planned.nic.vhost_user_socket = socket->second;
+    interface.set_queues(1);
+  } else if (is_tap) {
+    // What it has is its other end's.
+    interface.clear_addresses();
+    interface.clear_routes();
+    interface.set_mac(MacFor(pod.pod_id, link.name));
+    absl::StatusOr<std::vector<UniqueFd>> taps = session.netlink->OpenTap(link.name, queues, /*existing=*/true);
+    VCD_RETURN_IF_ERROR(NetworkError(taps.status()));
+    planned.nic.taps = *std::move(taps);
+  } else {
+    VCD_ASSIGN_OR_RETURN(const std::vector<int> taken, TakenLinks(*session.netlink));
+    if (std::count(taken.begin(), taken.end(), link.index) != 0) {
+      return Refused(link.name, absl::StrCat("something else takes what comes in; remove that with `tc qdisc del dev ",
+                                             link.name, " ingress` in its namespace"));
+    }
+    interface.set_join(v1::INTERFACE_JOIN_TC_REDIRECT);
+  }
+  state::v1::JoinedInterface& joined = *session.record.add_interfaces();
+  joined.set_name(link.name);
+  joined.set_index(link.index);
+  joined.set_kind(interface.kind());
+  absl::Status status = Write(pod, session.record);
+  if (status.ok() && interface.kind() == v1::INTERFACE_KIND_VIRTUAL) {
+    status = NetworkError(
+        Annotate(JoinByRedirect(session, link, queues, planned.nic), absl::StrCat("join interface ", link.name)));
+  }
+  if (status.ok() && !planned.nic.taps.empty()) {
+    absl::StatusOr<std::vector<UniqueFd>> vhost = OpenVhost(pod, planned.nic.taps.size());
+    status = vhost.status();
+    if (status.ok()) planned.nic.vhost = *std::move(vhost);
+    interface.set_queues(static_cast<uint32_t>(planned.nic.taps.size()));
+    interface.set_vhost(!planned.nic.vhost.empty());
+  }
+  planned.nic.mac = interface.mac();
+  planned.nic.mtu = interface.mtu();
+  if (status.ok()) return planned;
+  planned.nic.taps.clear();
+  const absl::Status undone = Forget(pod, session, session.record.interfaces_size() - 1);
+  return undone.ok() ? status : Annotate(status, absl::StrCat("(and not undone: ", undone.message(), ")"));
+}
+
+absl::Status PodEndpoints::Forget(const NetworkPod& pod, Session& session, int position) {
+  const state::v1::JoinedInterface joined = session.record.interfaces(position);
+  if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL) {
+    VCD_ASSIGN_OR_RETURN(const std::vector<int> taken, TakenLinks(*session.netlink));
+    const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
+      return link.index == joined.index() && link.name == joined.name();
+    });
+    if (there && std::count(taken.begin(), taken.end(), joined.index()) != 0) {
+      const absl::Status deleted = session.netlink->DeleteIngress(joined.index());
+      if (!deleted.ok() && !absl::IsNotFound(deleted)) {
+        return NetworkError(Annotate(deleted, absl::StrCat("let go of interface ", joined.name())));
+      }
+    }
+  }
+  session.record.mutable_interfaces()->DeleteSubrange(position, 1);
+  return Write(pod, session.record);
+}
+
+absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const NetworkPod& pod,
+                                                                    const std::vector<std::string>& named,
+                                                                    const CallContext& context) {
+  VCD_RETURN_IF_ERROR(context.Check("set the network up"));
+  VCD_ASSIGN_OR_RETURN(Session session, Enter(pod));
+  const auto is_named = [&](const NetworkLink& link) {
+    return std::count(named.begin(), named.end(), link.name) != 0 ||
+           pod.config.vhost_user_sockets().count(link.name) != 0;
+  };
+  for (const auto& [name, socket] : pod.config.vhost_user_sockets()) {
+    const bool there = std::any_of(session.links.begin(), session.links.end(),
+                                   [&name = name](const NetworkLink& link) { return link.name == name; });
+    if (!there) return Refused(name, absl::StrCat("it is not in the pod's namespace, but ", socket, " is to serve it"));
+  }
+  std::vector<PlannedInterface> joined;
+  absl::Status status;
+  for (const NetworkLink& link : session.links) {
+    if (link.loopback || IsOurs(link) || session.PositionOf(link.name) >= 0) continue;
+    if (!is_named(link) && !session.HasAddress(link) && link.kind != "tun") continue;
+    absl::StatusOr<PlannedInterface> one = JoinLink(pod, session, link, context);
+    status = one.status();
+    if (!status.ok()) break;
+    joined.push_back(*std::move(one));
+  }
+  if (status.ok()) return joined;
+  for (PlannedInterface& one : joined) {
+    one.nic.taps.clear();
+    const absl::Status undone = Forget(pod, session, session.PositionOf(one.interface.name()));
+    if (!undone.ok()) status = Annotate(status, absl::StrCat("(and not undone: ", undone.message(), ")"));
+  }
+  return status;
+}
+
+absl::StatusOr<PlannedInterface> PodEndpoints::Join(const NetworkPod& pod, const std::string& name,
+                                                    const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(Session session, Enter(pod));
+  for (const NetworkLink& link : session.links) {
+    if (link.name != name || link.loopback || IsOurs(link)) continue;
+    if (session.PositionOf(name) < 0) return JoinLink(pod, session, link, context);
+    return NetworkError(absl::AlreadyExistsError(absl::StrCat("the pod has interface ", name, " already")));
+  }
+  return NetworkError(absl::NotFoundError(
+      absl::StrCat("there is no interface ", name, " in the pod's namespace ", NamespacePath(pod), "; put it there")));
+}
+
+absl::Status PodEndpoints::Leave(const NetworkPod& pod, const std::string& name) {
+  absl::StatusOr<Session> session = Enter(pod);
+  if (absl::IsNotFound(session.status())) return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(session.status());
+  const int position = session->PositionOf(name);
+  return position < 0 ? absl::OkStatus() : Forget(pod, *session, position);
+}
+
+absl::Status PodEndpoints::LeaveAll(const NetworkPod& pod) {
+  absl::StatusOr<Session> session = Enter(pod);
+  if (absl::IsNotFound(session.status())) return filesystem_.RemoveFile(RecordFile(pod));
+  VCD_RETURN_IF_ERROR(session.status());
+  absl::Status first;
+  for (int position = session->record.interfaces_size() - 1; position >= 0; --position) {
+    first.Update(Forget(pod, *session, position));
+  }
+  if (first.ok()) first = filesystem_.RemoveFile(RecordFile(pod));
+  return first;
+}
+
+absl::Status PodEndpoints::RemoveNamespace(const NetworkPod& pod) { return RemoveNetworkNamespace(NamespacePath(pod)); }
+
+absl::Status PodEndpoints::Verify(const NetworkPod& pod) {
+  VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
+  VCD_ASSIGN_OR_RETURN(const std::vector<int> redirected, TakenLinks(*session.netlink));
+  for (const state::v1::JoinedInterface& joined : session.record.interfaces()) {
+    const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
+      return link.index == joined.index() && link.name == joined.name();
+    });
+    if (!there) return Refused(joined.name(), "it is gone from the pod's namespace");
+    if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL &&
+        std::count(redirected.begin(), redirected.end(), joined.index()) == 0) {
+      return Refused(joined.name(), "it no longer leads to the machine; stop the pod and start it again");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vcd

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_ENDPOINT_POD_ENDPOINTS_H_
+#define VCD_CORE_ENDPOINT_POD_ENDPOINTS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/netlink/netlink.h"
+#include "core/network/network.h"
+#include "core/os/cancellation.h"
+#include "core/os/filesystem.h"
+#include "proto/vcd/state/v1/network_record.pb.h"
+
+namespace vcd {
+
+// The namespaces of pods, and how the interfaces in them are joined to the pods' machines: what networks that have
+// namespaces do alike. A network of them is
+//
+//   Open:            OpenNamespace
+//   Attach:          (fill it) JoinAll
+//   Detach:          LeaveAll, (empty it) RemoveNamespace
+//   AddInterface:    (fill it) Join
+//   RemoveInterface: Leave, (empty it)
+//
+// An interface is joined by a tap, and by the kernel's traffic control sending on at each of the two what comes in at
+// the other: nothing of the interface itself changes but that. What is about to be done is written to
+// <run_dir>/network.json first, so that LeaveAll and Leave undo it however an earlier daemon ended. Thread-safe; one
+// call at a time for a pod. Errors have the reason NETWORK, and name the interface.
+class PodEndpoints {
+ public:
+  struct Options {
+    std::string vhost_net = "/dev/vhost-net";
+    NetlinkFactory netlink;  // Empty: the kernel's.
+  };
+
+  // The file system outlives this.
+  PodEndpoints(Filesystem& filesystem, Options options);
+
+  // kInvalidArgument naming the field of `config.network_config`, for those that are about namespaces and joins; those
+  // of CNI are not looked at.
+  static absl::Status Check(const v1::NetworkConfig& config);
+
+  // Gives back what an earlier life has left (LeaveAll, RemoveNamespace), and makes a namespace, or adopts the one that
+  // the configuration names by path or process. Its path. Nothing stays behind on failure.
+  absl::StatusOr<std::string> OpenNamespace(const NetworkPod& pod, const CallContext& context);
+
+  // The path of the pod's namespace, whether it is there or not.
+  static std::string NamespacePath(const NetworkPod& pod);
+
+  // Names of the interfaces in it, the loopback interface and those made here left out.
+  absl::StatusOr<std::vector<std::string>> InterfaceNames(const NetworkPod& pod);
+
+  // Joins what is in the namespace and not joined yet: interfaces that have an address, and those in `named` also
+  // without. Nothing stays behind on failure. kFailedPrecondition, with the next step, for one that cannot be joined.
+  absl::StatusOr<std::vector<PlannedInterface>> JoinAll(const NetworkPod& pod, const std::vector<std::string>& named,
+                                                        const CallContext& context);
+
+  // One of them. kNotFound when there is none of that name, kAlreadyExists when it is joined.
+  absl::StatusOr<PlannedInterface> Join(const NetworkPod& pod, const std::string& name, const CallContext& context);
+
+  // Undoes one join, once the machine no longer has the interface. OK when there is none.
+  absl::Status Leave(const NetworkPod& pod, const std::string& name);
+
+  // Undoes all, goes on where one fails, and returns the first error. What could not be undone stays on record, for the
+  // next call. OK when the namespace is gone, as after a restart of the host: what was in it went with it.
+  absl::Status LeaveAll(const NetworkPod& pod);
+
+  // Removes the namespace that OpenNamespace made, or the name that it gave to that of a process. OK when there is
+  // none.
+  absl::Status RemoveNamespace(const NetworkPod& pod);
+
+  // Whether all that is on record is there. kFailedPrecondition naming what is missing.
+  absl::Status Verify(const NetworkPod& pod);
+
+ private:
+  struct Session;
+
+  absl::StatusOr<Session> Enter(const NetworkPod& pod);
+  absl::Status Write(const NetworkPod& pod, const state::v1::NetworkRecord& record);
+  absl::StatusOr<PlannedInterface> JoinLink(const NetworkPod& pod, Session& session, const NetworkLink& link,
+                                            const CallContext& context);
+  absl::Status JoinByRedirect(Session& session, const NetworkLink& link, uint32_t queues, NicSpec& nic);
+  absl::StatusOr<std::vector<UniqueFd>> OpenVhost(const NetworkPod& pod, size_t queues) const;
+  // Undoes one that is on record, and takes it off.
+  absl::Status Forget(const NetworkPod& pod, Session& session, int position);
+
+  Filesystem& filesystem_;
+  const Options options_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_ENDPOINT_POD_ENDPOINTS_H_

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/endpoint/pod_endpoints.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "core/netlink/kernel_netlink.h"
+#include "core/os/posix_filesystem.h"
+#include "core/os/testing/temporary_directory.h"
+#include "core/status/error_detail.h"
+
+namespace vcd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// The kernel's, but for the n-th call, which fails and does nothing.
+class FailingNetlink : public Netlink {
+ public:
+  FailingNetlink(std::unique_ptr<Netlink> inner, int* left) : inner_(std::move(inner)), left_(left) {}
+
+  absl::StatusOr<std::vector<NetworkLink>> Links() override { return Fails() ? Error() : inner_->Links(); }
+  absl::StatusOr<std::vector<LinkAddress>> Addresses() override { return Fails() ? Error() : inner_->Addresses(); }
+  absl::StatusOr<std::vector<LinkRoute>> Routes() override { return Fails() ? Error() : inner_->Routes(); }
+  absl::StatusOr<std::vector<LinkNeighbor>> Neighbors() override { return Fails() ? Error() : inner_->Neighbors(); }
+  absl::StatusOr<std::vector<int>> LinksWithIngress() override {
+    return Fails() ? Error() : inner_->LinksWithIngress();
+  }
+  absl::StatusOr<LinkDriver> Driver(const std::string& name) override {
+    return Fails() ? Error() : inner_->Driver(name);
+  }
+  absl::StatusOr<std::vector<UniqueFd>> OpenTap(const std::string& name, uint32_t queues, bool existing) override {
+    return Fails() ? Error() : inner_->OpenTap(name, queues, existing);
+  }
+  absl::Status AddMacvtap(const std::string& name, int lower, const std::string& mac) override {
+    return Fails() ? Error() : inner_->AddMacvtap(name, lower, mac);
+  }
+  absl::StatusOr<std::vector<UniqueFd>> OpenMacvtap(const NetworkLink& link, uint32_t queues) override {
+    return Fails() ? Error() : inner_->OpenMacvtap(link, queues);
+  }
+  absl::Status AddBridge(const std::string& name) override { return Fails() ? Error() : inner_->AddBridge(name); }
+  absl::Status DeleteLink(int index) override { return Fails() ? Error() : inner_->DeleteLink(index); }
+  absl::Status ChangeLink(int index, const LinkChange& change) override {
+    return Fails() ? Error() : inner_->ChangeLink(index, change);
+  }
+  absl::Status AddAddress(const LinkAddress& address) override {
+    return Fails() ? Error() : inner_->AddAddress(address);
+  }
+  absl::Status DeleteAddress(const LinkAddress& address) override {
+    return Fails() ? Error() : inner_->DeleteAddress(address);
+  }
+  absl::Status AddRoute(const LinkRoute& route) override { return Fails() ? Error() : inner_->AddRoute(route); }
+  absl::Status AddIngress(int index) override { return Fails() ? Error() : inner_->AddIngress(index); }
+  absl::Status DeleteIngress(int index) override { return Fails() ? Error() : inner_->DeleteIngress(index); }
+  absl::Status RedirectIngress(int from, int to) override {
+    return Fails() ? Error() : inner_->RedirectIngress(from, to);
+  }
+
+ private:
+  bool Fails() { return --*left_ == 0; }
+  static absl::Status Error() { return absl::ResourceExhaustedError("injected"); }
+
+  const std::unique_ptr<Netlink> inner_;
+  int* const left_;
+};
+
+// A namespace that somebody prepared: `lan` with addresses, `idle` without.
+class PodEndpointsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    auto made = NetworkNamespace::Make();
+    ASSERT_TRUE(made.ok()) << made.status();
+    netns_.emplace(*std::move(made));
+    ASSERT_EQ(netns_->MountAt(theirs_), absl::OkStatus());
+    netlink_ = *OpenKernelNetlink(*netns_);
+    for (const char* name : {"lan", "idle"}) {
+      ASSERT_EQ(netlink_->AddBridge(name), absl::OkStatus());
+    }
+    LinkChange change;
+    change.mac = "02:00:5e:00:53:01";
+    change.mtu = 1400;
+    change.up = true;
+    ASSERT_EQ(netlink_->ChangeLink(IndexOf("lan"), change), absl::OkStatus());
+    for (const char* text : {"10.88.0.7/16", "fd00::7/64"}) {
+      LinkAddress address;
+      address.link = IndexOf("lan");
+      address.address = text;
+      ASSERT_EQ(netlink_->AddAddress(address), absl::OkStatus());
+    }
+    LinkRoute route;
+    route.link = IndexOf("lan");
+    route.route.set_gateway("10.88.0.1");
+    ASSERT_EQ(netlink_->AddRoute(route), absl::OkStatus());
+    pod_.pod_id = "web";
+    pod_.run_dir = directory_.path();
+    pod_.config.set_netns_path(theirs_);
+    pod_.max_queues = 2;
+  }
+
+  void TearDown() override {
+    if (netns_.has_value()) {
+      EXPECT_EQ(RemoveNetworkNamespace(theirs_), absl::OkStatus());
+    }
+  }
+
+  int IndexOf(const std::string& name) {
+    const std::vector<NetworkLink> links = *netlink_->Links();
+    for (const NetworkLink& link : links) {
+      if (link.name == name) return link.index;
+    }
+    return 0;
+  }
+
+  // All that there is to be seen of the namespace.
+  std::string Dump() {
+    std::string dump;
+    const std::vector<NetworkLink> links = *netlink_->Links();
+    const std::vector<LinkAddress> addresses = *netlink_->Addresses();
+    const std::vector<LinkRoute> routes = *netlink_->Routes();
+    const std::vector<int> ingress = *netlink_->LinksWithIngress();
+    for (const NetworkLink& link : links) {
+      absl::StrAppend(&dump, link.index, " ", link.name, " ", link.mac, " ", link.mtu, " ", link.up, "\n");
+    }
+    for (const LinkAddress& address : addresses) absl::StrAppend(&dump, address.address, "\n");
+    for (const LinkRoute& route : routes) absl::StrAppend(&dump, route.route.ShortDebugString(), "\n");
+    absl::StrAppend(&dump, "ingress: ", absl::StrJoin(ingress, " "), "\n");
+    return dump;
+  }
+
+  CallContext Soon() { return {absl::Now() + absl::Seconds(30), nullptr}; }
+
+  TemporaryDirectory directory_;
+  const std::string theirs_ = directory_.path() + "/theirs";
+  PosixFilesystem filesystem_;
+  std::optional<NetworkNamespace> netns_;
+  std::unique_ptr<Netlink> netlink_;
+  NetworkPod pod_;
+  PodEndpoints endpoints_{filesystem_, {}};
+};
+
+TEST_F(PodEndpointsTest, JoinsWhatHasAnAddressAndUndoesItAlsoAfterACrash) {
+  const std::string before = Dump();
+  const auto path = endpoints_.OpenNamespace(pod_, Soon());
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(*path, PodEndpoints::NamespacePath(pod_));
+  EXPECT_THAT(*endpoints_.InterfaceNames(pod_), ElementsAre("lan", "idle"));
+  {
+    const auto joined = endpoints_.JoinAll(pod_, {}, Soon());
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    ASSERT_EQ(joined->size(), 1u);
+    const v1::PodInterface& lan = joined->front().interface;
+    EXPECT_EQ(lan.name(), "lan");
+    EXPECT_EQ(lan.mac(), "02:00:5e:00:53:01");
+    EXPECT_EQ(lan.mtu(), 1400u);
+    EXPECT_THAT(lan.addresses(), ElementsAre("10.88.0.7/16", "fd00::7/64"));
+    ASSERT_EQ(lan.routes_size(), 1);
+    EXPECT_EQ(lan.routes(0).gateway(), "10.88.0.1");
+    EXPECT_EQ(lan.join(), v1::INTERFACE_JOIN_TC_REDIRECT);
+    EXPECT_EQ(lan.queues(), 2u);
+    EXPECT_EQ(joined->front().nic.taps.size(), 2u);
+    EXPECT_EQ(joined->front().nic.mac, lan.mac());
+    EXPECT_EQ(endpoints_.Verify(pod_), absl::OkStatus());
+    EXPECT_THAT(*endpoints_.JoinAll(pod_, {}, Soon()), testing::IsEmpty()) << "what is joined already";
+    EXPECT_EQ(endpoints_.Join(pod_, "lan", Soon()).status().code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_EQ(endpoints_.Join(pod_, "wan", Soon()).status().code(), absl::StatusCode::kNotFound);
+    const auto idle = endpoints_.Join(pod_, "idle", Soon());
+    ASSERT_TRUE(idle.ok()) << idle.status();
+    EXPECT_EQ(endpoints_.Leave(pod_, "idle"), absl::OkStatus());
+    EXPECT_EQ(endpoints_.Leave(pod_, "idle"), absl::OkStatus());
+  }
+  // Machine and daemon are gone, and with them the taps.
+  PodEndpoints next(filesystem_, {});
+  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(next.RemoveNamespace(pod_), absl::OkStatus());
+  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(next.RemoveNamespace(pod_), absl::OkStatus());
+  LinkChange down;
+  down.up = false;
+  ASSERT_EQ(netlink_->ChangeLink(IndexOf("idle"), down), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/network.json"));
+  EXPECT_FALSE(std::filesystem::exists(PodEndpoints::NamespacePath(pod_)));
+}
+
+TEST_F(PodEndpointsTest, NothingStaysBehindWhicheverCallOfTheKernelFails) {
+  const std::string before = Dump();
+  int left = 0;
+  PodEndpoints::Options options;
+  options.netlink = [&left](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
+    auto kernel = OpenKernelNetlink(netns);
+    if (!kernel.ok()) return kernel.status();
+    return std::make_unique<FailingNetlink>(*std::move(kernel), &left);
+  };
+  PodEndpoints failing(filesystem_, options);
+  int calls = 0;
+  for (int nth = 1; nth < 100; ++nth) {
+    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+    left = nth;
+    const auto joined = failing.JoinAll(pod_, {}, Soon());
+    if (joined.ok()) break;
+    ++calls;
+    EXPECT_EQ(DetailOf(joined.status()).value_or(ErrorDetail()).reason, v1::ERROR_REASON_NETWORK) << joined.status();
+    EXPECT_THAT(std::string(joined.status().message()), HasSubstr("injected"));
+    EXPECT_EQ(Dump(), before) << "call " << nth;
+    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+    EXPECT_EQ(Dump(), before) << "call " << nth;
+  }
+  EXPECT_GE(calls, 10);
+
+  for (int nth = 1; nth < 100; ++nth) {
+    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+    ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
+    left = nth;
+    const absl::Status status = failing.LeaveAll(pod_);
+    if (status.ok()) break;
+    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
+    EXPECT_EQ(Dump(), before) << "call " << nth;
+  }
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+}
+
+TEST_F(PodEndpointsTest, WhatSomebodyElseRedirectsIsRefusedAndLeftAlone) {
+  ASSERT_EQ(netlink_->AddIngress(IndexOf("lan")), absl::OkStatus());
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  const absl::Status status = endpoints_.JoinAll(pod_, {}, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("tc qdisc del dev lan ingress"));
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+}
+
+TEST_F(PodEndpointsTest, ATapThatIsThereIsTheMachinesOwnEnd) {
+  auto own = netlink_->OpenTap("tap0", 1, /*existing=*/false);
+  ASSERT_TRUE(own.ok()) << own.status();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  const absl::Status taken = endpoints_.Join(pod_, "tap0", Soon()).status();
+  EXPECT_EQ(taken.code(), absl::StatusCode::kFailedPrecondition) << "somebody has it: " << taken;
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+}
+
+TEST_F(PodEndpointsTest, VhostUserNeedsItsInterfaceAndMakesNothing) {
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  (*pod_.config.mutable_vhost_user_sockets())["wan"] = "/run/wan.sock";
+  EXPECT_THAT(std::string(endpoints_.JoinAll(pod_, {}, Soon()).status().message()), HasSubstr("/run/wan.sock"));
+  pod_.config.clear_vhost_user_sockets();
+  (*pod_.config.mutable_vhost_user_sockets())["lan"] = "/run/lan.sock";
+  const auto joined = endpoints_.JoinAll(pod_, {}, Soon());
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(joined->front().interface.kind(), v1::INTERFACE_KIND_VHOST_USER);
+  EXPECT_EQ(joined->front().nic.vhost_user_socket, "/run/lan.sock");
+  EXPECT_EQ(Dump(), before);
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+}
+
+}  // namespace
+}  // namespace vcd
