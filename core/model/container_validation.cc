@@ -64,6 +64,7 @@ absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, bool
   if (!runs_processes && config.resources().ByteSizeLong() != 0) {
     return NotImplementedField(absl::StrCat(field, ".resources"), "limits of containers without processes");
   }
+  if (config.hooks().ByteSizeLong() != 0) return NotImplementedField(absl::StrCat(field, ".hooks"), "hooks");
   return absl::OkStatus();
 }
 

@@ -242,6 +242,9 @@ INSTANTIATE_TEST_SUITE_P(
     NotImplemented, PodValidationTest,
     testing::Values(Case{"Hooks", [](v1::PodConfig& c) { c.mutable_hooks()->add_prestart()->set_path("/x"); },
                          "config.hooks", absl::StatusCode::kUnimplemented},
+                    Case{"ContainerHooks",
+                         [](v1::PodConfig& c) { Second(c).mutable_hooks()->add_poststop()->set_path("/x"); },
+                         "config.containers[1].hooks", absl::StatusCode::kUnimplemented},
                     Case{"Sockets",
                          [](v1::PodConfig& c) {
                            ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
