@@ -13,6 +13,8 @@
 #include "backends/hypervisor/mock/mock_hypervisor.h"
 #include "backends/hypervisor/qemu/qemu_hypervisor.h"
 #include "backends/mock/mock_control.h"
+#include "backends/network/cni/cni_network.h"
+#include "backends/network/cnm/cnm_network.h"
 #include "backends/network/mock/mock_network.h"
 #include "backends/network/none/none_network.h"
 #include "core/status/error_detail.h"
@@ -49,6 +51,21 @@ QemuOptions ToQemuOptions(const config::v1::DaemonConfig& daemon) {
   options.confinement = ToConfinementOptions(daemon);
   options.max_vcpus = config.max_vcpus();
   options.max_memory_mib = config.max_memory_mib();
+  return options;
+}
+
+CniNetwork::Options ToCniOptions(const config::v1::DaemonConfig& daemon) {
+  const config::v1::NetworksConfig& config = daemon.networks();
+  CniNetwork::Options options;
+  options.config_dir = config.cni_config_dir();
+  options.plugin_dirs = {config.cni_plugin_dirs().begin(), config.cni_plugin_dirs().end()};
+  options.plugin_timeout = absl::Seconds(config.cni_timeout_seconds());
+  options.default_network.bridge = config.default_bridge();
+  options.default_network.subnet = config.default_subnet();
+  options.default_network.subnet6 = config.default_subnet6();
+  options.default_network.addresses_dir = absl::StrCat(daemon.state_dir(), "/cni/ipam");
+  options.queue.directory = absl::StrCat(daemon.state_dir(), "/cni/pending");
+  options.queue.netns_dir = absl::StrCat(daemon.run_dir(), "/cni");
   return options;
 }
 
@@ -90,6 +107,8 @@ absl::StatusOr<BackendCatalog> MakeBackendCatalog(const config::v1::DaemonConfig
   backends.networks["mock"] = std::make_unique<MockNetwork>(catalog.mock);
   backends.agents["native"] = std::make_unique<NativeAgent>(io);
   backends.agents["noop"] = std::make_unique<NoopAgent>(io);
+  backends.networks["cnm"] = std::make_unique<CnmNetwork>(PodEndpoints::Options());
+  backends.networks["cni"] = std::make_unique<CniNetwork>(ToCniOptions(config));
   backends.networks["none"] = std::make_unique<NoneNetwork>();
   backends.default_hypervisor = config.hypervisor();
   backends.default_agent = config.agent();
