@@ -252,7 +252,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   const NetworkPod network_pod = pod.AsNetworkPod();
   const absl::StatusOr<std::string> netns_path = pod.network().Open(network_pod, context);
   if (!netns_path.ok()) return Annotate(netns_path.status(), "set the network up");
-  undo.Push([&pod, &network_pod] {
+  undo.Push([&pod, network_pod] {
     LogFailure(pod, "undo: take the network down", pod.network().Detach(network_pod, CleanUpContext()));
   });
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(network_pod, context);

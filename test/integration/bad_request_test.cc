@@ -98,7 +98,7 @@ TEST_F(BadRequestTest, UnknownBackends) {
   config.set_agent("kata");
   EXPECT_THAT(api_->CreatePod(config), IsError(StatusCode::INVALID_ARGUMENT, "UNKNOWN_BACKEND"));
   config = PodNamed("web");
-  config.set_network("cni");
+  config.set_network("token-ring");
   EXPECT_THAT(api_->CreatePod(config), IsError(StatusCode::INVALID_ARGUMENT, "UNKNOWN_BACKEND"));
   EXPECT_TRUE(NothingLeft());
 }
