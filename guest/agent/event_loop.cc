@@ -61,7 +61,9 @@ void EventLoop::Dispatch(int timeout_ms) {
   epoll_event events[32];
   const int count = ::epoll_wait(epoll_.get(), events, 32, timeout_ms);
   for (int i = 0; i < count && !stopped_; ++i) {
-    const auto found = watches_.find(events[i].data.u64);
+    // A copy: epoll_event is packed, and nothing in it may be bound to a reference.
+    const uint64_t id = events[i].data.u64;
+    const auto found = watches_.find(id);
     if (found == watches_.end()) continue;  // An earlier handler of this round removed it.
     const std::shared_ptr<Handler> handler = found->second.handler;
     (*handler)(events[i].events);
