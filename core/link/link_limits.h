@@ -43,8 +43,8 @@ inline constexpr int kArchivePathNotFound = 2;  // There is no such path.
 inline constexpr int kArchiveInvalid = 3;       // The archive is to blame, or does not fit to what is there.
 
 // A process with Command.dial says on its standard error when its peer has said all: this, the number of bytes that it
-// said in decimal, and a line end. It goes on until its standard input has ended too, and ends with 0. So an end is known
-// while bytes still go the other way.
+// said in decimal, and a line end. It goes on until its standard input has ended too, and ends with 0. So an end is
+// known while bytes still go the other way.
 inline constexpr char kDialPeerEnded[] = "ended ";
 
 // How a process with Command.dial ends otherwise: the connection broke. Why is on its standard error.

@@ -53,7 +53,8 @@ class GuestLink {
     done(absl::UnavailableError("the guest does not answer"));
   }
 
-  // GuestSession::Signal, ResizeTerminal and RemoveProcess. kUnavailable when there is no session, or it ends meanwhile. Block.
+  // GuestSession::Signal, ResizeTerminal and RemoveProcess. kUnavailable when there is no session, or it ends
+  // meanwhile. Block.
   absl::Status Signal(const ProcessKey& process, int signal, bool all, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status ResizeTerminal(const ProcessKey& process, const v1::TerminalSize& size, absl::Time deadline)
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -26,9 +26,9 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
                      OperationClock& clock);
 
 // Speaks to the guest of a machine that was adopted: processes that it has are known again, exits of meanwhile arrive
-// as events; connections to ports are ended, as their callers are gone. A container that runs there although the record has it as held becomes `running`; one that the record has
-// and the guest does not becomes `failed`; what the guest has of one that the record calls stopped is removed: its
-// start was interrupted.
+// as events; connections to ports are ended, as their callers are gone. A container that runs there although the record
+// has it as held becomes `running`; one that the record has and the guest does not becomes `failed`; what the guest has
+// of one that the record calls stopped is removed: its start was interrupted.
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
 // Lets the held containers run; the pod becomes `running`, and the request done. After a boot of the same operation the

@@ -318,8 +318,8 @@ TEST_P(AgentContractTest, SetsInterfacesUpOrSaysThatItCannot) {
   v1::PodInterface interface;
   interface.set_name("eth0");
   interface.set_mac("no address");
-  const absl::StatusCode expected = guest_->agent().capabilities().networks ? absl::StatusCode::kInvalidArgument
-                                                                            : absl::StatusCode::kUnimplemented;
+  const absl::StatusCode expected =
+      guest_->agent().capabilities().networks ? absl::StatusCode::kInvalidArgument : absl::StatusCode::kUnimplemented;
   EXPECT_EQ(session().SetInterface(interface, context_).code(), expected);
   EXPECT_EQ(session().RemoveInterface("02:00:00:00:00:01", context_), absl::OkStatus()) << "there is none";
 }
