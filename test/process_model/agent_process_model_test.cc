@@ -114,8 +114,8 @@ class AgentProcessModelTest : public ::testing::Test {
     spec.config.set_id(id);
     spec.config.mutable_rootfs()->mutable_directory()->set_path(root_);
     spec.hostname = pod.hostname();
-    spec.resolv_conf = ResolvConf(pod);
-    spec.hosts = Hosts(pod);
+    spec.resolv_conf = ResolvConf(pod, {});
+    spec.hosts = Hosts(pod, {});
     return spec;
   }
 
