@@ -20,8 +20,6 @@ namespace {
 constexpr char kField[] = "config.network_config.networks";
 // A machine has no room for more.
 constexpr int kMaxNetworks = 64;
-// Of a name of an interface, without its closing NUL (IFNAMSIZ).
-constexpr size_t kMaxInterfaceNameBytes = 15;
 // For all plugins of a pod that goes: a plugin that hangs must not keep the pod from going.
 constexpr absl::Duration kReleaseTime = absl::Seconds(10);
 
@@ -32,14 +30,6 @@ bool HasOwnNamespace(const v1::NetworkConfig& config) { return config.netns_path
 
 // Also when the caller's time is over.
 CallContext ReleaseContext(const CallContext& caller) { return {absl::Now() + kReleaseTime, caller.cancellation}; }
-
-absl::Status CheckInterfaceName(const std::string& field, const std::string& name) {
-  VCD_RETURN_IF_ERROR(CheckWord(field, name, kMaxInterfaceNameBytes));
-  if (name == "." || name == ".." || name == "lo" || name.find_first_of("/:") != std::string::npos) {
-    return InvalidField(field, absl::StrCat("\"", name, "\" is no name for an interface"));
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 

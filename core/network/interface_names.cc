@@ -5,8 +5,17 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/field_checks.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
 
 namespace vcd {
+namespace {
+
+// Of a name of an interface, without its closing NUL (IFNAMSIZ).
+constexpr size_t kMaxInterfaceNameBytes = 15;
+
+}  // namespace
 
 std::vector<v1::CniNetwork> NamedNetworks(const v1::NetworkConfig& config) {
   std::vector<v1::CniNetwork> networks(config.networks().begin(), config.networks().end());
@@ -20,6 +29,14 @@ std::vector<v1::CniNetwork> NamedNetworks(const v1::NetworkConfig& config) {
     network.set_interface_name(absl::StrCat("eth", number));
   }
   return networks;
+}
+
+absl::Status CheckInterfaceName(const std::string& field, const std::string& name) {
+  VCD_RETURN_IF_ERROR(CheckWord(field, name, kMaxInterfaceNameBytes));
+  if (name == "." || name == ".." || name == "lo" || name.find_first_of("/:") != std::string::npos) {
+    return InvalidField(field, absl::StrCat("\"", name, "\" is no name for an interface"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace vcd

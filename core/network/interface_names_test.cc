@@ -25,5 +25,14 @@ TEST(NamedNetworksTest, EachHasTheFirstNameThatIsFree) {
   EXPECT_THAT(names(config), ElementsAre("eth1", "eth0", "eth2"));
 }
 
+TEST(InterfaceNamesTest, WhatCannotBeANameIsRefusedByField) {
+  EXPECT_EQ(CheckInterfaceName("f", "eth0.100"), absl::OkStatus());
+  for (const char* name : {"", ".", "..", "lo", "a/b", "a:1", "a b", "sixteen-bytes-01"}) {
+    const absl::Status status = CheckInterfaceName("f", name);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("`f`")) << name;
+  }
+}
+
 }  // namespace
 }  // namespace vcd

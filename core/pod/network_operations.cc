@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
-#include "core/model/field_checks.h"
 #include "core/model/pod_validation.h"
 #include "core/model/request_id.h"
+#include "core/network/interface_names.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/pod_state_machine.h"
@@ -21,8 +21,6 @@ namespace {
 
 // A guest that is busy lets a device go when it gets to it.
 constexpr absl::Duration kCeiling = absl::Minutes(1);
-// Of a name of an interface, without its closing NUL (IFNAMSIZ).
-constexpr size_t kMaxInterfaceNameBytes = 15;
 
 CallContext UndoContext(const CallContext& caller) { return {absl::Now() + absl::Seconds(30), caller.cancellation}; }
 
@@ -37,14 +35,6 @@ std::string FreeInterfaceName(const v1::NetworkConfig& config, const v1::Network
   int number = 0;
   while (taken.count(absl::StrCat("eth", number)) != 0) ++number;
   return absl::StrCat("eth", number);
-}
-
-absl::Status CheckInterfaceName(const std::string& name) {
-  VCD_RETURN_IF_ERROR(CheckWord("network.interface_name", name, kMaxInterfaceNameBytes));
-  if (name == "." || name == ".." || name.find('/') != std::string::npos || name.find(':') != std::string::npos) {
-    return InvalidField("network.interface_name", absl::StrCat("\"", name, "\" is no name of an interface"));
-  }
-  return absl::OkStatus();
 }
 
 // The interface that an earlier run of the request brought.
@@ -92,7 +82,7 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
     network->set_interface_name(FreeInterfaceName(config.network_config(), before));
   }
   const std::string name = network->interface_name();
-  VCD_RETURN_IF_ERROR(CheckInterfaceName(name));
+  VCD_RETURN_IF_ERROR(CheckInterfaceName("network.interface_name", name));
   if (FindInterface(before, name) != nullptr) {
     return absl::AlreadyExistsError(absl::StrCat("pod ", pod.id(), ": it has a network interface ", name,
                                                  " already; choose another name, or detach that one first"));
@@ -107,7 +97,7 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
     begun.set_name(name);
     PutInterface(*record.mutable_network(), begun);
   }));
-  const NetworkPod network_pod = pod.AsNetworkPod();
+  const NetworkPod network_pod = pod.AsNetworkPod(config);
   absl::StatusOr<PlannedInterface> planned = pod.network().AddInterface(network_pod, *network, grant.context);
   absl::Status status = planned.status();
   v1::PodInterface interface;
@@ -192,7 +182,7 @@ absl::Status LivePodRuntime::DetachInterfaceBody(Pod& pod, const std::string& na
                      /*fact=*/true);
     return Annotate(left, step);
   }
-  const absl::Status status = pod.network().RemoveInterface(pod.AsNetworkPod(), name, grant.context);
+  const absl::Status status = pod.network().RemoveInterface(pod.AsNetworkPod(pod.config()), name, grant.context);
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {
         *record.mutable_vm() = pod.machine()->Record();

@@ -59,8 +59,7 @@ absl::StatusOr<DiskClaims::Claim> Pod::ClaimDisk(const HostDisk& disk, bool writ
 
 std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
 
-NetworkPod Pod::AsNetworkPod() const {
-  const v1::PodConfig config = this->config();
+NetworkPod Pod::AsNetworkPod(const v1::PodConfig& config) const {
   NetworkPod pod;
   pod.pod_id = id_;
   pod.run_dir = run_dir();

@@ -79,8 +79,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   Hypervisor& hypervisor() const { return hypervisor_; }
   Agent& agent() const { return agent_; }
   Network& network() const { return network_; }
-  // The pod as networks see it.
-  NetworkPod AsNetworkPod() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The pod as networks see it; `config` is its own.
+  NetworkPod AsNetworkPod(const v1::PodConfig& config) const;
   VirtualMachine* machine() const { return machine_.get(); }
   // Takes a machine over and watches for its end.
   void SetMachine(std::unique_ptr<VirtualMachine> machine);

@@ -146,7 +146,7 @@ absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
 
 absl::Status DetachNetwork(const Pod& pod, const Backends& backends, const CallContext& context) {
   const v1::PodConfig config = pod.config();
-  const NetworkPod network_pod = pod.AsNetworkPod();
+  const NetworkPod network_pod = pod.AsNetworkPod(config);
   absl::Status status;
   for (Network* network : Candidates(backends.networks, config.network())) {
     status.Update(network->Detach(network_pod, context));
@@ -249,7 +249,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     VCD_RETURN_IF_ERROR(
         Annotate(DetachNetwork(pod, environment.backends, context), "give back what its last life had kept"));
   }
-  const NetworkPod network_pod = pod.AsNetworkPod();
+  const NetworkPod network_pod = pod.AsNetworkPod(config);
   const absl::StatusOr<std::string> netns_path = pod.network().Open(network_pod, context);
   if (!netns_path.ok()) return Annotate(netns_path.status(), "set the network up");
   undo.Push([&pod, network_pod] {

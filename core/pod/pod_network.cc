@@ -144,7 +144,7 @@ void ReconcileNetwork(Pod& pod, const CallContext& context) {
   for (const v1::PodInterface& interface : record.network().interfaces()) {
     if (IsJoined(interface)) continue;
     // The machine has lost it already, as all that no record names.
-    absl::Status gone = pod.network().RemoveInterface(pod.AsNetworkPod(), interface.name(), context);
+    absl::Status gone = pod.network().RemoveInterface(pod.AsNetworkPod(pod.config()), interface.name(), context);
     if (gone.ok()) gone = DropFromConfig(pod, interface.name());
     if (gone.ok()) {
       (void)pod.Change(
@@ -154,7 +154,7 @@ void ReconcileNetwork(Pod& pod, const CallContext& context) {
     LogInfo(pod.id(), absl::StrCat("network interface ", interface.name(),
                                    ": was on its way in or out: ", gone.ok() ? "taken away" : gone.message()));
   }
-  const absl::Status as_it_was = pod.network().Verify(pod.AsNetworkPod(), context);
+  const absl::Status as_it_was = pod.network().Verify(pod.AsNetworkPod(pod.config()), context);
   if (!as_it_was.ok()) LogWarning(pod.id(), absl::StrCat("the network is not as it was: ", as_it_was.message()));
 }
 

@@ -283,7 +283,7 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       if (!reaped.ok()) LogError(pod.id(), std::string(reaped.message()));
       (void)store_.CreatePodDirectories(pod.id());
       // Namespaces and interfaces went with the host; what was reserved for them elsewhere did not.
-      const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(), context);
+      const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(pod.config()), context);
       if (!detached.ok()) LogError(pod.id(), std::string(detached.message()));
       const std::string network = pod.config().network();
       const auto note = [&](state::v1::PodRecord& record) {
