@@ -130,10 +130,10 @@ size_t CniReleaseQueue::size() const {
   return pending_.size();
 }
 
-bool CniReleaseQueue::WaitUntilEmpty(absl::Time deadline) const {
+bool CniReleaseQueue::WaitUntilAtMost(size_t pending, absl::Time deadline) const {
   MutexLock lock(&mu_);
-  while (!pending_.empty()) {
-    if (changed_.WaitWithDeadline(&mu_, deadline)) return pending_.empty();
+  while (pending_.size() > pending) {
+    if (changed_.WaitWithDeadline(&mu_, deadline)) return pending_.size() <= pending;
   }
   return true;
 }

@@ -45,8 +45,8 @@ class CniReleaseQueue {
   // Attachments that wait.
   size_t size() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // False when some are left at `deadline`.
-  bool WaitUntilEmpty(absl::Time deadline) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits until no more than so many wait; false when more do at `deadline`.
+  bool WaitUntilAtMost(size_t pending, absl::Time deadline) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Pending {

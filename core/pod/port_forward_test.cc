@@ -41,10 +41,10 @@ class PortForwardTest : public PodRuntimeTest {
                                              [](const auto& each) { return each.process.key.container_id.empty(); }));
   }
   // Forgotten in the guest is what the daemon forgets next.
-  void AwaitNoDial() {
+  void AwaitDials(size_t count) {
     const absl::Time limit = absl::Now() + absl::Seconds(30);
-    while (DialsInGuest() != 0 && absl::Now() < limit) std::this_thread::yield();
-    EXPECT_EQ(DialsInGuest(), 0u) << testing::PrintToString(agent().calls());
+    while (DialsInGuest() != count && absl::Now() < limit) std::this_thread::yield();
+    EXPECT_EQ(DialsInGuest(), count) << testing::PrintToString(agent().calls());
   }
 };
 
@@ -63,7 +63,7 @@ TEST_F(PortForwardTest, BytesGoBothWaysUntilBothHaveEnded) {
   EXPECT_THAT(*execs, IsEmpty()) << "nobody started it by Exec";
   EXPECT_EQ(DialsInGuest(), 1u) << "its caller may still ask";
   runtime_->EndPortForward("web", *key);
-  AwaitNoDial();
+  AwaitDials(0);
 }
 
 TEST_F(PortForwardTest, CallerThatGoesEndsIt) {
@@ -72,12 +72,12 @@ TEST_F(PortForwardTest, CallerThatGoesEndsIt) {
   const absl::StatusOr<ProcessKey> other = PortForward("web", 80);
   ASSERT_TRUE(key.ok() && other.ok());
   runtime_->EndPortForward("web", *key);
-  while (DialsInGuest() != 1) std::this_thread::yield();
+  AwaitDials(1);
   EXPECT_EQ(Say(*other, "still there", true), absl::OkStatus());
   EXPECT_EQ(Listen(*other), "still there");
   runtime_->EndPortForward("web", *other);
   runtime_->EndPortForward("web", *other);
-  AwaitNoDial();
+  AwaitDials(0);
 }
 
 TEST_F(PortForwardTest, RefusalsSayWhy) {
@@ -104,7 +104,7 @@ TEST_F(PortForwardTest, TheNextDaemonEndsWhatIsLeft) {
   ASSERT_TRUE(End(*ended).ok());
   ASSERT_EQ(DialsInGuest(), 2u);
   Restart();
-  AwaitNoDial();
+  AwaitDials(0);
   EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
 }
 
@@ -117,7 +117,7 @@ TEST_F(PortForwardTest, APausedPodEndsItWhenItGoesOn) {
   EXPECT_EQ(ReasonOf(PortForward("web", 80).status()), v1::ERROR_REASON_WRONG_STATE);
   EXPECT_EQ(DialsInGuest(), 1u);
   ASSERT_TRUE(Resume("web").ok());
-  AwaitNoDial();
+  AwaitDials(0);
 }
 
 TEST_F(PortForwardTest, StoppingThePodEndsIt) {

@@ -17,7 +17,10 @@ cat >/dev/null
 echo "$name $CNI_COMMAND $CNI_IFNAME" >>calls
 echo "$CNI_NETNS" >>namespaces
 if [ $CNI_COMMAND = ADD ]; then >"left/$name $CNI_CONTAINERID"; fi
-if [ -e "fail $name $CNI_COMMAND" ]; then
+fail="fail $name $CNI_COMMAND"
+if [ -e "$fail" ]; then
+  read times <"$fail"
+  if [ "$times" = 1 ]; then rm "$fail"; elif [ -n "$times" ]; then echo $((times - 1)) >"$fail"; fi
   echo '{"cniVersion": "1.0.0", "code": 11, "msg": "as told"}'
   exit 1
 fi
@@ -39,8 +42,9 @@ ScriptedPlugins::ScriptedPlugins(const std::vector<std::string>& names) {
   }
 }
 
-void ScriptedPlugins::Fail(const std::string& plugin, const std::string& command) {
-  std::ofstream(absl::StrCat(directory_.path(), "/fail ", plugin, " ", command)).flush();
+void ScriptedPlugins::Fail(const std::string& plugin, const std::string& command, int times) {
+  std::ofstream file(absl::StrCat(directory_.path(), "/fail ", plugin, " ", command));
+  if (times != 0) file << times << "\n";
 }
 
 void ScriptedPlugins::Mend(const std::string& plugin, const std::string& command) {

@@ -19,8 +19,8 @@ class ScriptedPlugins {
   // Where the plugins are.
   std::string directory() const { return directory_.path() + "/bin"; }
 
-  // Calls of that kind fail from now on (`ADD`, `DEL`, `CHECK`), until told otherwise.
-  void Fail(const std::string& plugin, const std::string& command);
+  // Calls of that kind fail from now on (`ADD`, `DEL`, `CHECK`): so many times, or until told otherwise.
+  void Fail(const std::string& plugin, const std::string& command, int times = 0);
   void Mend(const std::string& plugin, const std::string& command);
 
   // "bridge ADD eth0", …, in order, the failed ones too.
