@@ -18,7 +18,7 @@
 #include "absl/time/clock.h"
 #include "core/hypervisor/process_record.h"
 #include "core/hypervisor/testing/hypervisor_contract.h"
-#include "core/hypervisor/testing/private_network.h"
+#include "core/netns/network_namespace.h"
 #include "core/os/completion.h"
 #include "core/os/process.h"
 #include "core/os/supervised_process.h"
@@ -383,9 +383,9 @@ TEST_F(QemuHypervisorTest, MachineWithoutSharedMemorySharesNothing) {
 }
 
 TEST_F(QemuHypervisorTest, RunsInThePodsNetworkNamespace) {
-  const auto network = PrivateNetwork::Create();
+  const absl::StatusOr<NetworkNamespace> network = NetworkNamespace::Make();
   if (!network.ok()) GTEST_SKIP() << network.status();
-  spec_.netns_path = (*network)->path();
+  spec_.netns_path = absl::StrCat("/proc/", getpid(), "/fd/", network->fd());
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
   struct stat its, wanted, ours;

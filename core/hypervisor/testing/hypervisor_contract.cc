@@ -11,7 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "core/hypervisor/testing/private_network.h"
+#include "core/netlink/tap_device.h"
+#include "core/netns/network_namespace.h"
 #include "core/os/cancellation.h"
 #include "core/os/completion.h"
 #include "core/os/mutex.h"
@@ -419,16 +420,17 @@ TEST_P(HypervisorContract, AdoptedOneKeepsItsDisks) {
 
 TEST_P(HypervisorContract, NicsComeAndGoAlsoAfterARestart) {
   if (!hypervisor_->capabilities().nic_hotplug) GTEST_SKIP() << "no network interfaces";
-  const auto network = PrivateNetwork::Create();
+  const absl::StatusOr<NetworkNamespace> network = NetworkNamespace::Make();
   if (!network.ok()) GTEST_SKIP() << network.status();
   auto machine = Boot();
   ASSERT_NE(machine, nullptr);
+  int taps_made = 0;
   const auto attach = [&](VirtualMachine& to, const std::string& id, const std::string& mac) {
     NicSpec nic;
     nic.id = id;
     nic.mac = mac;
     nic.mtu = 1400;
-    auto taps = (*network)->OpenTap(2);
+    auto taps = OpenTapQueues(*network, absl::StrCat("test", taps_made++), /*queues=*/2, /*existing=*/false);
     EXPECT_TRUE(taps.ok()) << taps.status();
     if (taps.ok()) nic.taps = *std::move(taps);
     return to.AttachNic(std::move(nic), Soon());
