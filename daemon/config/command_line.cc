@@ -38,7 +38,7 @@ class Flags {
     Path("--run-dir", "DIR", "what does not", config_.mutable_run_dir());
     Text("--hypervisor", "NAME", "for pods that name none: qemu or mock", config_.mutable_hypervisor());
     Text("--agent", "NAME", "for pods that name none: native, mock or noop", config_.mutable_agent());
-    Text("--network", "NAME", "for pods that name none: none or mock", config_.mutable_network());
+    Text("--network", "NAME", "for pods that name none: none, cni, cnm or mock", config_.mutable_network());
     Text("--accelerator", "NAME", "auto, kvm or tcg", qemu.mutable_accelerator());
     Path("--qemu", "PATH", "QEMU's program", qemu.mutable_path());
     Path("--kernel", "PATH", "guest kernel", qemu.mutable_kernel_path());

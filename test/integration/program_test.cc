@@ -117,9 +117,9 @@ TEST_F(ProgramTest, BadConfigurationExitsWithOneAndSaysWhere) {
   EXPECT_THAT(Output(), HasSubstr(path + ":2:1: unknown key `lisen`"));
   Launch({"--check-config", "--config", WriteConfig()});
   EXPECT_EQ(Join(), 0);
-  Launch({"--check-config", "--config", WriteConfig(), "--network", "cni"});
+  Launch({"--check-config", "--config", WriteConfig(), "--network", "token-ring"});
   EXPECT_EQ(Join(), 1);
-  EXPECT_THAT(Output(), HasSubstr("there is no network `cni`; known are: mock, none"));
+  EXPECT_THAT(Output(), HasSubstr("there is no network `token-ring`; known are: cni, cnm, mock, none"));
 }
 
 TEST_F(ProgramTest, CheckLooksAtTheHostAndChangesNothing) {
