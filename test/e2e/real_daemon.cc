@@ -59,9 +59,13 @@ bool AwaitExit(const LaunchedProcess& process, absl::Duration timeout, int* stat
   return ::waitpid(process.identity.pid, status, 0) == process.identity.pid;
 }
 
-// What stays in an empty directory tree of a daemon that has no pods.
-bool BelongsToDaemon(const std::string& path, bool is_directory) {
-  return is_directory || path == "/lock" || path == "/vcd.sock";
+// What stays in an empty directory tree of a daemon that has no pods: of networks their directories, and where
+// host-local goes on counting; an address that is given is a file of its name.
+bool BelongsToDaemon(const std::string& path, bool is_directory, int depth) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (path.rfind("/cni/", 0) == 0) return is_directory || name == "lock" || name.rfind("last_reserved_ip.", 0) == 0;
+  // Empty `pods` and the like may stay, directories of single pods not.
+  return is_directory ? depth == 0 : path == "/lock" || path == "/vcd.sock";
 }
 
 void AddFiles(const std::string& root, std::vector<std::string>* found) {
@@ -70,9 +74,7 @@ void AddFiles(const std::string& root, std::vector<std::string>* found) {
     const std::string path = it->path().string();
     const std::string inside = path.substr(root.size());
     const bool is_directory = it->is_directory(error);
-    // Empty `pods` and the like may stay, directories of single pods not.
-    const bool of_a_pod = is_directory && it.depth() > 0;
-    if (of_a_pod || !BelongsToDaemon(inside, is_directory)) found->push_back("file " + path);
+    if (!BelongsToDaemon(inside, is_directory, it.depth())) found->push_back("file " + path);
   }
 }
 
@@ -241,7 +243,8 @@ std::vector<std::string> RealDaemon::Cgroups() const {
   std::vector<std::string> found;
   for (const std::string& hierarchy : CgroupHierarchies()) {
     std::error_code error;
-    for (fs::directory_iterator group(hierarchy + cgroup(), error), end; !error && group != end; group.increment(error)) {
+    for (fs::directory_iterator group(hierarchy + cgroup(), error), end; !error && group != end;
+         group.increment(error)) {
       if (group->is_directory(error)) found.push_back(group->path().string());
     }
   }
