@@ -131,6 +131,10 @@ struct GuestContainerSpec {
   std::string hosts;
   // One pid namespace for all containers of the guest that say so.
   bool share_process_namespace = false;
+  // Programs of the container that run in it before its own (OCI startContainer), and the OCI state that they get, as
+  // JSON, in which `{pid}` is to be the process's in the container.
+  std::vector<v1::Hook> start_hooks;
+  std::string hook_state;
 };
 
 // Files of a container to be packed into a tar stream, or unpacked from one.
