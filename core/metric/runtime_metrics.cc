@@ -31,6 +31,18 @@ const char* PhaseName(OperationPhase phase) {
   return "work";
 }
 
+const char* MachineStartName(MachineStartKind kind) {
+  switch (kind) {
+    case MachineStartKind::kCold:
+      return "cold";
+    case MachineStartKind::kClone:
+      return "clone";
+    case MachineStartKind::kFallback:
+      return "fallback";
+  }
+  return "cold";
+}
+
 const char* RecoveryOutcomeName(RecoveryOutcome outcome) {
   switch (outcome) {
     case RecoveryOutcome::kAdopted:

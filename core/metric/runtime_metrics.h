@@ -55,6 +55,17 @@ inline constexpr int kRecoveryOutcomes = 8;
 // "adopted", "unchanged", …
 const char* RecoveryOutcomeName(RecoveryOutcome outcome);
 
+// How a machine was started.
+enum class MachineStartKind {
+  kCold,      // It booted, as there was no template for it.
+  kClone,     // From a template.
+  kFallback,  // It booted, as the start from a template failed.
+};
+inline constexpr int kMachineStartKinds = 3;
+
+// "cold", "clone", "fallback".
+const char* MachineStartName(MachineStartKind kind);
+
 enum class SyncTarget { kFile, kDirectory };
 
 // Whoever counts what the pod runtime does. Called on any thread, with locks held and in the middle of operations, so
@@ -75,6 +86,11 @@ class RuntimeMetrics {
   // A guest was given up for that.
   virtual void GuestFoundSilent() = 0;
 
+  // The guest of a machine has answered for the first time.
+  virtual void MachineStarted(MachineStartKind kind) = 0;
+  // A template was made, or could not be.
+  virtual void TemplateBuilt(bool ok) = 0;
+
   // One fsync, and how long it took.
   virtual void Synced(SyncTarget target, absl::Duration time, bool ok) = 0;
 };
@@ -87,6 +103,8 @@ class NullRuntimeMetrics final : public RuntimeMetrics {
   void Reconciled(absl::Duration) override {}
   void HeartbeatMissed() override {}
   void GuestFoundSilent() override {}
+  void MachineStarted(MachineStartKind) override {}
+  void TemplateBuilt(bool) override {}
   void Synced(SyncTarget, absl::Duration, bool) override {}
 };
 

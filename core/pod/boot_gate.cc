@@ -21,6 +21,15 @@ void BootGate::Enter(const std::string& pod_id, const Cancellation& cancellation
   if (!cancellation.status().ok()) Withdraw(pod_id);
 }
 
+void BootGate::EnterFirst(Entered entered) {
+  {
+    MutexLock lock(&mu_);
+    if (free_ == 0) return waiting_.push_front({"", std::move(entered)});
+    --free_;
+  }
+  entered(std::make_unique<Place>(this));
+}
+
 void BootGate::Withdraw(const std::string& pod_id) {
   Entered withdrawn;
   {

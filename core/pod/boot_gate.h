@@ -37,6 +37,9 @@ class BootGate {
   // when `cancellation` is cancelled already, or Withdraw is called. It must not block. A pod waits at most once.
   void Enter(const std::string& pod_id, const Cancellation& cancellation, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The same before all who wait, for what makes their waiting shorter and is no pod's: only WithdrawAll ends it.
+  void EnterFirst(Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends the waiting of a pod. To be called after its cancellation, so that one that enters just then sees that. Does
   // nothing when it does not wait.
   void Withdraw(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);

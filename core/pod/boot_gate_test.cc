@@ -43,6 +43,27 @@ TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
   EXPECT_EQ(gate.taken(), 0u);
 }
 
+TEST(BootGateTest, WhatGoesFirstNeedsAPlaceToo) {
+  BootGate gate(1);
+  std::vector<std::string> entered;
+  std::unique_ptr<BootGate::Place> place;
+  const Cancellation never;
+  const auto enter = [&](const std::string& name) {
+    return [&entered, &place, name](std::unique_ptr<BootGate::Place> given) {
+      entered.push_back(name);
+      place = std::move(given);
+    };
+  };
+  gate.EnterFirst(enter("free"));
+  gate.Enter("pod", never, enter("pod"));
+  gate.EnterFirst(enter("first"));
+  EXPECT_THAT(entered, ElementsAre("free"));
+  { const auto leaving = std::move(place); }
+  EXPECT_THAT(entered, ElementsAre("free", "first"));
+  { const auto leaving = std::move(place); }
+  EXPECT_THAT(entered, ElementsAre("free", "first", "pod"));
+}
+
 TEST(BootGateTest, WhoIsCancelledWaitsNoLonger) {
   BootGate gate(1);
   std::unique_ptr<BootGate::Place> first;

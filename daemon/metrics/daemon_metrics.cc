@@ -130,6 +130,21 @@ DaemonMetrics::DaemonMetrics()
     recovered_[static_cast<size_t>(i)] =
         &recovered.Add({{"outcome", RecoveryOutcomeName(static_cast<RecoveryOutcome>(i))}});
   }
+  auto& starts = prometheus::BuildCounter()
+                     .Name("vcd_machine_starts_total")
+                     .Help(
+                         "Machines whose guest answered, by how they were started: cold (booted), clone (from a "
+                         "template), fallback (booted after the start from a template failed).")
+                     .Register(registry_);
+  for (int i = 0; i < kMachineStartKinds; ++i) {
+    machine_starts_[static_cast<size_t>(i)] =
+        &starts.Add({{"start", MachineStartName(static_cast<MachineStartKind>(i))}});
+  }
+  auto& built = prometheus::BuildCounter()
+                    .Name("vcd_templates_built_total")
+                    .Help("Templates that were made, or could not be.")
+                    .Register(registry_);
+  templates_built_ = {&built.Add({{"result", "failed"}}), &built.Add({{"result", "made"}})};
   auto& syncs =
       prometheus::BuildCounter().Name("vcd_fsyncs_total").Help("Calls of fsync for pods' records.").Register(registry_);
   auto& failed_syncs = prometheus::BuildCounter()
@@ -178,6 +193,9 @@ void DaemonMetrics::Reconciled(absl::Duration since_open) {
 
 void DaemonMetrics::HeartbeatMissed() { heartbeats_missed_.Increment(); }
 void DaemonMetrics::GuestFoundSilent() { guests_silent_.Increment(); }
+
+void DaemonMetrics::MachineStarted(MachineStartKind kind) { machine_starts_[static_cast<size_t>(kind)]->Increment(); }
+void DaemonMetrics::TemplateBuilt(bool ok) { templates_built_[ok ? 1 : 0]->Increment(); }
 
 void DaemonMetrics::Synced(SyncTarget target, absl::Duration time, bool ok) {
   const size_t index = static_cast<size_t>(target);

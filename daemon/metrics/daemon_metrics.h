@@ -47,6 +47,8 @@ class DaemonMetrics final : public RuntimeMetrics {
   void Reconciled(absl::Duration since_open) override;
   void HeartbeatMissed() override;
   void GuestFoundSilent() override;
+  void MachineStarted(MachineStartKind kind) override;
+  void TemplateBuilt(bool ok) override;
   void Synced(SyncTarget target, absl::Duration time, bool ok) override;
 
  private:
@@ -65,6 +67,8 @@ class DaemonMetrics final : public RuntimeMetrics {
   std::array<prometheus::Counter*, kRecoveryOutcomes> recovered_;
   prometheus::Counter& heartbeats_missed_;
   prometheus::Counter& guests_silent_;
+  std::array<prometheus::Counter*, kMachineStartKinds> machine_starts_;
+  std::array<prometheus::Counter*, 2> templates_built_;  // Failed, and made.
   std::array<prometheus::Counter*, 2> syncs_;  // By SyncTarget, as the next two.
   std::array<prometheus::Counter*, 2> failed_syncs_;
   std::array<prometheus::Histogram*, 2> sync_times_;

@@ -34,6 +34,14 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     ++guests_silent_;
   }
+  void MachineStarted(MachineStartKind kind) override {
+    MutexLock lock(&mu_);
+    machine_starts_.push_back(kind);
+  }
+  void TemplateBuilt(bool ok) override {
+    MutexLock lock(&mu_);
+    templates_built_.push_back(ok);
+  }
   void Synced(SyncTarget target, absl::Duration, bool ok) override {
     MutexLock lock(&mu_);
     syncs_.emplace_back(target, ok);
@@ -70,6 +78,14 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     return guests_silent_;
   }
+  std::vector<MachineStartKind> machine_starts() const {
+    MutexLock lock(&mu_);
+    return machine_starts_;
+  }
+  std::vector<bool> templates_built() const {
+    MutexLock lock(&mu_);
+    return templates_built_;
+  }
   std::vector<std::pair<SyncTarget, bool>> syncs() const {
     MutexLock lock(&mu_);
     return syncs_;
@@ -82,6 +98,8 @@ class RecordedMetrics final : public RuntimeMetrics {
   int heartbeats_missed_ ABSL_GUARDED_BY(mu_) = 0;
   int guests_silent_ ABSL_GUARDED_BY(mu_) = 0;
   int reconciled_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<MachineStartKind> machine_starts_ ABSL_GUARDED_BY(mu_);
+  std::vector<bool> templates_built_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<SyncTarget, bool>> syncs_ ABSL_GUARDED_BY(mu_);
 };
 
