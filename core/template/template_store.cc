@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/template/template_store.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+using nlohmann::json;
+
+std::string InfoFile(const std::string& directory) { return directory + "/template.json"; }
+
+// A member of the type that it is to have; otherwise nothing.
+template <typename T>
+T Member(const json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  if (found == object.end()) return T();
+  const bool fits = std::is_same_v<T, std::string> ? found->is_string() : found->is_number_unsigned();
+  return fits ? found->template get<T>() : T();
+}
+
+}  // namespace
+
+absl::StatusOr<TemplateInfo> TemplateStore::Read(const std::string& directory) {
+  VCD_ASSIGN_OR_RETURN(const std::string text, filesystem_.ReadFile(InfoFile(directory)));
+  const json stored = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  TemplateInfo info;
+  info.key = Member<std::string>(stored, "key");
+  info.trust_domain = Member<std::string>(stored, "trust_domain");
+  if (info.key.empty() || info.trust_domain.empty()) {
+    return absl::DataLossError(absl::StrCat(InfoFile(directory), ": tells of no template"));
+  }
+  info.vcpus = Member<uint32_t>(stored, "vcpus");
+  info.memory_mib = Member<uint32_t>(stored, "memory_mib");
+  info.kernel_path = Member<std::string>(stored, "kernel_path");
+  info.machine_type = Member<std::string>(stored, "machine_type");
+  info.created_at = absl::FromUnixSeconds(Member<int64_t>(stored, "created_at"));
+  info.last_used_at = absl::InfinitePast();
+  info.state = TemplateState::kReady;
+  info.memory_bytes = SizeOf(directory);
+  return info;
+}
+
+absl::StatusOr<std::vector<StoredTemplate>> TemplateStore::Load() {
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(root_));
+  VCD_ASSIGN_OR_RETURN(const std::vector<std::string> names, filesystem_.ListDirectory(root_));
+  std::vector<StoredTemplate> stored;
+  for (const std::string& name : names) {
+    const std::string directory = absl::StrCat(root_, "/", name);
+    absl::StatusOr<TemplateInfo> info = Read(directory);
+    if (info.ok()) {
+      stored.push_back({directory, *std::move(info)});
+      continue;
+    }
+    LogInfo("", absl::StrCat("template removed, unfinished or damaged: ", info.status().message()));
+    const absl::Status removed = Remove(directory);
+    if (!removed.ok()) LogError("", std::string(removed.message()));
+  }
+  return stored;
+}
+
+absl::StatusOr<std::string> TemplateStore::Begin(const std::string& key) {
+  const std::string directory = absl::StrCat(root_, "/", key, ".", absl::ToUnixMicros(absl::Now()));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(root_));
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory));
+  return directory;
+}
+
+absl::Status TemplateStore::Complete(const std::string& directory, const TemplateInfo& info) {
+  const json stored = {{"key", info.key},
+                       {"trust_domain", info.trust_domain},
+                       {"vcpus", info.vcpus},
+                       {"memory_mib", info.memory_mib},
+                       {"kernel_path", info.kernel_path},
+                       {"machine_type", info.machine_type},
+                       {"created_at", absl::ToUnixSeconds(info.created_at)}};
+  const std::string text = stored.dump(2, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
+  VCD_RETURN_IF_ERROR(filesystem_.ReplaceFile(InfoFile(directory), absl::StrCat(text, "\n")));
+  return filesystem_.SyncDirectory(root_);
+}
+
+// What a crash leaves of one is either no template or an image that is found to be damaged.
+absl::Status TemplateStore::Remove(const std::string& directory) { return filesystem_.RemoveTree(directory); }
+
+uint64_t TemplateStore::SizeOf(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    struct stat status;
+    if (stat(entry.path().c_str(), &status) == 0) bytes += uint64_t{512} * static_cast<uint64_t>(status.st_blocks);
+  }
+  return bytes;
+}
+
+}  // namespace vcd

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef VCD_CORE_TEMPLATE_TEMPLATES_H_
+#define VCD_CORE_TEMPLATE_TEMPLATES_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/agent/agent.h"
+#include "core/hypervisor/hypervisor.h"
+#include "core/metric/runtime_metrics.h"
+#include "core/os/cancellation.h"
+#include "core/os/filesystem.h"
+#include "core/os/mutex.h"
+#include "core/pod/background_work.h"
+#include "core/pod/boot_gate.h"
+#include "core/template/template_info.h"
+#include "core/template/template_options.h"
+#include "core/template/template_store.h"
+
+namespace vcd {
+
+// A machine that could go on from a template. The backends outlive whoever is given it.
+struct TemplateSubject {
+  Hypervisor* hypervisor = nullptr;
+  Agent* agent = nullptr;
+  std::string trust_domain;  // Not empty.
+  VmSpec spec;               // Its configuration; nothing of a pod.
+};
+
+// Machines that were booted once, and that pods go on from: finds them, has them made in the background, bounds what
+// they take, and drops those that are of no use. Only machines that agree in all that matters (Hypervisor::ImageKey)
+// and are of one trust domain share a template. What was there when an earlier daemon ended is there again.
+//
+// Thread-safe. Templates are made one at a time, with the first place in the boot gate that is free.
+class Templates {
+ public:
+  // All references outlive this, and so does the work that is posted: its owner waits for that first.
+  Templates(const TemplateOptions& options, Filesystem& filesystem, BootGate& gate, BackgroundWork& work,
+            RuntimeMetrics& metrics);
+
+  // Loads what there is, and ends the machines that an earlier daemon was making templates of. Until then every machine
+  // boots. Once; blocks on the disk.
+  void Open(const std::vector<Hypervisor*>& hypervisors);
+
+  // No more templates are made from here on; the one that is being made is given up.
+  void BeginShutdown();
+
+  struct Entry;
+  // A template in use: it stays on disk until this is gone. Move-only.
+  class Lease {
+   public:
+    Lease(Templates* owner, std::shared_ptr<Entry> entry) : owner_(owner), entry_(std::move(entry)) {}
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+
+    const std::string& key() const;
+    const std::string& directory() const;  // VmSpec::image_dir.
+
+    // What came of it; once at most. One that is damaged, or of no use twice in a row, is dropped.
+    void Succeeded();
+    void Failed(const absl::Status& why);
+
+   private:
+    Templates* owner_;
+    std::shared_ptr<Entry> entry_;
+  };
+
+  // The template for a machine that starts now. Not OK: it must boot, and the message says why, for people. Where that
+  // is because there is none, one will be made. Blocks on the disk when the machine's files are new.
+  absl::StatusOr<Lease> Use(const TemplateSubject& subject, const CallContext& context);
+
+  // Has the template made unless it is there, once Open has returned; `done` runs once, on any thread, when it is, or
+  // could not be. It must not block. kFailedPrecondition when there can be none for that machine. Blocks on the disk,
+  // and on Open.
+  void Prepare(const TemplateSubject& subject, const CallContext& context,
+               std::function<void(absl::StatusOr<TemplateInfo>)> done);
+
+  // In order of key and trust domain.
+  std::vector<TemplateInfo> List() const;
+
+  // Drops the templates whose key begins with that, or all for `*`; returns their keys. kInvalidArgument when several
+  // keys begin so. Blocks on the disk.
+  absl::StatusOr<std::vector<std::string>> Delete(const std::string& key);
+
+  const TemplateOptions& options() const { return options_; }
+
+ private:
+  using Name = std::pair<std::string, std::string>;  // Key and trust domain.
+  using Done = std::function<void(absl::StatusOr<TemplateInfo>)>;
+
+  // Why there can be none, or the key.
+  absl::StatusOr<std::string> KeyOf(const TemplateSubject& subject, const CallContext& context) const;
+  // A new entry, to be made.
+  std::shared_ptr<Entry> AddLocked(const TemplateSubject& subject, const std::string& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Begins to make the next one, if there is one and none is being made.
+  void BuildNext() ABSL_LOCKS_EXCLUDED(mu_);
+  void Build(const std::shared_ptr<Entry>& entry) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status BuildIn(Entry& entry, const std::string& directory);
+  // Makes room for one more of that size. kResourceExhausted, for people.
+  absl::Status MakeRoom(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // Puts an entry aside: it is not found any more, and goes from the disk with its last lease. Returns whether it may
+  // go now.
+  bool DropLocked(const std::shared_ptr<Entry>& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveFiles(const Entry& entry);
+  void Return(const std::shared_ptr<Entry>& entry) ABSL_LOCKS_EXCLUDED(mu_);
+  void Fail(const std::shared_ptr<Entry>& entry, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
+  void ForgetOldFailuresLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const TemplateOptions options_;
+  BootGate& gate_;
+  BackgroundWork& work_;
+  RuntimeMetrics& metrics_;
+  TemplateStore store_;
+  Cancellation shutdown_;
+
+  mutable Mutex mu_;
+  std::map<Name, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::shared_ptr<Entry>> to_build_ ABSL_GUARDED_BY(mu_);
+  bool building_ ABSL_GUARDED_BY(mu_) = false;
+  bool open_ ABSL_GUARDED_BY(mu_) = false;
+  CondVar opened_;
+};
+
+}  // namespace vcd
+
+#endif  // VCD_CORE_TEMPLATE_TEMPLATES_H_
