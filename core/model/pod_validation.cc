@@ -173,6 +173,7 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
   const auto path = [&field](absl::string_view name) { return absl::StrCat(field, ".", name); };
   VCD_RETURN_IF_ERROR(CheckSize(config, field));
   if (!config.id().empty()) VCD_RETURN_IF_ERROR(ValidateId(path("id"), config.id()));
+  if (!config.trust_domain().empty()) VCD_RETURN_IF_ERROR(ValidateId(path("trust_domain"), config.trust_domain()));
   VCD_RETURN_IF_ERROR(CheckHostname(path("hostname"), config.hostname()));
   VCD_RETURN_IF_ERROR(CheckNames(config, field));
   VCD_RETURN_IF_ERROR(CheckHooks(config.hooks(), path("hooks")));

@@ -42,7 +42,9 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
-      environment_{options_, backends_, store_, registry_, locks_, boot_gate_, events_, io_, work_, disks_} {}
+      templates_(options.templates, filesystem, boot_gate_, work_, metrics_),
+      environment_{options_, backends_, store_, registry_, locks_,     boot_gate_,
+                   events_,  io_,       work_,  disks_,    templates_, metrics_} {}
 
 LivePodRuntime::~LivePodRuntime() {
   BeginShutdown();
@@ -63,6 +65,7 @@ void LivePodRuntime::BeginShutdown() {
     if (std::exchange(shutting_down_, true)) return;
   }
   locks_.Shutdown(ShuttingDown());
+  templates_.BeginShutdown();
   boot_gate_.WithdrawAll();
 }
 

@@ -24,7 +24,7 @@ namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
 // The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc,
-// network_operations.cc and port_forward_operations.cc; what Open does is in pod_recovery.cc.
+// network_operations.cc, port_forward_operations.cc and template_operations.cc; what Open does is in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -60,6 +60,11 @@ class LivePodRuntime : public PodRuntime {
                        std::function<void(absl::StatusOr<AttachedInterface>)> done) override;
   void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
                        std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
+
+  std::vector<TemplateInfo> ListTemplates() const override;
+  void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) override;
+  void DeleteTemplate(const std::string& key,
+                      std::function<void(absl::StatusOr<std::vector<std::string>>)> done) override;
 
   void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
@@ -238,6 +243,7 @@ class LivePodRuntime : public PodRuntime {
   BootGate boot_gate_;
   PodLockTable locks_;
   DiskClaims disks_;
+  Templates templates_;
   const PodEnvironment environment_;
 
   mutable Mutex mu_;

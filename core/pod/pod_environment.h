@@ -11,6 +11,7 @@
 #include "core/pod/pod_registry.h"
 #include "core/pod/pod_runtime.h"
 #include "core/state/state_store.h"
+#include "core/template/templates.h"
 
 namespace vcd {
 
@@ -26,6 +27,8 @@ struct PodEnvironment {
   IoThread& io;
   BackgroundWork& work;
   DiskClaims& disks;
+  Templates& templates;
+  RuntimeMetrics& metrics;
 };
 
 }  // namespace vcd

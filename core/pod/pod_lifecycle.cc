@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/pod_lifecycle.h"
 
-#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/guest_dials.h"
+#include "core/pod/machine_start.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -39,50 +39,6 @@ void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& stat
 bool Disappears(const state::v1::PodRecord& record) {
   return record.under_way().intent() == state::v1::INTENT_CREATE ||
          record.under_way().intent() == state::v1::INTENT_DELETE;
-}
-
-// A guest that may get directories of the host later needs memory that their server can share, and so do programs that
-// serve its network interfaces.
-bool NeedsSharedMemory(const v1::PodConfig& config) {
-  return config.containers().empty() || !config.volumes().empty() ||
-         !config.network_config().vhost_user_sockets().empty() ||
-         std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
-}
-
-absl::Status BootMachine(Pod& pod, const std::string& netns_path, const CallContext& context) {
-  const v1::PodConfig config = pod.config();
-  VmSpec spec;
-  spec.pod_id = pod.id();
-  spec.run_dir = pod.run_dir();
-  spec.config = config.hypervisor_config();
-  spec.shared_memory = NeedsSharedMemory(config);
-  spec.annotations = {config.annotations().begin(), config.annotations().end()};
-  spec.netns_path = netns_path;
-  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
-  if (!machine.ok()) return Annotate(machine.status(), "boot the VM");
-  pod.SetMachine(*std::move(machine));
-  return absl::OkStatus();
-}
-
-void StopMachine(Pod& pod) {
-  std::unique_ptr<GuestSession> session = pod.guest().Exchange(nullptr);
-  session.reset();
-  if (std::unique_ptr<VirtualMachine> machine = pod.TakeMachine()) {
-    LogFailure(pod, "undo: stop the VM", machine->Stop(StopMode::kForce, CleanUpContext()));
-  }
-  const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
-  LogFailure(pod, "undo: clean the VM's directory", reaped);
-  if (reaped.ok()) pod.ReleaseDisks();
-}
-
-absl::Status ConnectGuest(Pod& pod, const CallContext& context) {
-  absl::StatusOr<std::unique_ptr<GuestSession>> session =
-      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, *pod.machine(), pod, context);
-  if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
-  GuestSession* connected = session->get();
-  pod.guest().Exchange(*std::move(session));
-  connected->Observe();
-  return absl::OkStatus();
 }
 
 bool IsLive(v1::ContainerState state) {
@@ -261,18 +217,13 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
-  clock.Enter(OperationPhase::kVmmBoot);
-  absl::Status booted = BootMachine(pod, plan->netns_path, boot_context);
-  if (booted.ok()) {
-    clock.Enter(OperationPhase::kGuestConnect);
-    booted = ConnectGuest(pod, boot_context);
-  }
-  if (absl::IsDeadlineExceeded(booted) && context.Check("boot").ok()) {
-    return Annotate(booted,
+  const absl::StatusOr<MachineStart> start = StartMachine(pod, environment, plan->netns_path, boot_context, clock);
+  if (absl::IsDeadlineExceeded(start.status()) && context.Check("boot").ok()) {
+    return Annotate(start.status(),
                     absl::StrCat("boot within ", absl::FormatDuration(environment.options.boot_timeout),
                                  " (see that kernel and initramfs are a guest's, or raise vcd's --boot-timeout)"));
   }
-  VCD_RETURN_IF_ERROR(booted);
+  VCD_RETURN_IF_ERROR(start.status());
   place.reset();
 
   clock.Enter(OperationPhase::kNetwork);
@@ -297,6 +248,9 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     *current.mutable_volumes() = record.volumes();
     if (record.network().ByteSizeLong() != 0) *current.mutable_network() = record.network();
     *current.mutable_vm() = pod.machine()->Record();
+    current.set_vm_start(start->how);
+    current.set_vm_start_reason(start->reason);
+    current.set_template_key(start->template_key);
     current.set_guest_kernel(pod.session()->info().kernel_release);
     current.set_agent_version(pod.session()->info().agent_version);
     current.clear_reason();
@@ -433,7 +387,12 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
       // One that was only being made anew ended when it last did.
       if (ran || !container.has_finished_at()) StampNow(container.mutable_finished_at());
     }
-    if (ended.ok()) record.clear_vm();
+    if (ended.ok()) {
+      record.clear_vm();
+      record.clear_vm_start();
+      record.clear_vm_start_reason();
+      record.clear_template_key();
+    }
     record.clear_volumes();
     record.clear_network();
     *record.mutable_kept() = {released.kept.begin(), released.kept.end()};

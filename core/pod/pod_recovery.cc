@@ -102,6 +102,11 @@ absl::Status LivePodRuntime::Recover() {
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
   LoadAll(stored.pod_ids);
+  work_.Post([this] {
+    std::vector<Hypervisor*> hypervisors;
+    for (const auto& [name, hypervisor] : backends_.hypervisors) hypervisors.push_back(hypervisor.get());
+    templates_.Open(hypervisors);
+  });
   ReconcileAll();
   return absl::OkStatus();
 }

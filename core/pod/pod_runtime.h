@@ -24,6 +24,8 @@
 #include "core/pod/pod_snapshot.h"
 #include "core/pod/process_input.h"
 #include "core/pod/process_output.h"
+#include "core/template/template_info.h"
+#include "core/template/template_options.h"
 #include "proto/vcd/v1/container.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 #include "proto/vcd/v1/process.pb.h"
@@ -62,6 +64,7 @@ struct PodRuntimeOptions {
   // never asks.
   absl::Duration heartbeat_interval = absl::Seconds(10);
   absl::Duration heartbeat_timeout = absl::Seconds(30);
+  TemplateOptions templates;
   HostTree host;                      // Where to look for devices and mounts.
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
@@ -177,6 +180,16 @@ class PodRuntime {
   virtual void DetachInterface(const std::string& pod_id, const std::string& interface_name,
                                const MutationOptions& options,
                                std::function<void(absl::StatusOr<DetachedInterface>)> done) = 0;
+
+  // ---- Templates: machines that pods go on from, in place of a boot ----
+  // Those that are there, are being made or could not be, in order of key and trust domain.
+  virtual std::vector<TemplateInfo> ListTemplates() const = 0;
+  // Has the template made that a pod of that configuration would go on from; `done` runs when it is there.
+  // kFailedPrecondition when such a pod has none.
+  virtual void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) = 0;
+  // Drops those whose key begins with `key`, all for `*`, and returns their keys; kInvalidArgument when that is not one.
+  virtual void DeleteTemplate(const std::string& key,
+                              std::function<void(absl::StatusOr<std::vector<std::string>>)> done) = 0;
 
   // ---- Containers ----
   virtual void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,

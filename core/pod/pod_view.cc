@@ -48,6 +48,9 @@ v1::Pod MakePodView(const v1::PodConfig& config, const state::v1::PodRecord& rec
     view.mutable_vm()->set_vcpus(std::min(record.vm().vcpus(), config.hypervisor_config().default_vcpus()));
     view.mutable_vm()->set_memory_mib(record.vm().memory_mib());
     view.mutable_vm()->set_machine_type(record.vm().machine_type());
+    view.mutable_vm()->set_start(record.vm_start());
+    view.mutable_vm()->set_start_reason(ToUtf8(record.vm_start_reason()));
+    view.mutable_vm()->set_template_key(record.template_key());
   }
   // What is on its way in or out (pod_network.h) is not the pod's.
   if (record.network().ByteSizeLong() != 0) {

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/machine_start.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/log/logger.h"
+#include "core/model/mounts.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
+
+void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& status) {
+  if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
+}
+
+// A guest that may get directories of the host later needs memory that their server can share, and so do programs that
+// serve its network interfaces.
+bool NeedsSharedMemory(const v1::PodConfig& config) {
+  return config.containers().empty() || !config.volumes().empty() ||
+         !config.network_config().vhost_user_sockets().empty() ||
+         std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
+}
+
+absl::StatusOr<std::unique_ptr<GuestSession>> Connect(Pod& pod, VirtualMachine& machine, const CallContext& context) {
+  return pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, machine, pod, context);
+}
+
+void TakeSession(Pod& pod, std::unique_ptr<GuestSession> session) {
+  GuestSession* connected = session.get();
+  pod.guest().Exchange(std::move(session));
+  connected->Observe();
+}
+
+absl::Status Boot(Pod& pod, const VmSpec& spec, const CallContext& context, OperationClock& clock) {
+  clock.Enter(OperationPhase::kVmmBoot);
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
+  if (!machine.ok()) return Annotate(machine.status(), "boot the VM");
+  // Watched from here on: what ends it now ends the operation.
+  pod.SetMachine(*std::move(machine));
+  clock.Enter(OperationPhase::kGuestConnect);
+  absl::StatusOr<std::unique_ptr<GuestSession>> session = Connect(pod, *pod.machine(), context);
+  if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
+  TakeSession(pod, *std::move(session));
+  return absl::OkStatus();
+}
+
+// Nothing of it stays behind on failure. The machine is the pod's only once its guest has answered: its end before that
+// is no reason to give the pod up.
+absl::Status Clone(Pod& pod, const VmSpec& spec, const CallContext& context, OperationClock& clock) {
+  clock.Enter(OperationPhase::kVmmBoot);
+  VCD_ASSIGN_OR_RETURN(std::unique_ptr<VirtualMachine> machine, pod.hypervisor().Boot(spec, context));
+  clock.Enter(OperationPhase::kGuestConnect);
+  absl::StatusOr<std::unique_ptr<GuestSession>> session = Connect(pod, *machine, context);
+  if (session.ok()) {
+    pod.SetMachine(std::move(machine));
+    TakeSession(pod, *std::move(session));
+    return absl::OkStatus();
+  }
+  LogFailure(pod, "end a VM that is of no use", machine->Stop(StopMode::kForce, CleanUpContext()));
+  machine.reset();
+  LogFailure(pod, "clean the VM's directory", pod.hypervisor().Reap(pod.run_dir(), CleanUpContext()));
+  return session.status();
+}
+
+}  // namespace
+
+TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodConfig& config,
+                          const TemplateOptions& options) {
+  TemplateSubject subject;
+  subject.hypervisor = &hypervisor;
+  subject.agent = &agent;
+  subject.trust_domain = config.trust_domain().empty() ? options.trust_domain : config.trust_domain();
+  subject.spec.config = config.hypervisor_config();
+  return subject;
+}
+
+absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& environment, const std::string& netns_path,
+                                          const CallContext& context, OperationClock& clock) {
+  const v1::PodConfig config = pod.config();
+  Templates& templates = environment.templates;
+  VmSpec spec;
+  spec.pod_id = pod.id();
+  spec.run_dir = pod.run_dir();
+  spec.config = config.hypervisor_config();
+  spec.shared_memory = NeedsSharedMemory(config);
+  spec.annotations = {config.annotations().begin(), config.annotations().end()};
+  spec.netns_path = netns_path;
+  MachineStart start;
+  absl::StatusOr<Templates::Lease> lease =
+      config.disable_template()
+          ? absl::StatusOr<Templates::Lease>(absl::FailedPreconditionError("the pod is not to be a clone"))
+          : templates.Use(SubjectOf(pod.hypervisor(), pod.agent(), config, templates.options()), context);
+  if (lease.ok()) {
+    spec.image_dir = lease->directory();
+    spec.image_shared = true;
+    const absl::Status cloned = Clone(pod, spec, context.Within(templates.options().clone_timeout), clock);
+    if (cloned.ok()) {
+      lease->Succeeded();
+      environment.metrics.MachineStarted(MachineStartKind::kClone);
+      return MachineStart{v1::VM_START_CLONE, "", lease->key()};
+    }
+    // Not its fault.
+    VCD_RETURN_IF_ERROR(context.Check("start the VM from a template"));
+    lease->Failed(cloned);
+    start.reason = absl::StrCat("the start from a template failed: ", cloned.message());
+    LogWarning(pod.id(), absl::StrCat("boots, as ", start.reason));
+    spec.image_dir.clear();
+    spec.image_shared = false;
+  } else {
+    start.reason = std::string(lease.status().message());
+  }
+  VCD_RETURN_IF_ERROR(Boot(pod, spec, context, clock));
+  environment.metrics.MachineStarted(lease.ok() ? MachineStartKind::kFallback : MachineStartKind::kCold);
+  return start;
+}
+
+void StopMachine(Pod& pod) {
+  std::unique_ptr<GuestSession> session = pod.guest().Exchange(nullptr);
+  session.reset();
+  if (std::unique_ptr<VirtualMachine> machine = pod.TakeMachine()) {
+    LogFailure(pod, "undo: stop the VM", machine->Stop(StopMode::kForce, CleanUpContext()));
+  }
+  const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  LogFailure(pod, "undo: clean the VM's directory", reaped);
+  if (reaped.ok()) pod.ReleaseDisks();
+}
+
+}  // namespace vcd
