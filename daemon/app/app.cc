@@ -95,6 +95,14 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.container_logs = {config_.logs().max_file_bytes(), config_.logs().max_files()};
   options.heartbeat_interval = absl::Seconds(config_.health().interval_seconds());
   options.heartbeat_timeout = absl::Seconds(config_.health().timeout_seconds());
+  options.templates.enabled = !config_.templates().disabled();
+  options.templates.directory = absl::StrCat(config_.state_dir(), "/templates");
+  options.templates.run_dir = absl::StrCat(config_.run_dir(), "/templates");
+  options.templates.trust_domain = config_.templates().trust_domain();
+  options.templates.max_templates = config_.templates().max_templates();
+  options.templates.max_memory_bytes = uint64_t{config_.templates().max_memory_mib()} << 20;
+  options.templates.clone_timeout = absl::Seconds(config_.templates().clone_timeout_seconds());
+  options.templates.build_timeout = options.boot_timeout + absl::Minutes(1);
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();
@@ -129,8 +137,9 @@ absl::Status App::Serve() {
   event_service_ = std::make_unique<EventService>(events_);
   check_ = std::make_unique<HostCheck>(std::make_unique<PosixHost>(), config_, pool_);
   system_service_ = std::make_unique<SystemService>(*runtime_, std::move(info), *check_);
-  std::vector<grpc::Service*> services = {pod_service_.get(), container_service_.get(), process_service_.get(),
-                                          event_service_.get(), system_service_.get()};
+  template_service_ = std::make_unique<TemplateService>(*runtime_);
+  std::vector<grpc::Service*> services = {pod_service_.get(),   container_service_.get(), process_service_.get(),
+                                          event_service_.get(), system_service_.get(),    template_service_.get()};
   if (catalog_.mock != nullptr) {
     mock_service_ = std::make_unique<MockService>(catalog_.mock);
     services.push_back(mock_service_.get());

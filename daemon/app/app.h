@@ -24,6 +24,7 @@
 #include "daemon/service/pod_service.h"
 #include "daemon/service/process_service.h"
 #include "daemon/service/system_service.h"
+#include "daemon/service/template_service.h"
 #include "proto/vcd/config/v1/daemon_config.pb.h"
 
 namespace vcd {
@@ -80,6 +81,7 @@ class App {
   std::unique_ptr<ProcessService> process_service_;
   std::unique_ptr<EventService> event_service_;
   std::unique_ptr<SystemService> system_service_;
+  std::unique_ptr<TemplateService> template_service_;
   std::unique_ptr<MockService> mock_service_;  // Null without mock backends.
   std::unique_ptr<GrpcServer> server_;
 };

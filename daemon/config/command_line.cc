@@ -53,6 +53,12 @@ class Flags {
            [&config = config_](uint32_t value) { config.set_stop_grace_seconds(value); });
     Text("--cgroup", "PATH", "control group of the host that holds the pods', such as /vcd, or none",
          config_.mutable_confinement()->mutable_cgroup());
+    app_.add_option_function<std::string>(
+            "--templates",
+            [&config = config_](const std::string& word) { config.mutable_templates()->set_disabled(word == "off"); },
+            "on (default) or off: whether pods start from templates, where there are any")
+        ->type_name("WORD")
+        ->check(CLI::IsMember({"on", "off"}));
     Text("--log-level", "LEVEL", "debug, info, warning or error", config_.mutable_log()->mutable_level());
     Text("--log-format", "FORMAT", "text or json", config_.mutable_log()->mutable_format());
   }

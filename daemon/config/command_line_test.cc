@@ -39,7 +39,7 @@ TEST(CommandLineTest, EveryFlagFindsItsField) {
   const CommandLine line = Parse(absl::StrSplit(
       "--config /c --listen unix:///l --state-dir /s --run-dir /r --hypervisor mock --agent noop --network none "
       "--accelerator tcg --qemu /q --kernel /k --initrd /i --firmware /f --virtiofsd /v --boot-timeout 7 "
-      "--max-parallel-boots 8 --stop-grace 9 --metrics-listen :9 --cgroup /pods --log-level debug --log-format json "
+      "--max-parallel-boots 8 --stop-grace 9 --metrics-listen :9 --cgroup /pods --templates off --log-level debug --log-format json "
       "--check-config",
       ' '));
   ASSERT_FALSE(line.exit_code.has_value()) << line.text;
@@ -53,6 +53,7 @@ TEST(CommandLineTest, EveryFlagFindsItsField) {
   EXPECT_EQ(line.flags.network(), "none");
   EXPECT_EQ(line.flags.qemu().accelerator(), "tcg");
   EXPECT_EQ(line.flags.qemu().path(), "/q");
+  EXPECT_TRUE(line.flags.templates().disabled());
   EXPECT_EQ(line.flags.qemu().kernel_path(), "/k");
   EXPECT_EQ(line.flags.qemu().initrd_path(), "/i");
   EXPECT_EQ(line.flags.qemu().firmware_path(), "/f");

@@ -25,6 +25,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "core/model/ids.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 #include "daemon/metrics/metrics_address.h"
@@ -319,6 +320,12 @@ void FillDefaults(DaemonConfig& config) {
   if (!networks.has_default_subnet()) networks.set_default_subnet("10.213.0.0/16");
   if (!networks.has_default_subnet6()) networks.set_default_subnet6("fd76:6364::/64");
   Default("vcd0", networks.mutable_default_bridge());
+
+  config::v1::TemplatesConfig& templates = *config.mutable_templates();
+  Default("default", templates.mutable_trust_domain());
+  if (templates.max_templates() == 0) templates.set_max_templates(4);
+  if (templates.max_memory_mib() == 0) templates.set_max_memory_mib(1024);
+  if (templates.clone_timeout_seconds() == 0) templates.set_clone_timeout_seconds(5);
 }
 
 absl::Status CheckConfig(const DaemonConfig& config) {
@@ -366,6 +373,9 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(CheckAtLeast("qemu.max_console_bytes", qemu.max_console_bytes(), 4 << 10));
   VCD_RETURN_IF_ERROR(CheckAtMost("qemu.max_console_bytes", qemu.max_console_bytes(), 256 << 20));
   VCD_RETURN_IF_ERROR(CheckConfinement(config.confinement()));
+  VCD_RETURN_IF_ERROR(ValidateId("templates.trust_domain", config.templates().trust_domain()));
+  VCD_RETURN_IF_ERROR(CheckAtMost("templates.max_templates", config.templates().max_templates(), 256));
+  VCD_RETURN_IF_ERROR(CheckAtMost("templates.clone_timeout_seconds", config.templates().clone_timeout_seconds(), 600));
   return CheckNetworks(config.networks());
 }
 

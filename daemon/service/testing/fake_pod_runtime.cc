@@ -324,6 +324,37 @@ void FakePodRuntime::DetachInterface(const std::string& pod_id, const std::strin
             });
 }
 
+std::vector<TemplateInfo> FakePodRuntime::ListTemplates() const {
+  TemplateInfo info;
+  info.key = "cafe";
+  info.trust_domain = "default";
+  info.state = TemplateState::kReady;
+  info.last_used_at = absl::InfinitePast();
+  return {info};
+}
+
+void FakePodRuntime::PrepareTemplate(const v1::PodConfig& config,
+                                     std::function<void(absl::StatusOr<TemplateInfo>)> done) {
+  absl::Status answer;
+  {
+    MutexLock lock(&mu_);
+    calls_.push_back(absl::StrCat("PrepareTemplate ", config.trust_domain()));
+    answer = answer_;
+  }
+  answer.ok() ? done(ListTemplates().front()) : done(answer);
+}
+
+void FakePodRuntime::DeleteTemplate(const std::string& key,
+                                    std::function<void(absl::StatusOr<std::vector<std::string>>)> done) {
+  absl::Status answer;
+  {
+    MutexLock lock(&mu_);
+    calls_.push_back(absl::StrCat("DeleteTemplate ", key));
+    answer = answer_;
+  }
+  answer.ok() ? done(std::vector<std::string>{"cafe"}) : done(answer);
+}
+
 void FakePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
                                      const MutationOptions& options, ContainerCallback done) {
   AnswerContainer(absl::StrCat("CreateContainer ", pod_id, " ", config.id()), pod_id, config.id(), options.deadline,

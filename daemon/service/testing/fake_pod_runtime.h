@@ -77,6 +77,11 @@ class FakePodRuntime : public PodRuntime {
   // Every pod has `eth0`, and no other.
   void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
                        std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
+  // One, with the key `cafe`.
+  std::vector<TemplateInfo> ListTemplates() const override;
+  void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) override;
+  void DeleteTemplate(const std::string& key,
+                      std::function<void(absl::StatusOr<std::vector<std::string>>)> done) override;
   void CreateContainer(const std::string& pod_id, v1::ContainerConfig config, const MutationOptions& options,
                        ContainerCallback done) override;
   void StartContainer(const std::string& pod_id, const std::string& container_id, const MutationOptions& options,
