@@ -7,6 +7,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/container/commands.h"
 #include "client/commands/network/commands.h"
+#include "client/commands/template/commands.h"
 
 namespace vcd::client {
 
@@ -43,6 +44,9 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewNetworkAttachCommand());
   commands.push_back(NewNetworkDetachCommand());
   commands.push_back(NewNetworkLsCommand());
+  commands.push_back(NewTemplateLsCommand());
+  commands.push_back(NewTemplatePrepareCommand());
+  commands.push_back(NewTemplateRmCommand());
   commands.push_back(NewEventsCommand());
   commands.push_back(NewCheckCommand());
   commands.push_back(NewInfoCommand());

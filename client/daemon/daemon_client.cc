@@ -20,6 +20,7 @@
 #include "proto/vcd/v1/pod_service.grpc.pb.h"
 #include "proto/vcd/v1/process_service.grpc.pb.h"
 #include "proto/vcd/v1/system_service.grpc.pb.h"
+#include "proto/vcd/v1/template_service.grpc.pb.h"
 
 namespace vcd::client {
 namespace {
@@ -66,12 +67,13 @@ void CallCanceller::Cancel() {
 
 struct DaemonClient::Stubs {
   explicit Stubs(std::shared_ptr<grpc::Channel> channel)
-      : pod(channel), container(channel), process(channel), event(channel), system(channel) {}
+      : pod(channel), container(channel), process(channel), event(channel), system(channel), templates(channel) {}
   v1::PodService::Stub pod;
   v1::ContainerService::Stub container;
   v1::ProcessService::Stub process;
   v1::EventService::Stub event;
   v1::SystemService::Stub system;
+  v1::TemplateService::Stub templates;
 };
 
 DaemonClient::DaemonClient(const std::string& socket_path, absl::Duration timeout)
@@ -146,6 +148,9 @@ VCD_UNARY(process, ResizeTerminal)
 VCD_UNARY(system, GetVersion)
 VCD_UNARY(system, GetInfo)
 VCD_UNARY(system, Check)
+VCD_UNARY(templates, ListTemplates)
+VCD_UNARY(templates, PrepareTemplate)
+VCD_UNARY(templates, DeleteTemplate)
 
 #undef VCD_UNARY
 

@@ -15,6 +15,7 @@
 #include "proto/vcd/v1/pod_service.pb.h"
 #include "proto/vcd/v1/process_service.pb.h"
 #include "proto/vcd/v1/system_service.pb.h"
+#include "proto/vcd/v1/template_service.pb.h"
 
 namespace vcd::client {
 
@@ -102,6 +103,12 @@ class DaemonClient {
                           CallOptions options = {});
   absl::Status GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response, CallOptions options = {});
   absl::Status Check(const v1::CheckRequest& request, v1::CheckResponse* response, CallOptions options = {});
+  absl::Status ListTemplates(const v1::ListTemplatesRequest& request, v1::ListTemplatesResponse* response,
+                             CallOptions options = {});
+  absl::Status PrepareTemplate(const v1::PrepareTemplateRequest& request, v1::PrepareTemplateResponse* response,
+                               CallOptions options = {});
+  absl::Status DeleteTemplate(const v1::DeleteTemplateRequest& request, v1::DeleteTemplateResponse* response,
+                              CallOptions options = {});
 
   // Call `on_item` for each message until the stream ends, or until it answers false, which is OK as well.
   absl::Status ReadLogs(const v1::ReadLogsRequest& request,

@@ -20,14 +20,6 @@ namespace {
 
 constexpr char kDefaultContainerId[] = "main";
 
-absl::Status SetPath(const std::string& option, const std::string& path, std::string* field) {
-  if (path.empty()) return absl::OkStatus();
-  auto absolute = AbsolutePath(option, path);
-  if (!absolute.ok()) return absolute.status();
-  *field = *std::move(absolute);
-  return absl::OkStatus();
-}
-
 absl::Status SetRootfs(const std::string& path, bool writable, v1::Rootfs* rootfs) {
   auto absolute = AbsolutePath("--rootfs", path);
   if (!absolute.ok()) return absolute.status();
@@ -140,26 +132,16 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Repeated("--dns-option", &dns_options_, "OPTION", "An option of resolv.conf(5)");
   arguments->Repeated("--add-host", &host_aliases_, "NAME:IP", "One more line for /etc/hosts");
   network_.Declare(arguments);
+  machine_.Declare(arguments);
   arguments->Heading("Virtual machine");
-  arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
-  arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
-  arguments->Text("--kernel", &kernel_, "PATH", "Guest kernel");
-  arguments->Text("--initrd", &initrd_, "PATH", "Guest initramfs");
-  arguments->Text("--firmware", &firmware_, "PATH", "Guest firmware");
-  arguments->Repeated("--kernel-param", &kernel_params_, "K[=V]", "One more parameter for the guest kernel");
-  arguments->Text("--accelerator", &accelerator_, "NAME", "kvm or tcg (default: what works)");
-  arguments->Text("--hypervisor", &hypervisor_, "NAME", "Hypervisor; \"vc info\" lists them");
-  arguments->Text("--agent", &agent_, "NAME", "Guest agent; \"vc info\" lists them");
+  arguments->Flag("--no-template", &no_template_, "Boot, also where there is a template to start from");
   arguments->Heading("");
 }
 
 absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   SetText(id_, config->mutable_id());
   SetText(hostname_, config->mutable_hostname());
-  SetText(hypervisor_, config->mutable_hypervisor());
-  SetText(agent_, config->mutable_agent());
-  if (memory_mib_) config->mutable_resources()->set_memory_mib(*memory_mib_);
-  if (cpus_) config->mutable_resources()->set_vcpus(*cpus_);
+  if (no_template_) config->set_disable_template(true);
   for (const std::string& text : annotations_) {
     const auto pair = KeyAndValue("--annotation", text);
     if (!pair.ok()) return pair.status();
@@ -168,21 +150,7 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   if (absl::Status status = ApplyNames(config); !status.ok()) return status;
   if (absl::Status status = volumes_.Apply(config); !status.ok()) return status;
   if (absl::Status status = network_.Apply(config); !status.ok()) return status;
-  if (kernel_.empty() && initrd_.empty() && firmware_.empty() && accelerator_.empty() && kernel_params_.empty()) {
-    return absl::OkStatus();
-  }
-  v1::HypervisorConfig* hypervisor = config->mutable_hypervisor_config();
-  SetText(accelerator_, hypervisor->mutable_accelerator());
-  for (const std::string& text : kernel_params_) {
-    const size_t equals = text.find('=');
-    v1::Param* param = hypervisor->add_kernel_params();
-    param->set_key(text.substr(0, equals));
-    if (equals != std::string::npos) param->set_value(text.substr(equals + 1));
-  }
-  absl::Status status = SetPath("--kernel", kernel_, hypervisor->mutable_kernel_path());
-  status.Update(SetPath("--initrd", initrd_, hypervisor->mutable_initrd_path()));
-  status.Update(SetPath("--firmware", firmware_, hypervisor->mutable_firmware_path()));
-  return status;
+  return machine_.Apply(config);
 }
 
 absl::Status PodOptions::ApplyNames(v1::PodConfig* config) const {

@@ -2,8 +2,6 @@
 #ifndef VCD_CLIENT_POD_POD_OPTIONS_H_
 #define VCD_CLIENT_POD_POD_OPTIONS_H_
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +9,7 @@
 #include "client/arguments.h"
 #include "client/environment.h"
 #include "client/pod/file_options.h"
+#include "client/pod/machine_options.h"
 #include "client/pod/network_options.h"
 #include "client/pod/resource_options.h"
 #include "client/pod/restriction_options.h"
@@ -83,16 +82,9 @@ class PodOptions {
   std::vector<std::string> dns_searches_;
   std::vector<std::string> dns_options_;
   std::vector<std::string> host_aliases_;
-  std::optional<uint32_t> memory_mib_;
-  std::optional<uint32_t> cpus_;
-  std::string hypervisor_;
-  std::string agent_;
   NetworkOptions network_;
-  std::string kernel_;
-  std::string initrd_;
-  std::string firmware_;
-  std::string accelerator_;
-  std::vector<std::string> kernel_params_;
+  MachineOptions machine_;
+  bool no_template_ = false;
   std::vector<std::string> annotations_;
 };
 

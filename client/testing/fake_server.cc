@@ -30,6 +30,7 @@ FakeServer::FakeServer() {
   builder.RegisterService(&processes_);
   builder.RegisterService(&events_);
   builder.RegisterService(&system_);
+  builder.RegisterService(&templates_);
   server_ = builder.BuildAndStart();
 }
 
@@ -61,6 +62,11 @@ void FakeServer::SetProcess(const FakeProcess& process) {
 void FakeServer::SetLogs(const std::vector<v1::ReadLogsResponse>& logs) {
   std::lock_guard<std::mutex> lock(state_.mutex);
   state_.logs = logs;
+}
+
+void FakeServer::SetTemplates(const std::vector<v1::Template>& templates) {
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  state_.templates = templates;
 }
 
 void FakeServer::SetConsole(const std::string& text) {

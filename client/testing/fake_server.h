@@ -13,6 +13,7 @@
 #include "client/testing/fake_process_service.h"
 #include "client/testing/fake_state.h"
 #include "client/testing/fake_system_service.h"
+#include "client/testing/fake_template_service.h"
 #include "grpcpp/grpcpp.h"
 
 namespace vcd::client {
@@ -41,6 +42,8 @@ class FakeServer {
   void SetNotReleased(const std::vector<std::string>& kept);
   // What Check finds.
   void SetCheck(const v1::CheckResponse& found);
+  // What ListTemplates answers, and DeleteTemplate takes away.
+  void SetTemplates(const std::vector<v1::Template>& templates);
   // What the calls of GetPodStats answer, one after the other; the last again and again.
   void SetPodStats(const std::vector<v1::PodStats>& stats);
   void SetProcesses(const std::vector<v1::ProcessInfo>& processes);
@@ -82,6 +85,7 @@ class FakeServer {
   FakeProcessService processes_{&state_};
   FakeEventService events_{&state_};
   FakeSystemService system_{&state_};
+  FakeTemplateService templates_{&state_};
   std::unique_ptr<grpc::Server> server_;
 };
 

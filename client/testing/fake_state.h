@@ -19,6 +19,7 @@
 #include "proto/vcd/v1/process_service.pb.h"
 #include "proto/vcd/v1/stats.pb.h"
 #include "proto/vcd/v1/system_service.pb.h"
+#include "proto/vcd/v1/template_service.pb.h"
 
 namespace vcd::client {
 
@@ -63,6 +64,7 @@ struct FakeState {
   std::vector<v1::Event> events;
   std::vector<std::string> not_released;
   v1::CheckResponse check;
+  std::vector<v1::Template> templates;
   std::vector<v1::PodStats> pod_stats;
   std::vector<v1::ProcessInfo> processes;
   std::vector<v1::ExecInfo> execs;
