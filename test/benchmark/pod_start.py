@@ -41,14 +41,14 @@ def make_image(directory):
 class Daemon:
     """A vcd of our own in a directory of our own."""
 
-    def __init__(self, binaries, directory):
+    def __init__(self, binaries, directory, templates="off"):
         self.binaries = binaries
         self.address = "unix://" + os.path.join(directory, "vcd.sock")
         self.log = open(os.path.join(directory, "vcd.log"), "wb")
         self.process = subprocess.Popen(
             [os.path.join(binaries, "daemon/vcd"), "--listen", self.address,
              "--state-dir", os.path.join(directory, "state"), "--run-dir", os.path.join(directory, "run"),
-             "--kernel", self.kernel, "--initrd", self.initrd],
+             "--templates", templates, "--kernel", self.kernel, "--initrd", self.initrd],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             # An interrupt of ours must not end it before its pods are deleted.
             start_new_session=True)

@@ -96,8 +96,8 @@ class MockVcd(Server):
         self.socket = os.path.join(bench.directory, name + ".sock")
         os.makedirs(self.root, exist_ok=True)
         super().__init__(
-            list(wrapper) + [os.path.join(bench.binaries, "daemon/vcd"), "--listen", "unix://" + self.socket, "--state-dir",
-                             os.path.join(self.root, "state"), "--run-dir", self.run_dir, "--hypervisor", "mock", "--agent",
+            list(wrapper) + [os.path.join(bench.binaries, "daemon/vcd"), "--listen", "unix://" + self.socket,
+                             "--templates", "off", "--state-dir", os.path.join(self.root, "state"), "--run-dir", self.run_dir, "--hypervisor", "mock", "--agent",
                              "noop", "--accelerator", "tcg", "--log-level", "warning",
                              # There is nothing to boot that would need a bound.
                              "--max-parallel-boots", "64"] + list(arguments),

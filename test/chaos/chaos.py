@@ -37,7 +37,7 @@ class Vcd:
         self.state_dir, self.run_dir = root + "/state", root + "/run"
         self.address = "unix://" + root + "/sock"
         self.log = open(root + "/vcd.log", "ab")
-        self.argv = [self.bin + "/daemon/vcd", "--listen", self.address, "--state-dir", self.state_dir, "--run-dir",
+        self.argv = [self.bin + "/daemon/vcd", "--listen", self.address, "--templates", "off", "--state-dir", self.state_dir, "--run-dir",
                      self.run_dir, "--log-level", "info"]
         if self.mock:
             self.argv += ["--hypervisor", "mock", "--agent", "mock", "--network", "mock", "--accelerator", "tcg"]
