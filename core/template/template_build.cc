@@ -16,8 +16,9 @@
 namespace vcd {
 namespace {
 
-// A guest that has just answered still has things to do, which each machine made of it would do again.
-constexpr absl::Duration kSettleTime = absl::Milliseconds(200);
+// A guest that has just answered still loads what containers will want, which each machine made of it would do again;
+// emulated, that takes most of a second.
+constexpr absl::Duration kSettleTime = absl::Seconds(1);
 
 CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
 
