@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/endpoint/interface_join.h"
 #include "core/endpoint/route_order.h"
 #include "core/netlink/kernel_netlink.h"
 #include "core/netns/network_namespace.h"
@@ -20,10 +21,8 @@
 namespace vcd {
 namespace {
 
-constexpr char kTapPrefix[] = "vcdt";
 constexpr uint32_t kMostQueues = 16;
-constexpr uint8_t kNoLinkLocalAddress = 1;  // IN6_ADDR_GEN_MODE_NONE
-constexpr uint32_t kRouteOfTheKernel = 2;   // RTPROT_KERNEL
+constexpr uint32_t kRouteOfTheKernel = 2;  // RTPROT_KERNEL
 
 absl::Status NetworkError(const absl::Status& status) {
   if (status.ok() || DetailOf(status).has_value()) return status;
@@ -41,9 +40,8 @@ absl::Status NotImplementedField(const std::string& field, const std::string& wh
 
 std::string RecordFile(const NetworkPod& pod) { return absl::StrCat(pod.run_dir, "/network.json"); }
 
-std::string TapOf(int index) { return absl::StrCat(kTapPrefix, index); }
-
-bool IsOurs(const NetworkLink& link) { return absl::StartsWith(link.name, kTapPrefix); }
+// What the kernel says when it was built without something.
+bool IsLacking(const absl::Status& status) { return absl::IsNotFound(status) || absl::IsUnimplemented(status); }
 
 // Those whose incoming packets somebody takes.
 absl::StatusOr<std::vector<int>> TakenLinks(Netlink& netlink) {
@@ -105,9 +103,7 @@ absl::Status PodEndpoints::Check(const v1::NetworkConfig& config) {
   if (!config.netns_path().empty() && config.netns_pid() != 0) {
     return InvalidField(field("netns_pid"), "a namespace is named by path or by process, not by both");
   }
-  if (config.join() != v1::INTERFACE_JOIN_UNSPECIFIED && config.join() != v1::INTERFACE_JOIN_TC_REDIRECT) {
-    return NotImplementedField(field("join"), "joins other than by traffic control (leave it out)");
-  }
+  if (!v1::InterfaceJoin_IsValid(config.join())) return InvalidField(field("join"), "is none that is known");
   if (config.passthrough_interfaces_size() > 0) {
     return NotImplementedField(field("passthrough_interfaces"),
                                "passing an interface's device through (name the device of the container in its place)");
@@ -178,7 +174,7 @@ absl::StatusOr<std::vector<std::string>> PodEndpoints::InterfaceNames(const Netw
   VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
   std::vector<std::string> names;
   for (const NetworkLink& link : session.links) {
-    if (!link.loopback && !IsOurs(link)) names.push_back(link.name);
+    if (!link.loopback && !IsMadeByJoin(link)) names.push_back(link.name);
   }
   return names;
 }
@@ -195,30 +191,26 @@ absl::StatusOr<std::vector<UniqueFd>> PodEndpoints::OpenVhost(const NetworkPod& 
   return vhost;
 }
 
-absl::Status PodEndpoints::JoinByRedirect(Session& session, const NetworkLink& link, uint32_t queues, NicSpec& nic) {
-  Netlink& netlink = *session.netlink;
-  const std::string tap_name = TapOf(link.index);
-  absl::StatusOr<std::vector<UniqueFd>> taps = netlink.OpenTap(tap_name, queues, /*existing=*/false);
-  VCD_RETURN_IF_ERROR(taps.status());
-  nic.taps = *std::move(taps);
-  VCD_ASSIGN_OR_RETURN(const std::vector<NetworkLink> links, netlink.Links());
-  const auto tap = std::find_if(links.begin(), links.end(),
-                                [&tap_name](const NetworkLink& candidate) { return candidate.name == tap_name; });
-  if (tap == links.end()) return absl::NotFoundError(absl::StrCat("tap ", tap_name, " is gone"));
-  LinkChange change;
-  change.mtu = link.mtu;
-  // The tap is a wire: nobody speaks on it but the guest.
-  if (tap->address_generation.has_value()) change.address_generation = kNoLinkLocalAddress;
-  change.up = true;
-  VCD_RETURN_IF_ERROR(netlink.ChangeLink(tap->index, change));
-  VCD_RETURN_IF_ERROR(netlink.AddIngress(tap->index));
-  VCD_RETURN_IF_ERROR(netlink.AddIngress(link.index));
-  VCD_RETURN_IF_ERROR(netlink.RedirectIngress(tap->index, link.index));
-  VCD_RETURN_IF_ERROR(netlink.RedirectIngress(link.index, tap->index));
-  if (link.up) return absl::OkStatus();
-  LinkChange up;
-  up.up = true;
-  return netlink.ChangeLink(link.index, up);
+absl::StatusOr<std::vector<UniqueFd>> PodEndpoints::JoinVirtual(const NetworkPod& pod, Session& session,
+                                                                const NetworkLink& link, uint32_t queues) {
+  absl::Status why;
+  for (const v1::InterfaceJoin join : JoinsFor(pod.config.join())) {
+    *session.record.add_interfaces() = PlanJoin(link, join, session.addresses, session.routes);
+    const int position = session.record.interfaces_size() - 1;
+    const absl::Status written = Write(pod, session.record);
+    absl::StatusOr<std::vector<UniqueFd>> taps =
+        written.ok()
+            ? MakeJoin(*session.netlink, session.record.interfaces(position), MacFor(pod.pod_id, link.name), queues)
+            : absl::StatusOr<std::vector<UniqueFd>>(written);
+    if (taps.ok()) return taps;
+    const bool lacking = IsLacking(taps.status());
+    why.Update(NetworkError(Annotate(taps.status(), absl::StrCat("join interface ", link.name))));
+    const absl::Status undone = Forget(pod, session, position);
+    if (!undone.ok()) return Annotate(why, absl::StrCat("(and not undone: ", undone.message(), ")"));
+    // The next way may do with what this kernel has.
+    if (!lacking) break;
+  }
+  return why;
 }
 
 absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, Session& session,
@@ -272,16 +264,17 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
       return Refused(link.name, absl::StrCat("something else takes what comes in; remove that with `tc qdisc del dev ",
                                              link.name, " ingress` in its namespace"));
     }
-    interface.set_join(v1::INTERFACE_JOIN_TC_REDIRECT);
   }
-  state::v1::JoinedInterface& joined = *session.record.add_interfaces();
-  joined.set_name(link.name);
-  joined.set_index(link.index);
-  joined.set_kind(interface.kind());
-  absl::Status status = Write(pod, session.record);
-  if (status.ok() && interface.kind() == v1::INTERFACE_KIND_VIRTUAL) {
-    status = NetworkError(
-        Annotate(JoinByRedirect(session, link, queues, planned.nic), absl::StrCat("join interface ", link.name)));
+  absl::Status status;
+  if (interface.kind() == v1::INTERFACE_KIND_VIRTUAL) {
+    VCD_ASSIGN_OR_RETURN(planned.nic.taps, JoinVirtual(pod, session, link, queues));
+    interface.set_join(session.record.interfaces().rbegin()->join());
+  } else {
+    state::v1::JoinedInterface& joined = *session.record.add_interfaces();
+    joined.set_name(link.name);
+    joined.set_index(link.index);
+    joined.set_kind(interface.kind());
+    status = Write(pod, session.record);
   }
   if (status.ok() && !planned.nic.taps.empty()) {
     absl::StatusOr<std::vector<UniqueFd>> vhost = OpenVhost(pod, planned.nic.taps.size());
@@ -301,16 +294,8 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
 absl::Status PodEndpoints::Forget(const NetworkPod& pod, Session& session, int position) {
   const state::v1::JoinedInterface joined = session.record.interfaces(position);
   if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL) {
-    VCD_ASSIGN_OR_RETURN(const std::vector<int> taken, TakenLinks(*session.netlink));
-    const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
-      return link.index == joined.index() && link.name == joined.name();
-    });
-    if (there && std::count(taken.begin(), taken.end(), joined.index()) != 0) {
-      const absl::Status deleted = session.netlink->DeleteIngress(joined.index());
-      if (!deleted.ok() && !absl::IsNotFound(deleted)) {
-        return NetworkError(Annotate(deleted, absl::StrCat("let go of interface ", joined.name())));
-      }
-    }
+    VCD_RETURN_IF_ERROR(NetworkError(
+        Annotate(UndoJoin(*session.netlink, joined), absl::StrCat("let go of interface ", joined.name()))));
   }
   session.record.mutable_interfaces()->DeleteSubrange(position, 1);
   return Write(pod, session.record);
@@ -333,7 +318,7 @@ absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const Networ
   std::vector<PlannedInterface> joined;
   absl::Status status;
   for (const NetworkLink& link : session.links) {
-    if (link.loopback || IsOurs(link) || session.PositionOf(link.name) >= 0) continue;
+    if (link.loopback || IsMadeByJoin(link) || session.PositionOf(link.name) >= 0) continue;
     if (!is_named(link) && !session.HasAddress(link) && link.kind != "tun") continue;
     absl::StatusOr<PlannedInterface> one = JoinLink(pod, session, link, context);
     status = one.status();
@@ -353,7 +338,7 @@ absl::StatusOr<PlannedInterface> PodEndpoints::Join(const NetworkPod& pod, const
                                                     const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(Session session, Enter(pod));
   for (const NetworkLink& link : session.links) {
-    if (link.name != name || link.loopback || IsOurs(link)) continue;
+    if (link.name != name || link.loopback || IsMadeByJoin(link)) continue;
     if (session.PositionOf(name) < 0) return JoinLink(pod, session, link, context);
     return NetworkError(absl::AlreadyExistsError(absl::StrCat("the pod has interface ", name, " already")));
   }
@@ -385,16 +370,14 @@ absl::Status PodEndpoints::RemoveNamespace(const NetworkPod& pod) { return Remov
 
 absl::Status PodEndpoints::Verify(const NetworkPod& pod) {
   VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
-  VCD_ASSIGN_OR_RETURN(const std::vector<int> redirected, TakenLinks(*session.netlink));
   for (const state::v1::JoinedInterface& joined : session.record.interfaces()) {
     const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
       return link.index == joined.index() && link.name == joined.name();
     });
     if (!there) return Refused(joined.name(), "it is gone from the pod's namespace");
-    if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL &&
-        std::count(redirected.begin(), redirected.end(), joined.index()) == 0) {
-      return Refused(joined.name(), "it no longer leads to the machine; stop the pod and start it again");
-    }
+    if (joined.kind() != v1::INTERFACE_KIND_VIRTUAL) continue;
+    const absl::Status leads = CheckJoin(*session.netlink, joined);
+    if (!leads.ok()) return NetworkError(Annotate(leads, absl::StrCat("interface ", joined.name())));
   }
   return absl::OkStatus();
 }

@@ -24,8 +24,7 @@ namespace vcd {
 //   AddInterface:    (fill it) Join
 //   RemoveInterface: Leave, (empty it)
 //
-// An interface is joined by a tap, and by the kernel's traffic control sending on at each of the two what comes in at
-// the other: nothing of the interface itself changes but that. What is about to be done is written to
+// How an interface is joined says core/endpoint/interface_join.h. What is about to be done is written to
 // <run_dir>/network.json first, so that LeaveAll and Leave undo it however an earlier daemon ended. Thread-safe; one
 // call at a time for a pod. Errors have the reason NETWORK, and name the interface.
 class PodEndpoints {
@@ -81,7 +80,9 @@ class PodEndpoints {
   absl::Status Write(const NetworkPod& pod, const state::v1::NetworkRecord& record);
   absl::StatusOr<PlannedInterface> JoinLink(const NetworkPod& pod, Session& session, const NetworkLink& link,
                                             const CallContext& context);
-  absl::Status JoinByRedirect(Session& session, const NetworkLink& link, uint32_t queues, NicSpec& nic);
+  // By the first way that was asked for and that the kernel has; on record. Nothing stays behind on failure.
+  absl::StatusOr<std::vector<UniqueFd>> JoinVirtual(const NetworkPod& pod, Session& session, const NetworkLink& link,
+                                                    uint32_t queues);
   absl::StatusOr<std::vector<UniqueFd>> OpenVhost(const NetworkPod& pod, size_t queues) const;
   // Undoes one that is on record, and takes it off.
   absl::Status Forget(const NetworkPod& pod, Session& session, int position);

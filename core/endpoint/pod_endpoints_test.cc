@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -74,6 +75,13 @@ class FailingNetlink : public Netlink {
 
   const std::unique_ptr<Netlink> inner_;
   int* const left_;
+};
+
+// A kernel without traffic control.
+class NoTrafficControl : public FailingNetlink {
+ public:
+  using FailingNetlink::FailingNetlink;
+  absl::Status AddIngress(int) override { return absl::NotFoundError("no such queueing discipline"); }
 };
 
 // A namespace that somebody prepared: `lan` with addresses, `idle` without.
@@ -232,6 +240,111 @@ TEST_F(PodEndpointsTest, NothingStaysBehindWhicheverCallOfTheKernelFails) {
   EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
   EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
 }
+
+// Joins that change the interface, of a kind that can be a port of a bridge.
+class ChangingJoinTest : public PodEndpointsTest, public testing::WithParamInterface<v1::InterfaceJoin> {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(PodEndpointsTest::SetUp());
+    if (IsSkipped()) return;
+    ASSERT_EQ(netlink_->DeleteLink(IndexOf("lan")), absl::OkStatus());
+    const std::string in = absl::StrCat("nsenter --net=", theirs_, " ip ");
+    for (const char* words : {"link add lan mtu 1400 address 02:00:5e:00:53:01 type veth peer name far",
+                              "link set far up", "link set lan up", "addr add 10.88.0.7/16 dev lan",
+                              "addr add fd00::7/64 dev lan nodad", "route add default via 10.88.0.1"}) {
+      ASSERT_EQ(std::system((in + words).c_str()), 0) << words;
+    }
+    pod_.config.set_join(GetParam());
+  }
+};
+
+TEST_P(ChangingJoinTest, TheGuestHasTheAddressesAndTheyComeBackAlsoAfterACrash) {
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  {
+    const auto joined = endpoints_.JoinAll(pod_, {}, Soon());
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    ASSERT_EQ(joined->size(), 1u);
+    const v1::PodInterface& lan = joined->front().interface;
+    EXPECT_EQ(lan.join(), GetParam());
+    EXPECT_EQ(lan.mac(), "02:00:5e:00:53:01");
+    EXPECT_THAT(lan.addresses(), ElementsAre("10.88.0.7/16", "fd00::7/64"));
+    EXPECT_EQ(lan.routes_size(), 1);
+    EXPECT_EQ(joined->front().nic.taps.size(), 2u);
+    EXPECT_EQ(endpoints_.Verify(pod_), absl::OkStatus());
+    EXPECT_EQ(Dump().find(" lan 02:00:5e:00:53:01"), std::string::npos) << "it is the guest's now";
+    EXPECT_EQ(Dump().find("10.88.0.7"), std::string::npos);
+    EXPECT_THAT(*endpoints_.JoinAll(pod_, {}, Soon()), testing::IsEmpty()) << "what is joined already";
+  }
+  PodEndpoints next(filesystem_, {});
+  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(next.RemoveNamespace(pod_), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+}
+
+TEST_P(ChangingJoinTest, NothingStaysBehindWhicheverCallOfTheKernelFails) {
+  const std::string before = Dump();
+  int left = 0;
+  PodEndpoints::Options options;
+  options.netlink = [&left](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
+    auto kernel = OpenKernelNetlink(netns);
+    if (!kernel.ok()) return kernel.status();
+    return std::make_unique<FailingNetlink>(*std::move(kernel), &left);
+  };
+  PodEndpoints failing(filesystem_, options);
+  int calls = 0;
+  for (int nth = 1; nth < 100; ++nth) {
+    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+    left = nth;
+    const auto joined = failing.JoinAll(pod_, {}, Soon());
+    if (joined.ok()) break;
+    ++calls;
+    EXPECT_THAT(std::string(joined.status().message()), HasSubstr("injected"));
+    EXPECT_EQ(Dump(), before) << "call " << nth;
+  }
+  EXPECT_GE(calls, 12);
+  for (int nth = 1; nth < 100; ++nth) {
+    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+    ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
+    left = nth;
+    if (failing.LeaveAll(pod_).ok()) break;
+    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
+    EXPECT_EQ(Dump(), before) << "call " << nth;
+  }
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+}
+
+TEST_P(ChangingJoinTest, AKernelWithoutTrafficControlJoinsByABridge) {
+  const std::string before = Dump();
+  pod_.config.clear_join();
+  int never = 0;
+  PodEndpoints::Options options;
+  options.netlink = [&never](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
+    auto kernel = OpenKernelNetlink(netns);
+    if (!kernel.ok()) return kernel.status();
+    return std::make_unique<NoTrafficControl>(*std::move(kernel), &never);
+  };
+  PodEndpoints without(filesystem_, options);
+  ASSERT_TRUE(without.OpenNamespace(pod_, Soon()).ok());
+  {
+    const auto joined = without.JoinAll(pod_, {}, Soon());
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    EXPECT_EQ(joined->front().interface.join(), v1::INTERFACE_JOIN_BRIDGE);
+  }
+  EXPECT_EQ(without.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+  pod_.config.set_join(v1::INTERFACE_JOIN_TC_REDIRECT);
+  EXPECT_EQ(without.JoinAll(pod_, {}, Soon()).status().code(), absl::StatusCode::kNotFound) << "what is asked for";
+  EXPECT_EQ(Dump(), before);
+  EXPECT_EQ(without.RemoveNamespace(pod_), absl::OkStatus());
+}
+
+INSTANTIATE_TEST_SUITE_P(Joins, ChangingJoinTest,
+                         testing::Values(v1::INTERFACE_JOIN_BRIDGE, v1::INTERFACE_JOIN_MACVTAP), [](const auto& info) {
+                           return info.param == v1::INTERFACE_JOIN_BRIDGE ? "Bridge" : "Macvtap";
+                         });
 
 TEST_F(PodEndpointsTest, WhatSomebodyElseRedirectsIsRefusedAndLeftAlone) {
   ASSERT_EQ(netlink_->AddIngress(IndexOf("lan")), absl::OkStatus());

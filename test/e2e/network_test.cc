@@ -183,6 +183,50 @@ TEST_F(NetworkTest, AWebServerAnswersThroughAPublishedPort) {
   EXPECT_THAT(HostHas(), testing::ElementsAreArray(before));
 }
 
+TEST_F(NetworkTest, EveryWayOfJoiningLeadsThere) {
+  RunOn("warm", {"--network", "default"});
+  Must({"rm", "-f", "warm"});
+  const std::vector<std::string> before = HostHas();
+  for (const std::string join : {"bridge", "macvtap"}) {
+    RunOn(join, {"--network", "default", "--network-join", join});
+    EXPECT_THAT(Must({"network", "ls", join}), HasSubstr(join));
+    for (const bool v4 : {true, false}) ExpectHostPings(Address(join, v4));
+    daemon().Kill();
+    daemon().Start();
+    RememberDescriptors();
+    ExpectHostPings(Address(join, true));
+    Must({"rm", "-f", join});
+    EXPECT_THAT(HostHas(), testing::ElementsAreArray(before)) << join;
+  }
+}
+
+TEST_F(NetworkTest, APortIsForwardedToAPodWithoutANetwork) {
+  RunOn("web", {},
+        {"sh", "-c",
+         "mkdir /tmp/www && dd if=/dev/urandom of=/tmp/www/file bs=65536 count=16 && "
+         "exec /bin/busybox httpd -f -p 80 -h /tmp/www"});
+  const std::unique_ptr<Program> forward = daemon().StartVc({"port-forward", "web", "0:80"});
+  ASSERT_TRUE(forward->WaitForOutput("\n"));
+  // "127.0.0.1:PORT -> web:80", the port that was free.
+  const std::vector<std::string> words = absl::StrSplit(forward->out(), absl::ByAnyChar(" \n"));
+  std::string address;
+  for (const std::string& word : words) {
+    if (absl::StartsWith(word, "127.0.0.1:")) address = word;
+  }
+  ASSERT_NE(address, "") << forward->out();
+  const std::string sum = Exec("web", {"sha256sum", "/tmp/www/file"}).out.substr(0, 64);
+  for (int time = 0; time < 3; ++time) {
+    const std::string there = absl::StrCat(OwnHost::path(), "/forwarded");
+    const ProgramResult got =
+        Eventually({kBusybox, "wget", "-q", "-O", there, absl::StrCat("http://", address, "/file")});
+    ASSERT_THAT(got, ExitsWith(0)) << got;
+    EXPECT_EQ(Out({kBusybox, "sha256sum", there}).substr(0, 64), sum);
+  }
+  forward->Signal(SIGTERM);
+  forward->Finish();
+  Must({"rm", "-f", "web"});
+}
+
 TEST_F(NetworkTest, MtuAndNameServersComeFromTheNetwork) {
   for (const int mtu : {1400, 9000}) {
     const std::string id = absl::StrCat("mtu", mtu);
