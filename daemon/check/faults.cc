@@ -114,7 +114,7 @@ constexpr FaultText kFaults[] = {
      "`modprobe vfio-pci`, if pods are to have devices of the host"},
     {Fault::kNoIommu, "vfio", kInfo, "the host has no IOMMU groups, so no devices of it can be passed through",
      "switch the IOMMU (VT-d, AMD-Vi) on in the firmware setup, and boot with intel_iommu=on"},
-    {Fault::kNoCniPlugins, "cni", kInfo, "there are no CNI plugins in /opt/cni/bin or /usr/lib/cni",
+    {Fault::kNoCniPlugins, "cni", kInfo, "there are no CNI plugins",
      "install the package containernetworking-plugins, if pods are to have a network"},
     {Fault::kNoErofsUtils, "images", kInfo, "there is no mkfs.erofs to build images with",
      "install the package erofs-utils, if images are built here"},

@@ -307,6 +307,13 @@ const Broken kBroken[] = {
     {"NoVfio", {Fault::kNoVfio}, [](FakeHost& h, Config&) { h.Remove("/dev/vfio"); }},
     {"NoIommu", {Fault::kNoIommu}, [](FakeHost& h, Config&) { h.Remove("/sys/kernel/iommu_groups/0"); }},
     {"NoCniPlugins", {Fault::kNoCniPlugins}, [](FakeHost& h, Config&) { h.Remove("/opt/cni"); }},
+    {"NoCniPluginsWhereTheyAreLookedFor",
+     {Fault::kNoCniPlugins},
+     [](FakeHost&, Config& c) {
+       c.mutable_networks()->clear_cni_plugin_dirs();
+       c.mutable_networks()->add_cni_plugin_dirs("/srv/cni");
+     },
+     "/srv/cni"},
     {"NoErofsUtils", {Fault::kNoErofsUtils}, [](FakeHost& h, Config&) { h.Remove("/usr/bin/mkfs.erofs"); }},
     {"FewDescriptors",
      {Fault::kFewDescriptors},

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "daemon/check/checks.h"
 
 namespace vcd {
@@ -28,10 +29,11 @@ void CheckDevices(const CheckSubject& subject, Findings& findings) {
 }
 
 void CheckCni(const CheckSubject& subject, Findings& findings) {
-  for (const char* directory : {"/opt/cni/bin", "/usr/lib/cni"}) {
+  const auto& directories = subject.config.networks().cni_plugin_dirs();
+  for (const std::string& directory : directories) {
     if (!IsEmpty(subject.host, directory)) return findings.Good("cni", directory);
   }
-  findings.Bad(Fault::kNoCniPlugins, "");
+  findings.Bad(Fault::kNoCniPlugins, absl::StrCat("looked in ", absl::StrJoin(directories, ", ")));
 }
 
 void CheckImageTools(const CheckSubject& subject, Findings& findings) {

@@ -208,6 +208,8 @@ config::v1::DaemonConfig GoodConfig() {
   config.mutable_confinement()->set_first_uid(1879048192);
   config.mutable_confinement()->set_uid_count(268304384);
   config.mutable_confinement()->set_cgroup("/vcd");
+  config.mutable_networks()->add_cni_plugin_dirs("/opt/cni/bin");
+  config.mutable_networks()->add_cni_plugin_dirs("/usr/lib/cni");
   return config;
 }
 
