@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -181,6 +182,7 @@ absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
   QemuConfinement::Join(place, &launch);
+  if (spec.config.memory_lock()) launch.limits.emplace_back(RLIMIT_MEMLOCK, RLIM_INFINITY);
   VCD_ASSIGN_OR_RETURN(const UniqueFd network, EnterNetwork(spec.netns_path, &launch));
   if (launch.user_id.has_value() && spec.config.accelerator() == "kvm") {
     VCD_ASSIGN_OR_RETURN(launch.groups, GroupsForKvm());

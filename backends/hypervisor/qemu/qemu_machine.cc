@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -249,6 +250,10 @@ absl::StatusOr<VmSize> QemuMachine::Resize(const VmSize& size, const CallContext
 
 absl::Status QemuMachine::AttachHostDevice(const std::string& id, const std::string& pci_address,
                                            const CallContext& context) {
+  // The device may write to all of the guest's memory, which therefore must stay where it is. Where this fails, QEMU
+  // says what it could not have.
+  const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
+  (void)::prlimit(process_->identity().pid, RLIMIT_MEMLOCK, &no_limit, nullptr);
   return Explained(pci_devices_->AttachHostDevice(id, pci_address, context));
 }
 
