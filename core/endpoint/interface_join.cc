@@ -130,6 +130,8 @@ absl::StatusOr<std::vector<UniqueFd>> MakeMacvtap(Netlink& netlink, const Joined
   VCD_ASSIGN_OR_RETURN(const NetworkLink macvtap, MustFind(netlink, MacvtapOf(joined)));
   LinkChange change = Silent(macvtap);
   change.mtu = link.mtu;
+  // Which groups the guest joins, IPv6's for its own addresses among them, nobody tells the macvtap.
+  change.all_multicast = true;
   change.up = true;
   VCD_RETURN_IF_ERROR(netlink.ChangeLink(macvtap.index, change));
   return netlink.OpenMacvtap(macvtap, queues);
@@ -175,6 +177,10 @@ bool IsMadeByJoin(const NetworkLink& link) {
     if (absl::StartsWith(link.name, prefix)) return true;
   }
   return false;
+}
+
+bool LendsAddresses(const JoinedInterface& joined) {
+  return joined.kind() == v1::INTERFACE_KIND_VIRTUAL && !IsRedirect(joined);
 }
 
 std::vector<v1::InterfaceJoin> JoinsFor(v1::InterfaceJoin asked) {

@@ -44,6 +44,9 @@ absl::StatusOr<std::vector<UniqueFd>> MakeJoin(Netlink& netlink, const state::v1
 // that is gone. Goes on where a step fails, and returns the first error.
 absl::Status UndoJoin(Netlink& netlink, const state::v1::JoinedInterface& joined);
 
+// Whether the interface's addresses are with the guest alone.
+bool LendsAddresses(const state::v1::JoinedInterface& joined);
+
 // kFailedPrecondition when the interface no longer leads to the machine.
 absl::Status CheckJoin(Netlink& netlink, const state::v1::JoinedInterface& joined);
 

@@ -368,7 +368,8 @@ absl::Status PodEndpoints::LeaveAll(const NetworkPod& pod) {
 
 absl::Status PodEndpoints::RemoveNamespace(const NetworkPod& pod) { return RemoveNetworkNamespace(NamespacePath(pod)); }
 
-absl::Status PodEndpoints::Verify(const NetworkPod& pod) {
+absl::StatusOr<bool> PodEndpoints::Verify(const NetworkPod& pod) {
+  bool unchanged = true;
   VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
   for (const state::v1::JoinedInterface& joined : session.record.interfaces()) {
     const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
@@ -378,8 +379,9 @@ absl::Status PodEndpoints::Verify(const NetworkPod& pod) {
     if (joined.kind() != v1::INTERFACE_KIND_VIRTUAL) continue;
     const absl::Status leads = CheckJoin(*session.netlink, joined);
     if (!leads.ok()) return NetworkError(Annotate(leads, absl::StrCat("interface ", joined.name())));
+    if (LendsAddresses(joined)) unchanged = false;
   }
-  return absl::OkStatus();
+  return unchanged;
 }
 
 }  // namespace vcd

@@ -70,8 +70,9 @@ class PodEndpoints {
   // none.
   absl::Status RemoveNamespace(const NetworkPod& pod);
 
-  // Whether all that is on record is there. kFailedPrecondition naming what is missing.
-  absl::Status Verify(const NetworkPod& pod);
+  // kFailedPrecondition naming what is on record and not there. Otherwise whether the interfaces have all that they had
+  // when they were joined: some joins lend it to the guest.
+  absl::StatusOr<bool> Verify(const NetworkPod& pod);
 
  private:
   struct Session;

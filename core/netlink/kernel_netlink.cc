@@ -154,7 +154,8 @@ class KernelNetlink : public Netlink {
  private:
   // One change in one request; the kernel gives no order to several.
   absl::Status Change(int index, rtnl_link* changes, absl::string_view what);
-  absl::Status SetUp(int index, bool up);
+  // IFF_…
+  absl::Status SetFlag(int index, unsigned int flag, bool on, absl::string_view what);
   absl::Status SetMac(int index, const std::string& mac);
 
   const NetworkNamespace& netns_;
@@ -213,14 +214,14 @@ absl::Status KernelNetlink::Change(int index, rtnl_link* changes, absl::string_v
                          absl::StrCat("set ", what, " of ", Named(index)));
 }
 
-absl::Status KernelNetlink::SetUp(int index, bool up) {
+absl::Status KernelNetlink::SetFlag(int index, unsigned int flag, bool on, absl::string_view what) {
   const Link changes(rtnl_link_alloc());
-  if (up) {
-    rtnl_link_set_flags(changes.get(), IFF_UP);
+  if (on) {
+    rtnl_link_set_flags(changes.get(), flag);
   } else {
-    rtnl_link_unset_flags(changes.get(), IFF_UP);
+    rtnl_link_unset_flags(changes.get(), flag);
   }
-  return Change(index, changes.get(), up ? "up" : "down");
+  return Change(index, changes.get(), what);
 }
 
 absl::Status KernelNetlink::SetMac(int index, const std::string& mac) {
@@ -230,7 +231,7 @@ absl::Status KernelNetlink::SetMac(int index, const std::string& mac) {
   const absl::Status status = Change(index, changes.get(), "hardware address");
   // EBUSY: some drivers take another address only while the interface is down.
   if (status.code() != absl::StatusCode::kFailedPrecondition) return status;
-  VCD_RETURN_IF_ERROR(SetUp(index, false));
+  VCD_RETURN_IF_ERROR(SetFlag(index, IFF_UP, false, "down"));
   return Change(index, changes.get(), "hardware address");
 }
 
@@ -251,7 +252,11 @@ absl::Status KernelNetlink::ChangeLink(int index, const LinkChange& change) {
     rtnl_link_set_master(changes.get(), *change.master);
     VCD_RETURN_IF_ERROR(Change(index, changes.get(), "bridge"));
   }
-  return change.up.has_value() ? SetUp(index, *change.up) : absl::OkStatus();
+  if (change.all_multicast.has_value()) {
+    VCD_RETURN_IF_ERROR(SetFlag(index, IFF_ALLMULTI, *change.all_multicast, "reception of all groups"));
+  }
+  if (!change.up.has_value()) return absl::OkStatus();
+  return SetFlag(index, IFF_UP, *change.up, *change.up ? "up" : "down");
 }
 
 absl::Status KernelNetlink::AddAddress(const LinkAddress& address) {

@@ -64,7 +64,8 @@ struct LinkChange {
   std::optional<uint32_t> mtu;
   std::optional<int> master;  // 0 takes it out.
   std::optional<uint8_t> address_generation;
-  std::optional<bool> up;  // Last of all.
+  std::optional<bool> all_multicast;  // Takes packets to groups that nobody here has joined.
+  std::optional<bool> up;             // Last of all.
 };
 
 // The driver of an interface, in its own words.

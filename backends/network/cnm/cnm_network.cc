@@ -66,6 +66,6 @@ absl::Status CnmNetwork::RemoveInterface(const NetworkPod& pod, const std::strin
   return endpoints_.Leave(pod, name);
 }
 
-absl::Status CnmNetwork::Verify(const NetworkPod& pod, const CallContext&) { return endpoints_.Verify(pod); }
+absl::Status CnmNetwork::Verify(const NetworkPod& pod, const CallContext&) { return endpoints_.Verify(pod).status(); }
 
 }  // namespace vcd
