@@ -51,6 +51,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 
 // What the child does between fork and exec: only async-signal-safe calls. All memory was made before.
 struct ChildPlan {
+  const char* program;
   char* const* argv;
   char* const* env;
   const std::pair<int, int>* descriptors;
@@ -129,7 +130,7 @@ bool Confine(const LaunchSpec& spec) {
     if (dup2(plan.scratch[i], plan.descriptors[i].second) < 0) FailChild(error_fd);
   }
   if (syscall(SYS_close_range, static_cast<unsigned>(floor), ~0U, CLOSE_RANGE_CLOEXEC) != 0) FailChild(error_fd);
-  execve(plan.argv[0], plan.argv, plan.env);
+  execve(plan.program, plan.argv, plan.env);
   FailChild(error_fd);
 }
 
@@ -192,7 +193,8 @@ std::vector<ProcessIdentity> FindProcesses(const std::string& marker) {
 
 absl::StatusOr<LaunchedProcess> LaunchProcess(const LaunchSpec& spec) {
   if (spec.argv.empty()) return absl::InvalidArgumentError("launch: no program");
-  const std::string step = absl::StrCat("start ", spec.argv[0]);
+  const std::string& program = spec.program.empty() ? spec.argv[0] : spec.program;
+  const std::string step = absl::StrCat("start ", program);
   UniqueFd null_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null_fd.valid()) return PosixError(errno, "open /dev/null");
   int error_pipe[2];
@@ -205,7 +207,8 @@ absl::StatusOr<LaunchedProcess> LaunchProcess(const LaunchSpec& spec) {
   std::vector<int> scratch(spec.descriptors.size());
   int highest_target = 2;
   for (const auto& [source, target] : spec.descriptors) highest_target = std::max(highest_target, target);
-  const ChildPlan plan{argv.data(),
+  const ChildPlan plan{program.c_str(),
+                       argv.data(),
                        env.data(),
                        spec.descriptors.data(),
                        spec.descriptors.size(),

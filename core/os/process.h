@@ -45,8 +45,9 @@ std::vector<ProcessIdentity> FindProcesses(const std::string& marker);
 
 // How to start a process.
 struct LaunchSpec {
-  std::vector<std::string> argv;  // argv[0] is an absolute path.
+  std::vector<std::string> argv;  // argv[0] is an absolute path, unless `program` is.
   std::vector<std::string> env;   // `KEY=value`; the whole environment.
+  std::string program;            // Absolute path of what runs; empty: argv[0].
   // Descriptors the child gets, and the numbers it sees them under (≥ 3, distinct). Not consumed.
   std::vector<std::pair<int, int>> descriptors;
   // Its standard streams; -1: /dev/null. Not consumed.

@@ -34,6 +34,8 @@ namespace {
 constexpr size_t kMaxWordsBytes = 300;
 // A killed process is gone in no time, unless the kernel is stuck in it.
 constexpr absl::Duration kMaxDying = absl::Seconds(10);
+// More than a pipe holds, in pieces.
+constexpr int kMaxDrainedPieces = 64;
 
 // A file in memory with the program's input: no pipe, so nobody has to write while the program reads, and one that does
 // not read is no error.
@@ -54,7 +56,7 @@ absl::StatusOr<UniqueFd> InputFile(const std::string& input) {
 // The reading end of a pipe, and what has come out of it.
 class Output {
  public:
-  explicit Output(size_t max_bytes) : max_bytes_(max_bytes) {}
+  Output(size_t max_bytes, bool keep_end) : max_bytes_(max_bytes), keep_end_(keep_end) {}
 
   // Returns the writing end.
   absl::StatusOr<UniqueFd> Open() {
@@ -82,15 +84,17 @@ class Output {
       read_end_.Reset();
       return false;
     }
-    const size_t kept = std::min(static_cast<size_t>(size), max_bytes_ - text_.size());
+    const size_t room = keep_end_ ? sizeof(piece) : max_bytes_ - text_.size();
+    const size_t kept = std::min(static_cast<size_t>(size), room);
     text_.append(piece, kept);
-    cut_ = cut_ || kept < static_cast<size_t>(size);
+    cut_ = cut_ || kept < static_cast<size_t>(size) || text_.size() > max_bytes_;
+    if (text_.size() > max_bytes_) text_.erase(0, text_.size() - max_bytes_);
     return true;
   }
 
   // Takes what the program has left in the pipe. Ends also when a process that it left behind goes on writing.
   void Drain() {
-    while (!cut_ && read_end_.valid() && Read()) {
+    for (int i = 0; i < kMaxDrainedPieces && read_end_.valid() && Read(); ++i) {
     }
   }
 
@@ -99,6 +103,7 @@ class Output {
 
  private:
   const size_t max_bytes_;
+  const bool keep_end_;
   UniqueFd read_end_;
   std::string text_;
   bool cut_ = false;
@@ -180,11 +185,13 @@ std::string ProgramEnd::Description() const {
 }
 
 absl::StatusOr<ProgramEnd> RunProgram(const ProgramRun& run, const CallContext& context) {
-  const std::string step = absl::StrCat("run ", run.launch.argv.empty() ? "a program" : run.launch.argv[0]);
+  const std::string& program =
+      run.launch.program.empty() && !run.launch.argv.empty() ? run.launch.argv[0] : run.launch.program;
+  const std::string step = absl::StrCat("run ", program);
   VCD_RETURN_IF_ERROR(context.Check(step));
   VCD_ASSIGN_OR_RETURN(const UniqueFd input, InputFile(run.input));
-  Output output(run.max_output_bytes);
-  Output errors(run.max_errors_bytes);
+  Output output(run.max_output_bytes, run.keep_end);
+  Output errors(run.max_errors_bytes, run.keep_end);
   VCD_ASSIGN_OR_RETURN(UniqueFd output_end, output.Open());
   UniqueFd errors_end;
   if (!run.join_errors) {

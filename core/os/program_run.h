@@ -16,11 +16,13 @@ struct ProgramRun {
   LaunchSpec launch;  // Its standard streams are set by RunProgram.
   // All that it can read from its standard input.
   std::string input;
-  // What is kept of its output; it may write more, which is dropped.
+  // What is kept of its output; it may write more, which is dropped: what comes last, unless `keep_end`.
   size_t max_output_bytes = 1 << 20;
   size_t max_errors_bytes = 16 << 10;
   // What it writes to standard error goes where its output goes, in the order in which it comes.
   bool join_errors = false;
+  // Of output that is cut the end is kept.
+  bool keep_end = false;
 };
 
 // How it ended, and what it wrote.

@@ -70,6 +70,24 @@ TEST(RunProgramTest, OutputIsBoundedAndTheProgramRunsOn) {
   EXPECT_EQ(end->errors, "done\n");
 }
 
+TEST(RunProgramTest, TheEndOfTheOutputMayBeKept) {
+  ProgramRun run = Shell("head -c 3000000 /dev/zero; echo no such bridge >&2; exit 1");
+  run.max_output_bytes = 1000;
+  run.join_errors = true;
+  run.keep_end = true;
+  const absl::StatusOr<ProgramEnd> end = RunProgram(run, Soon());
+  ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_EQ(end->output, std::string(1000 - 15, '\0') + "no such bridge\n");
+  EXPECT_TRUE(end->output_cut);
+}
+
+TEST(RunProgramTest, TheProgramMayBeCalledOtherwise) {
+  ProgramRun run;
+  run.launch.program = "/bin/sh";
+  run.launch.argv = {"called", "-c", "echo $0"};
+  EXPECT_EQ(RunProgram(run, Soon())->output, "called\n");
+}
+
 TEST(RunProgramTest, ErrorsMayGoWhereTheOutputGoes) {
   ProgramRun run = Shell("echo one; echo two >&2; echo three");
   run.join_errors = true;
