@@ -34,6 +34,8 @@ struct AgentCapabilities {
   bool networks = false;  // Sets interfaces up (GuestSession::SetInterface).
   bool dials = false;     // Connects to ports of the guest (GuestSession::ExecDial).
   bool archives = false;  // Files of containers go in and out (GuestSession::ExecArchive).
+  // Runs programs in a container before its own (GuestContainerSpec::start_hooks).
+  bool start_hooks = false;
 
   // Whether anything is to be found out about the root file systems of its containers.
   bool ReadsRootfs() const { return runs_processes && !simulates_guest; }
@@ -132,7 +134,7 @@ struct GuestContainerSpec {
   // One pid namespace for all containers of the guest that say so.
   bool share_process_namespace = false;
   // Programs of the container that run in it before its own (OCI startContainer), and the OCI state that they get, as
-  // JSON, in which `{pid}` is to be the process's in the container.
+  // JSON, in which the first `{pid}` is to be the process's in the container.
   std::vector<v1::Hook> start_hooks;
   std::string hook_state;
 };
@@ -170,7 +172,8 @@ class GuestSession {
   // COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE or INVALID_FIELD (user, group). Nothing stays behind on failure.
   virtual absl::StatusOr<int32_t> CreateContainer(const GuestContainerSpec& spec, const CallContext& context) = 0;
 
-  // Lets the held process run. kFailedPrecondition unless it is held.
+  // Lets the held process run, after the container's start hooks. kFailedPrecondition unless it is held, and
+  // (HOOK_FAILED) when one of those fails, which ends the process.
   virtual absl::Status StartContainer(const std::string& container_id, const CallContext& context) = 0;
 
   // Kills what is left of it and forgets it, with all its processes. OK when there is none.

@@ -20,6 +20,7 @@ enum class GuestError {
   kPathNotFound,          // The container has no such file or directory.
   kConnectionRefused,     // Nobody listens at the port.
   kUnreachable,           // No way leads to the address, or nobody answers there.
+  kHookFailed,            // A program that runs in the container before its own did not succeed.
   kSystem,                // The guest's kernel refused.
 };
 

@@ -29,6 +29,7 @@
 #include "guest/agent/mounts.h"
 #include "guest/agent/program.h"
 #include "guest/agent/restrictions.h"
+#include "guest/agent/start_hooks.h"
 #include "guest/agent/terminal.h"
 #include "guest/agent/users.h"
 
@@ -258,6 +259,7 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   ReportHeld(terminal);
   terminal.Reset();
   WaitUntilToldToGo();
+  if (request.root) OrFail(RunStartHooks(request.settings, restrictions));
   OrFail(ApplySeccompFilter(restrictions));
   Fail(program.Execute());
 }

@@ -147,6 +147,14 @@ absl::StatusOr<agent::v1::LinuxSettings> ToAgentLinux(const GuestContainerSpec& 
   settings.set_resolv_conf(spec.resolv_conf);
   settings.set_hosts(spec.hosts);
   settings.set_share_process_namespace(spec.share_process_namespace);
+  for (const v1::Hook& hook : spec.start_hooks) {
+    agent::v1::Hook& added = *settings.add_start_hooks();
+    added.set_path(hook.path());
+    *added.mutable_args() = hook.args();
+    *added.mutable_envs() = hook.env();
+    added.set_timeout_seconds(hook.timeout_seconds());
+  }
+  if (!spec.start_hooks.empty()) settings.set_hook_state(spec.hook_state);
   return settings;
 }
 
@@ -229,6 +237,8 @@ absl::Status ReplyStatus(const agent::v1::Reply& reply, const ProcessKey& proces
       return refused(GuestError::kConnectionRefused);
     case agent::v1::ERROR_CODE_UNREACHABLE:
       return refused(GuestError::kUnreachable);
+    case agent::v1::ERROR_CODE_HOOK_FAILED:
+      return refused(GuestError::kHookFailed);
     default:  // ERROR_CODE_SYSTEM, and those of a newer or a broken agent.
       return refused(GuestError::kSystem);
   }

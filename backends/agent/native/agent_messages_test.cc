@@ -195,6 +195,26 @@ TEST(AgentMessagesTest, SaysAllOfWhatAContainerSees) {
   EXPECT_EQ(said.devices(0).file_mode(), 0666u) << "the default";
 }
 
+TEST(AgentMessagesTest, HooksOfTheGuestGoWithTheirState) {
+  GuestContainerSpec spec;
+  spec.hook_state = "{\"pid\":{pid}}";
+  EXPECT_EQ(ToAgentContainer(spec)->linux().hook_state(), "") << "nobody would read it";
+  v1::Hook& hook = spec.start_hooks.emplace_back();
+  hook.set_path("/bin/license");
+  hook.add_args("license");
+  hook.add_env("A=1");
+  hook.set_timeout_seconds(7);
+  const absl::StatusOr<agent::v1::CreateContainer> container = ToAgentContainer(spec);
+  ASSERT_TRUE(container.ok()) << container.status();
+  ASSERT_EQ(container->linux().start_hooks_size(), 1);
+  const agent::v1::Hook& said = container->linux().start_hooks(0);
+  EXPECT_EQ(said.path(), "/bin/license");
+  EXPECT_THAT(said.args(), ElementsAre("license"));
+  EXPECT_THAT(said.envs(), ElementsAre("A=1"));
+  EXPECT_EQ(said.timeout_seconds(), 7u);
+  EXPECT_EQ(container->linux().hook_state(), spec.hook_state);
+}
+
 TEST(AgentMessagesTest, LimitsBecomeFilesOfTheControlGroup) {
   GuestContainerSpec spec;
   spec.config.set_id("c1");
@@ -215,6 +235,8 @@ TEST(AgentMessagesTest, RepliesBecomeStatusesWithReasons) {
   const absl::Status status = ReplyStatus(reply, {"c1", ""}, "create");
   EXPECT_EQ(status.message(), "container c1: create: /bin/x: Permission denied");
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_COMMAND_NOT_EXECUTABLE);
+  reply.set_code(agent::v1::ERROR_CODE_HOOK_FAILED);
+  EXPECT_EQ(DetailOf(ReplyStatus(reply, {"c1", ""}, "start"))->reason, v1::ERROR_REASON_HOOK_FAILED);
   reply.set_code(static_cast<agent::v1::ErrorCode>(4711));
   EXPECT_EQ(ReplyStatus(reply, {"c1", ""}, "create").code(), absl::StatusCode::kInternal);
 }

@@ -26,7 +26,7 @@ class NativeAgent : public Agent {
   NativeAgent(IoThread& io, const Options& options) : io_(io), options_(options) {}
 
   AgentCapabilities capabilities() const override {
-    return {.runs_processes = true, .networks = true, .dials = true, .archives = true};
+    return {.runs_processes = true, .networks = true, .dials = true, .archives = true, .start_hooks = true};
   }
   absl::StatusOr<std::unique_ptr<GuestSession>> Connect(const GuestSpec& spec, VirtualMachine& machine,
                                                         GuestObserver& observer, const CallContext& context) override;

@@ -177,6 +177,15 @@ class FakeAgent::World {
     return calls_;
   }
 
+  void SetLastSpec(const GuestContainerSpec& spec) {
+    MutexLock lock(&mu_);
+    last_spec_ = spec;
+  }
+  GuestContainerSpec last_spec() const {
+    MutexLock lock(&mu_);
+    return last_spec_;
+  }
+
   void CountSession(int change) {
     MutexLock lock(&mu_);
     sessions_ += change;
@@ -272,6 +281,7 @@ class FakeAgent::World {
   AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true, .networks = true, .dials = true};
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
+  GuestContainerSpec last_spec_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, GuestEntry> guests_ ABSL_GUARDED_BY(mu_);
   int sessions_ ABSL_GUARDED_BY(mu_) = 0;
@@ -301,6 +311,7 @@ class FakeAgent::Session : public GuestSession {
   absl::StatusOr<int32_t> CreateContainer(const GuestContainerSpec& spec, const CallContext& context) override {
     const ProcessKey key{spec.config.id(), ""};
     VCD_RETURN_IF_ERROR(Enter("CreateContainer", Name(key), context));
+    world_->SetLastSpec(spec);
     const v1::ContainerResources& limits = spec.config.resources();
     return Pid(guest().Create(key.container_id, spec.config.cmd(), CgroupFiles(limits, limits)), key, "create");
   }
@@ -459,6 +470,7 @@ void FakeAgent::HangNth(const std::string& step, int n) { world_->AddFault(step,
 void FakeAgent::ForgetFaults() { world_->ForgetFaults(); }
 bool FakeAgent::WaitUntilHanging(const std::string& step) { return world_->WaitUntilHanging(step); }
 std::vector<std::string> FakeAgent::calls() const { return world_->calls(); }
+GuestContainerSpec FakeAgent::last_spec() const { return world_->last_spec(); }
 int FakeAgent::live_sessions() const { return world_->sessions(); }
 std::shared_ptr<SimulatedGuest> FakeAgent::Guest(const std::string& pod_id) { return world_->Guest(pod_id); }
 std::vector<v1::PodInterface> FakeAgent::interfaces(const std::string& pod_id) { return world_->Interfaces(pod_id); }

@@ -39,6 +39,8 @@ class FakeAgent : public Agent {
   // What was called, in order: "Connect pod-1", "CreateContainer pod-1 c1", "Exec pod-1 c1/p1", "Signal pod-1 c1 15",
   // "Signal pod-1 c1/p1 9 all", "WriteInput pod-1 c1". Calls that failed count too.
   std::vector<std::string> calls() const;
+  // The last container that it made, as it was asked for.
+  GuestContainerSpec last_spec() const;
   // How many sessions exist: what a test that cleans up leaves at none.
   int live_sessions() const;
 

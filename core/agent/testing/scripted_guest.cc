@@ -54,6 +54,8 @@ agent::v1::ErrorCode CodeOf(GuestError error) {
       return agent::v1::ERROR_CODE_USER_NOT_FOUND;
     case GuestError::kConnectionRefused:
       return agent::v1::ERROR_CODE_CONNECTION_REFUSED;
+    case GuestError::kHookFailed:
+      return agent::v1::ERROR_CODE_HOOK_FAILED;
     case GuestError::kUnreachable:
       return agent::v1::ERROR_CODE_UNREACHABLE;
     case GuestError::kSystem:
