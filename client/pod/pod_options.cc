@@ -132,6 +132,7 @@ void PodOptions::Declare(Arguments* arguments) {
   arguments->Repeated("--dns-option", &dns_options_, "OPTION", "An option of resolv.conf(5)");
   arguments->Repeated("--add-host", &host_aliases_, "NAME:IP", "One more line for /etc/hosts");
   network_.Declare(arguments);
+  hooks_.Declare(arguments);
   machine_.Declare(arguments);
   arguments->Heading("Virtual machine");
   arguments->Flag("--no-template", &no_template_, "Boot, also where there is a template to start from");
@@ -150,6 +151,7 @@ absl::Status PodOptions::ApplyToPod(v1::PodConfig* config) const {
   if (absl::Status status = ApplyNames(config); !status.ok()) return status;
   if (absl::Status status = volumes_.Apply(config); !status.ok()) return status;
   if (absl::Status status = network_.Apply(config); !status.ok()) return status;
+  if (absl::Status status = hooks_.Apply(config); !status.ok()) return status;
   return machine_.Apply(config);
 }
 

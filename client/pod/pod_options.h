@@ -9,6 +9,7 @@
 #include "client/arguments.h"
 #include "client/environment.h"
 #include "client/pod/file_options.h"
+#include "client/pod/hook_options.h"
 #include "client/pod/machine_options.h"
 #include "client/pod/network_options.h"
 #include "client/pod/resource_options.h"
@@ -83,6 +84,7 @@ class PodOptions {
   std::vector<std::string> dns_options_;
   std::vector<std::string> host_aliases_;
   NetworkOptions network_;
+  HookOptions hooks_;
   MachineOptions machine_;
   bool no_template_ = false;
   std::vector<std::string> annotations_;
