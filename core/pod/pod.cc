@@ -185,6 +185,7 @@ void Pod::Tell(v1::EventType type, const std::string& container_id, const std::s
 
 void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
   machine_ = std::move(machine);
+  ending_.store(false);
   stands_still_.store(false);
   machine_end_ = Completion<std::string>();
   machine_->OnTrouble([weak = weak_from_this()](const VmTrouble& trouble) {
@@ -215,6 +216,7 @@ std::optional<std::string> Pod::MachineEnd(absl::Duration wait) {
 }
 
 std::unique_ptr<VirtualMachine> Pod::TakeMachine() {
+  ending_.store(true);
   if (machine_ != nullptr) {
     machine_->OnTrouble(nullptr);
     machine_->OnExit(nullptr);
@@ -474,7 +476,8 @@ void Pod::FoundSilent(absl::Duration time) {
 }
 
 void Pod::OnGuestLost(const absl::Status& why) {
-  if (lost_ != nullptr) lost_(why);
+  // A guest that powers off because it was told to is not lost: whoever told it must not be preempted for that.
+  if (lost_ != nullptr && !ending_.load()) lost_(why);
 }
 
 }  // namespace vcd

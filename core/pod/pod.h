@@ -86,11 +86,12 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   void SetMachine(std::unique_ptr<VirtualMachine> machine);
   // Why the machine has ended, waiting a moment for it: a guest falls silent just before its machine is seen to end.
   std::optional<std::string> MachineEnd(absl::Duration wait);
-  // Stops watching and gives it back.
+  // Stops watching it, and whether its guest talks, and gives it back.
   std::unique_ptr<VirtualMachine> TakeMachine();
   GuestLink& guest() { return *guest_; }
   GuestSession* session() const { return guest_->session(); }
 
+  const PodEnvironment& environment() const { return environment_; }
   // Where to look for the host's devices and mounts.
   const HostTree& host() const { return environment_.options.host; }
   // Makes a disk of the host this pod's; `part` of the pod is for people. kFailedPrecondition when somebody else has
@@ -183,6 +184,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   std::function<void(absl::Status)> lost_;
   absl::Status config_damage_;
   std::atomic<bool> stands_still_{false};
+  std::atomic<bool> ending_{false};  // The machine was taken, and its end is our doing.
   // Of events that a guest causes as it likes; the I/O thread's.
   EventAllowance oom_events_{/*burst=*/16, /*refill=*/absl::Seconds(1)};
   EventAllowance disk_events_{/*burst=*/4, /*refill=*/absl::Seconds(10)};
