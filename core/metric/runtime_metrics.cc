@@ -21,6 +21,8 @@ const char* PhaseName(OperationPhase phase) {
       return "containers";
     case OperationPhase::kRelease:
       return "release";
+    case OperationPhase::kHooks:
+      return "hooks";
     case OperationPhase::kTearDown:
       return "tear_down";
     case OperationPhase::kUndo:

@@ -22,11 +22,12 @@ enum class OperationPhase {
   kGuestConnect,  // From there to the answer of the guest's agent.
   kContainers,    // Making the containers in the guest, held.
   kRelease,       // Letting the held containers go.
+  kHooks,         // Running hooks, but those of a pod that is taken down.
   kTearDown,      // Ending containers, guest, machine and network, and recording it.
   kUndo,          // Taking back what was done before a step failed.
   kWork,          // All else.
 };
-inline constexpr int kOperationPhases = 11;
+inline constexpr int kOperationPhases = 12;
 
 // "lock_wait", "boot_queue", …
 const char* PhaseName(OperationPhase phase);

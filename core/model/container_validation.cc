@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/container_limits.h"
 #include "core/model/field_checks.h"
+#include "core/model/hook_validation.h"
 #include "core/model/ids.h"
 #include "core/model/linux_validation.h"
 #include "core/model/mounts.h"
@@ -54,6 +55,7 @@ absl::Status CheckContainer(const v1::ContainerConfig& config, bool runs_process
   VCD_RETURN_IF_ERROR(CheckDevices(config, absl::StrCat(field, ".devices")));
   VCD_RETURN_IF_ERROR(ValidateContainerResources(config.resources(), absl::StrCat(field, ".resources")));
   VCD_RETURN_IF_ERROR(CheckLinuxSettings(config.linux(), absl::StrCat(field, ".linux")));
+  VCD_RETURN_IF_ERROR(CheckHooks(config.hooks(), absl::StrCat(field, ".hooks")));
   // A pretend guest runs nothing, so it may be given nothing to run.
   if (!runs_processes && config.cmd().args().empty()) return absl::OkStatus();
   return CheckCmd(config.cmd(), absl::StrCat(field, ".cmd"));
@@ -64,7 +66,6 @@ absl::Status CheckContainerIsImplemented(const v1::ContainerConfig& config, bool
   if (!runs_processes && config.resources().ByteSizeLong() != 0) {
     return NotImplementedField(absl::StrCat(field, ".resources"), "limits of containers without processes");
   }
-  if (config.hooks().ByteSizeLong() != 0) return NotImplementedField(absl::StrCat(field, ".hooks"), "hooks");
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/container_validation.h"
 #include "core/model/field_checks.h"
+#include "core/model/hook_validation.h"
 #include "core/model/ids.h"
 #include "core/model/mounts.h"
 #include "core/model/process_validation.h"
@@ -78,18 +79,6 @@ absl::Status CheckNames(const v1::PodConfig& config, const std::string& field) {
     for (int n = 0; n < alias.hostnames_size(); ++n) {
       VCD_RETURN_IF_ERROR(CheckWord(Element(hostnames, n), alias.hostnames(n), kMaxHostnameBytes));
       VCD_RETURN_IF_ERROR(CheckHostname(Element(hostnames, n), alias.hostnames(n)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckHooks(const v1::Hooks& hooks, const std::string& field) {
-  const std::pair<const char*, const google::protobuf::RepeatedPtrField<v1::Hook>*> lists[] = {
-      {"prestart", &hooks.prestart()}, {"poststart", &hooks.poststart()}, {"poststop", &hooks.poststop()}};
-  for (const auto& [name, list] : lists) {
-    for (int i = 0; i < list->size(); ++i) {
-      VCD_RETURN_IF_ERROR(
-          CheckAbsolutePath(absl::StrCat(Element(absl::StrCat(field, ".", name), i), ".path"), list->Get(i).path()));
     }
   }
   return absl::OkStatus();
@@ -195,7 +184,6 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
     }
   }
 
-  if (config.hooks().ByteSizeLong() != 0) return NotImplementedField(path("hooks"), "hooks");
   if (!config.sockets().empty()) return NotImplementedField(path("sockets"), "sockets");
   if (!config.hypervisor_config().image_path().empty()) {
     return NotImplementedField(path("hypervisor_config.image_path"), "guest root images");

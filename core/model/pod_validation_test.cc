@@ -106,6 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
              "config.containers[1].rootfs.image.path"},
         Case{"FsType", [](v1::PodConfig& c) { Second(c).mutable_rootfs()->mutable_image()->set_fs_type("ntfs"); },
              "config.containers[1].rootfs.image.fs_type"},
+        Case{"HookPath", [](v1::PodConfig& c) { Second(c).mutable_hooks()->add_prestart()->set_path("x"); },
+             "config.containers[1].hooks.prestart[0].path"},
         Case{"Directory", [](v1::PodConfig& c) { Second(c).mutable_rootfs()->mutable_directory(); },
              "config.containers[1].rootfs.directory.path"},
         Case{"NoArgs", [](v1::PodConfig& c) { SecondCmd(c).clear_args(); }, "config.containers[1].cmd.args"},
@@ -240,12 +242,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotImplemented, PodValidationTest,
-    testing::Values(Case{"Hooks", [](v1::PodConfig& c) { c.mutable_hooks()->add_prestart()->set_path("/x"); },
-                         "config.hooks", absl::StatusCode::kUnimplemented},
-                    Case{"ContainerHooks",
-                         [](v1::PodConfig& c) { Second(c).mutable_hooks()->add_poststop()->set_path("/x"); },
-                         "config.containers[1].hooks", absl::StatusCode::kUnimplemented},
-                    Case{"Sockets",
+    testing::Values(Case{"Sockets",
                          [](v1::PodConfig& c) {
                            ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
                                "device_id: 'd' id: 'i' host_path: '/p' name: 'n'", c.add_sockets()));
@@ -310,7 +307,8 @@ TEST(PodConfigTest, TakesWhatTheGuestDoes) {
   config.add_host_aliases()->set_ip("10.0.0.7");
   config.mutable_host_aliases(0)->add_hostnames("db.example");
   config.mutable_containers(0)->mutable_resources();
-  config.mutable_hooks();
+  config.mutable_hooks()->add_prestart()->set_path("/usr/bin/probe");
+  config.mutable_containers(0)->mutable_hooks()->add_poststop()->set_path("/usr/bin/probe");
   const absl::Status status = ValidatePodConfig(config, true);
   EXPECT_TRUE(status.ok()) << status;
 }
@@ -350,7 +348,7 @@ TEST(PodConfigTest, LimitsAreForContainersWithProcesses) {
 
 TEST(PodConfigTest, ErrorsComeBeforeWhatIsNotImplemented) {
   v1::PodConfig config = GoodPod();
-  config.mutable_hooks()->add_prestart()->set_path("/x");
+  config.mutable_hypervisor_config()->set_image_path("/x");
   SecondCmd(config).clear_args();
   EXPECT_EQ(ValidatePodConfig(config, true).code(), absl::StatusCode::kInvalidArgument);
 }

@@ -12,6 +12,7 @@
 #include "core/model/name_files.h"
 #include "core/os/completion.h"
 #include "core/pod/container_attachments.h"
+#include "core/pod/pod_hooks.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -33,12 +34,15 @@ v1::ExitStatus KilledStatus() {
 }
 
 absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
-                           state::v1::ContainerRecord& container, const CallContext& context) {
+                           state::v1::ContainerRecord& container, const CallContext& context, OperationClock& clock) {
   const std::string step = absl::StrCat("create container ", config.id());
   VCD_RETURN_IF_ERROR(context.Check(step));
+  const std::string netns_path = record.network().netns_path();
+  VCD_RETURN_IF_ERROR(RunHooksBeforeContainer(pod, config, netns_path, context, clock));
   UndoStack undo;
   GuestContainerSpec spec;
   spec.config = config;
+  AddStartHooks(pod, spec);
   const v1::PodConfig pod_config = pod.config();
   spec.hostname = pod_config.hostname();
   spec.resolv_conf = ResolvConf(pod_config, record.network());
@@ -58,6 +62,11 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
   undo.Push([&pod, &config] { pod.RemoveProcess({config.id(), ""}); });
   absl::StatusOr<int32_t> pid = pod.session()->CreateContainer(spec, context);
   if (!pid.ok()) return WithMetadata(Annotate(pid.status(), step), "container_id", config.id());
+  undo.Push([&pod, &config, &context] {
+    const absl::Status removed = pod.session()->RemoveContainer(config.id(), CleanUpContext(context));
+    if (!removed.ok()) LogError(pod.id(), absl::StrCat("undo: remove the container: ", removed.message()));
+  });
+  VCD_RETURN_IF_ERROR(RunHooksOfHeldContainer(pod, config, netns_path, context, clock));
   undo.Commit();
 
   container.set_id(config.id());

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 
 namespace vcd {
@@ -14,10 +15,10 @@ namespace vcd {
 // The steps that make, start, stop and remove one container in the guest of a pod whose lock the caller holds
 // exclusively, and which has a session. They change the pod's record in memory terms given to them and block.
 
-// Brings what it needs of the host to the machine and makes the container, held; fills `container` in as `ready`.
-// Undoes itself on failure.
+// Brings what it needs of the host to the machine and makes the container, held, with the hooks before and after; fills
+// `container` in as `ready`. Undoes itself on failure, but for poststop hooks.
 absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v1::PodRecord& record,
-                           state::v1::ContainerRecord& container, const CallContext& context);
+                           state::v1::ContainerRecord& container, const CallContext& context, OperationClock& clock);
 
 // Lets it run; `container` becomes `running`.
 absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const CallContext& context);

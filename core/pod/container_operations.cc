@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@
 #include "core/pod/container_config.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
+#include "core/pod/pod_hooks.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -66,7 +68,8 @@ void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerCon
   operation.name = "CreateContainer";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, FingerprintPart(config)});
-  operation.ceiling = absl::Minutes(1);
+  const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+  operation.ceiling = absl::Minutes(1) + HookTime(pod.ok() ? (*pod)->config() : v1::PodConfig(), config, options_);
   if (config.id().empty()) config.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
   SubmitForContainer(
       pod_id, config.id(), operation,
@@ -79,6 +82,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   const AgentCapabilities agent = pod.agent().capabilities();
   VCD_RETURN_IF_ERROR(ValidateContainerConfig(config, agent.runs_processes));
   VCD_RETURN_IF_ERROR(CheckVolumeTags(config, pod.config(), "config"));
+  VCD_RETURN_IF_ERROR(CheckHooksRun(config.hooks(), options_, agent, "config.hooks"));
   VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, options_.host, agent.ReadsRootfs(), "config"));
   if (pod.ViewContainer(config.id()).ok()) {
     return WithDetail(absl::AlreadyExistsError(absl::StrCat("container ", config.id(), " of pod ", pod.id(),
@@ -92,12 +96,14 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   record.set_id(config.id());
   record.set_state(v1::CONTAINER_STATE_CREATING);
   StampNow(record.mutable_created_at());
+  MarkPoststopDue(config, record);
   // `creating` is the intent: recovery removes a container that it finds so.
   VCD_RETURN_IF_ERROR(Store(pod, record));
   absl::Status status =
       pod.ChangeConfig([&config](v1::PodConfig& pod_config) { *pod_config.add_containers() = config; });
   state::v1::PodRecord pod_record = pod.record();
-  if (status.ok()) status = CreateInGuest(pod, config, pod_record, record, grant.context);
+  const bool begun = status.ok();
+  if (begun) status = CreateInGuest(pod, config, pod_record, record, grant.context, grant.clock);
   if (status.ok()) {
     status = Store(pod, record, grant.request);
     if (!status.ok()) {
@@ -106,6 +112,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   }
   if (!status.ok()) {
     pod.RemoveProcesses(config.id(), status);
+    if (begun) RunContainerPoststop(pod, config.id(), PoststopLimits(grant));
     (void)RemoveContainerLog(filesystem_, pod.LogPath(config.id()));
     (void)ForgetContainer(pod, config.id(), {});
     return Annotate(status, absl::StrCat("pod ", pod.id()));
@@ -121,7 +128,8 @@ void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string
   operation.name = "StartContainer";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, container_id});
-  operation.ceiling = absl::Minutes(1);
+  // Whichever of its containers it is.
+  operation.ceiling = absl::Minutes(1) + HookTimeOf(pod_id);
   SubmitForContainer(
       pod_id, container_id, operation,
       [this, container_id](Pod& pod, Grant& grant) { return StartContainerBody(pod, container_id, grant); },
@@ -137,10 +145,17 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
     // has it: recovery removes it there.
     VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
     pod.RemoveProcesses(container_id, KilledStatus());
+    RunContainerPoststop(pod, container_id, PoststopLimits(grant));
     ForgetAttachments(checked.record);
+    MarkPoststopDue(checked.config, checked.record);
+    if (checked.record.poststop_due()) VCD_RETURN_IF_ERROR(Store(pod, checked.record));
     state::v1::PodRecord pod_record = pod.record();
     if (state::v1::ContainerRecord* known = FindContainer(pod_record, container_id)) *known = checked.record;
-    VCD_RETURN_IF_ERROR(CreateInGuest(pod, checked.config, pod_record, checked.record, context));
+    const absl::Status created = CreateInGuest(pod, checked.config, pod_record, checked.record, context, grant.clock);
+    if (!created.ok()) {
+      RunContainerPoststop(pod, container_id, PoststopLimits(grant));
+      return created;
+    }
   }
   // What was undone half way earlier may go on now.
   checked.record.set_removing(false);
@@ -154,17 +169,27 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
     if (was_stopped) {
       (void)RemoveFromGuest(pod, checked.record, {absl::Now() + absl::Seconds(10), context.cancellation});
       pod.RemoveProcesses(container_id, intended);
+      RunContainerPoststop(pod, container_id, PoststopLimits(grant));
     }
     return intended;
   }
   const absl::Status started = StartInGuest(pod, checked.record, context);
   if (!started.ok()) {
-    (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
+    const std::optional<ErrorDetail> detail = DetailOf(started);
+    const bool hook_failed = detail.has_value() && detail->reason == v1::ERROR_REASON_HOOK_FAILED;
+    (void)pod.Change(
+        [&](state::v1::PodRecord& record) {
+          record.clear_under_way();
+          // Its process has ended with that, which is recorded when it is told.
+          state::v1::ContainerRecord* known = FindContainer(record, container_id);
+          if (hook_failed && known != nullptr) known->set_reason(std::string(started.message()));
+        },
+        /*fact=*/true);
     return started;
   }
   pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container_id);
   // It may have ended by now, which is recorded already.
-  return pod.Change(
+  VCD_RETURN_IF_ERROR(pod.Change(
       [&](state::v1::PodRecord& record) {
         SetDone(record, grant.request);
         state::v1::ContainerRecord* known = FindContainer(record, container_id);
@@ -172,7 +197,9 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
         *known->mutable_started_at() = checked.record.started_at();
         if (known->state() == v1::CONTAINER_STATE_READY) known->set_state(v1::CONTAINER_STATE_RUNNING);
       },
-      /*fact=*/true);
+      /*fact=*/true));
+  RunPoststart(pod, checked.config, context, grant.clock);
+  return absl::OkStatus();
 }
 
 void LivePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
@@ -194,15 +221,22 @@ absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& cont
   const PodOperation operation = stop.force ? PodOperation::kForceStopContainer : PodOperation::kStopContainer;
   VCD_ASSIGN_OR_RETURN(const Checked checked, Check(pod, operation, container_id));
   // One that has ended by itself holds what it has until it is stopped, so that its output and exit can be had.
-  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED && !HoldsAttachments(checked.record))
+  if (checked.record.state() == v1::CONTAINER_STATE_STOPPED && !HoldsAttachments(checked.record) &&
+      !checked.record.poststop_due()) {
     return absl::OkStatus();
+  }
   absl::Duration grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
   if (stop.force) grace = absl::ZeroDuration();
   const auto end = [&] { return EndContainer(pod, container_id, grace, grant.request, grant.context); };
-  if (pod.state() != v1::POD_STATE_PAUSED) return end();
-  return RunPausedPod(
-      pod, [&](state::v1::PodRecord& record) { record.mutable_under_way()->set_container_id(container_id); }, end,
-      grant);
+  if (pod.state() != v1::POD_STATE_PAUSED) {
+    VCD_RETURN_IF_ERROR(end());
+  } else {
+    VCD_RETURN_IF_ERROR(RunPausedPod(
+        pod, [&](state::v1::PodRecord& record) { record.mutable_under_way()->set_container_id(container_id); }, end,
+        grant));
+  }
+  RunContainerPoststop(pod, container_id, PoststopLimits(grant, stop.force));
+  return absl::OkStatus();
 }
 
 absl::Status LivePodRuntime::RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
@@ -259,6 +293,7 @@ absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& co
     return removed;
   }
   pod.RemoveProcesses(container_id, KilledStatus());
+  RunContainerPoststop(pod, container_id, PoststopLimits(grant, force));
   // Before the record goes: after that nobody would look for it.
   VCD_RETURN_IF_ERROR(RemoveContainerLog(filesystem_, pod.LogPath(container_id)));
   VCD_RETURN_IF_ERROR(ForgetContainer(pod, container_id, grant.request));

@@ -164,7 +164,12 @@ void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> pla
   operation.clock->Enter(OperationPhase::kWork);
   const absl::Status status = [&]() -> absl::Status {
     VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
-    Grant grant{lock, {absl::Now() + operation.ceiling, &lock.cancellation()}, std::move(place), {}, *operation.clock};
+    Grant grant{lock,
+                {absl::Now() + operation.ceiling, &lock.cancellation()},
+                std::move(place),
+                {},
+                *operation.clock,
+                operation.options.deadline};
     grant.request.set_request_id(operation.options.request_id);
     grant.request.set_fingerprint(operation.fingerprint);
     bool repeated = false;

@@ -117,6 +117,7 @@ class LivePodRuntime : public PodRuntime {
     std::unique_ptr<BootGate::Place> place;  // When its operation `boots`; null when it was cancelled meanwhile.
     state::v1::Request request;              // What to note in the record with the result.
     OperationClock& clock;
+    absl::Time asked_until;  // The request's deadline, which ends no work but what may be left undone.
   };
   using Body = std::function<absl::Status(Pod&, Grant&)>;
   struct Operation {
@@ -162,6 +163,10 @@ class LivePodRuntime : public PodRuntime {
   absl::Status ResumeBody(Pod& pod, const Grant& grant);
   absl::Status DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released);
   std::shared_ptr<Pod> MakePod(const v1::PodConfig& config, state::v1::PodRecord record);
+  // What poststop hooks may take in this operation; with `force` not longer than its caller waits.
+  static CallContext PoststopLimits(const Grant& grant, bool force = false);
+  // Of the pod's hooks when it is started, to be added to a ceiling; none when there is no such pod.
+  absl::Duration HookTimeOf(const std::string& pod_id) const;
   static absl::Status Preempted(const std::string& pod_id, const std::string& operation);
   // The machine has ended, or the guest is silent: the pod becomes `failed` and gives all up. On the I/O thread.
   void HandleLost(const std::string& pod_id, const absl::Status& why);
@@ -218,12 +223,12 @@ class LivePodRuntime : public PodRuntime {
   // What came of it, for metrics.
   RecoveryOutcome Reconcile(Pod& pod, Grant& grant);
   absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant);
-  absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
+  absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const Grant& grant);
   absl::Status FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
   // What could not be adopted: ended, or out of reach.
-  RecoveryOutcome Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why);
-  void Vanish(Pod& pod);
-  void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container);
+  RecoveryOutcome Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why, const Grant& grant);
+  void Vanish(Pod& pod, const Grant& grant);
+  void DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container, const Grant& grant);
 
   const PodRuntimeOptions options_;
   NullRuntimeMetrics no_metrics_;

@@ -29,6 +29,8 @@ Setter SetterOf(OperationPhase phase) {
       return &v1::BootTimeline::set_containers_seconds;
     case OperationPhase::kRelease:
       return &v1::BootTimeline::set_release_seconds;
+    case OperationPhase::kHooks:
+      return &v1::BootTimeline::set_hooks_seconds;
     default:
       return nullptr;
   }

@@ -24,6 +24,9 @@ class OperationClock {
   // Ends the phase that it is in and begins another; nothing when it is in that one already.
   void Enter(OperationPhase phase);
 
+  // The one that it is in.
+  OperationPhase phase() const { return phase_; }
+
   // Whether a machine was booted.
   bool booted() const;
 

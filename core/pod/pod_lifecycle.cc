@@ -17,6 +17,7 @@
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/guest_dials.h"
 #include "core/pod/machine_start.h"
+#include "core/pod/pod_hooks.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/undo_stack.h"
 #include "core/status/error_detail.h"
@@ -198,7 +199,9 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
                      OperationClock& clock) {
   const v1::PodConfig config = pod.config();
+  Poststop begun;
   UndoStack undo;
+  undo.Push([&pod, &begun] { KeepPoststopDue(pod, begun); });
   absl::Cleanup failed = [&clock] { clock.Enter(OperationPhase::kUndo); };
   clock.Enter(OperationPhase::kNetwork);
   if (!pod.record().kept().empty()) {
@@ -211,6 +214,8 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   undo.Push([&pod, network_pod] {
     LogFailure(pod, "undo: take the network down", pod.network().Detach(network_pod, CleanUpContext()));
   });
+  begun.pod = true;
+  VCD_RETURN_IF_ERROR(RunHooksBeforeBoot(pod, *netns_path, context, clock));
   absl::StatusOr<NetworkPlan> plan = pod.network().Attach(network_pod, context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   if (!plan->interfaces.empty()) VCD_RETURN_IF_ERROR(CheckJoins(pod));
@@ -239,7 +244,8 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
       known = record.add_containers();
       known->set_id(container.id());
     }
-    VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context));
+    begun.container_ids.push_back(container.id());
+    VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context, clock));
   }
   VCD_RETURN_IF_ERROR(context.Check("bring the pod up"));
   clock.Enter(OperationPhase::kPersist);
@@ -275,7 +281,7 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
     pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container.id());
   }
   clock.Enter(OperationPhase::kPersist);
-  return pod.Change([&](state::v1::PodRecord& current) {
+  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
     if (clock.booted()) *current.mutable_boot_timeline() = clock.Timeline();
     // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
     for (const state::v1::ContainerRecord& started : record.containers()) {
@@ -287,7 +293,16 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
     current.set_state(v1::POD_STATE_RUNNING);
     SetDone(current, request);
     StampNow(current.mutable_started_at());
-  });
+  }));
+  RunPoststart(pod, context, clock);
+  const v1::PodConfig config = pod.config();
+  for (const v1::ContainerConfig& container : config.containers()) {
+    const state::v1::ContainerRecord* started = FindContainer(record, container.id());
+    if (started != nullptr && started->state() == v1::CONTAINER_STATE_RUNNING) {
+      RunPoststart(pod, container, context, clock);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status WakeGuest(Pod& pod, const CallContext& context) {
@@ -372,6 +387,8 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
   } else {
     released.kept.push_back(absl::StrCat("network ", config.network(), ": ", detached.message()));
   }
+  // A machine that may still run is no end.
+  const bool poststop_done = ended.ok() && RunPoststop(pod, PoststopDue(pod.record()), options.hooks);
 
   const auto note = [&](state::v1::PodRecord& record) {
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
@@ -393,6 +410,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
       record.clear_vm_start_reason();
       record.clear_template_key();
     }
+    if (poststop_done) ForgetPoststop(record);
     record.clear_volumes();
     record.clear_network();
     *record.mutable_kept() = {released.kept.begin(), released.kept.end()};

@@ -20,7 +20,7 @@ namespace vcd {
 // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
 // machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the
 // record is as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline
-// goes into the record.
+// goes into the record. Poststop hooks are left: those that are due on record, of what had begun, are for the caller.
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
                      OperationClock& clock);
@@ -31,8 +31,8 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 // of one that the record calls stopped is removed: its start was interrupted.
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
-// Lets the held containers run; the pod becomes `running`, and the request done. After a boot of the same operation the
-// record's timeline gets longer by this.
+// Lets the held containers run; the pod becomes `running`, and the request done; then poststart hooks run. After a boot
+// of the same operation the record's timeline gets longer by this.
 absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
                                OperationClock& clock);
 
@@ -61,9 +61,12 @@ struct TearDownOptions {
   // Of the lock, for an orderly one: once it is cancelled, what is left is taken down by force, without asking anybody.
   // May be null.
   Cancellation* hurry = nullptr;
+  // For poststop hooks (RunPoststop).
+  CallContext hooks;
 };
 
-// Takes down whatever there is: containers, guest, machine, network; goes on after a step that fails. The record is
+// Takes down whatever there is: containers, guest, machine, network, and runs the poststop hooks that are due; goes on
+// after a step that fails. The record is
 // written as `stopped` (or as the options say) when the machine has ended. An error means that it could not be, and the
 // pod is `failed`. What else could not be given back is in the record and its reason, and in what this returns.
 absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options);

@@ -13,6 +13,7 @@
 #include "core/pod/container_config.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
+#include "core/pod/pod_hooks.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -56,6 +57,11 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
   for (int i = 0; i < config.containers_size(); ++i) {
     VCD_RETURN_IF_ERROR(CompleteContainerConfig(*config.mutable_containers(i), options_.host, agent.ReadsRootfs(),
                                                 absl::StrCat("config.containers[", i, "]")));
+  }
+  VCD_RETURN_IF_ERROR(CheckHooksRun(config.hooks(), options_, agent, "config.hooks"));
+  for (int i = 0; i < config.containers_size(); ++i) {
+    VCD_RETURN_IF_ERROR(
+        CheckHooksRun(config.containers(i).hooks(), options_, agent, absl::StrCat("config.containers[", i, "].hooks")));
   }
   if (config.hostname().empty()) config.set_hostname(config.id());
   if (config.hostname().size() > 64) config.mutable_hostname()->resize(64);
@@ -105,7 +111,7 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptio
   operation.name = start ? "RunPod" : "CreatePod";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, FingerprintPart(asked)});
-  operation.ceiling = options_.boot_timeout + absl::Minutes(1);
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(asked, options_);
   operation.boots = [] { return true; };
   // Chosen here, so that a request that joins this one knows it too.
   if (asked.id().empty()) asked.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
@@ -167,6 +173,7 @@ void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operatio
 
 absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
   const std::string id = pod.id();
+  const v1::PodConfig config = pod.config();
   bool told = false;
   grant.clock.Enter(OperationPhase::kPersist);
   absl::Status status = [&] {
@@ -174,18 +181,23 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
     VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
     VCD_RETURN_IF_ERROR(grant.lock.TakeLockFile());
     // The record first: without it a configuration would look like a pod that was stopped by a reboot.
-    VCD_RETURN_IF_ERROR(pod.Change(
-        [&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_CREATE, grant.request); }));
+    VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+      SetUnderWay(record, state::v1::INTENT_CREATE, grant.request);
+      MarkPoststopDue(config, record);
+    }));
     VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
-    VCD_RETURN_IF_ERROR(BringUp(
+    const absl::Status up = BringUp(
         pod, environment_, std::move(grant.place),
         [&](state::v1::PodRecord& record) {
           if (!start) SetDone(record, grant.request);
         },
-        grant.context, grant.clock));
+        grant.context, grant.clock);
+    if (!up.ok()) {
+      (void)RunPoststop(pod, PoststopDue(pod.record()), PoststopLimits(grant));
+      return up;
+    }
     pod.Tell(v1::EVENT_TYPE_POD_CREATED);
     told = true;
-    const v1::PodConfig config = pod.config();
     for (const v1::ContainerConfig& container : config.containers()) {
       pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
     }
@@ -196,6 +208,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
       TearDownOptions options;
       options.orderly = false;
       options.end = KilledStatus();
+      options.hooks = PoststopLimits(grant);
       (void)TearDown(pod, environment_, options);
     }
     return started;
@@ -219,7 +232,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.name = "StartPod";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
-  operation.ceiling = options_.boot_timeout + absl::Minutes(1);
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTimeOf(pod_id);
   // One that is ready has booted, and need not wait for those that boot.
   operation.boots = [this, pod_id] {
     const absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(pod_id);
@@ -234,6 +247,9 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
   grant.clock.Enter(OperationPhase::kPersist);
   const bool boots = pod.state() == v1::POD_STATE_STOPPED;
+  // Of its last life, when that was ended in a hurry.
+  if (boots) FinishPoststop(pod, PoststopLimits(grant));
+  const v1::PodConfig config = pod.config();
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
     SetUnderWay(record, state::v1::INTENT_START, grant.request);
     if (!boots) return;
@@ -241,6 +257,7 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
       container.set_state(v1::CONTAINER_STATE_CREATING);
     }
+    MarkPoststopDue(config, record);
   }));
   absl::Status status;
   if (boots) {
@@ -258,9 +275,21 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   options.orderly = false;
   options.end = KilledStatus();
   options.reason = absl::StrCat("start failed: ", status.message());
+  options.hooks = PoststopLimits(grant);
   (void)TearDown(pod, environment_, options);
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED, "", "", std::nullopt, options.reason);
   return Annotate(status, absl::StrCat("pod ", pod.id(), ": start"));
+}
+
+CallContext LivePodRuntime::PoststopLimits(const Grant& grant, bool force) {
+  // Whoever uses force is answered in time, with a little of it left for what comes after.
+  const absl::Time deadline = force ? grant.asked_until - absl::Seconds(1) : absl::InfiniteFuture();
+  return {deadline, grant.context.cancellation};
+}
+
+absl::Duration LivePodRuntime::HookTimeOf(const std::string& pod_id) const {
+  const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+  return pod.ok() ? HookTime((*pod)->config(), options_) : absl::ZeroDuration();
 }
 
 absl::Status LivePodRuntime::Preempted(const std::string& pod_id, const std::string& operation) {
@@ -289,7 +318,8 @@ void LivePodRuntime::StopPod(const std::string& pod_id, const StopOptions& stop,
 absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const Grant& grant) {
   const v1::PodState before = pod.state();
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStop, pod.id(), before));
-  if (before == v1::POD_STATE_STOPPED && pod.record().kept().empty()) return absl::OkStatus();
+  const state::v1::PodRecord record = pod.record();
+  if (before == v1::POD_STATE_STOPPED && record.kept().empty() && PoststopDue(record).empty()) return absl::OkStatus();
   // A full disk must not keep a pod from being stopped.
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {
@@ -309,6 +339,7 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
   tear_down.end = KilledStatus();
   tear_down.request = grant.request;
   tear_down.hurry = grant.context.cancellation;
+  tear_down.hooks = PoststopLimits(grant, stop.force);
   if (!pod.config_damage().ok()) {
     // It cannot be started again.
     tear_down.state = v1::POD_STATE_FAILED;
@@ -421,11 +452,15 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
+  options.hooks = PoststopLimits(grant, force);
   VCD_ASSIGN_OR_RETURN(*released, TearDown(pod, environment_, options));
   if (!force && !released->kept.empty()) {
     return absl::UnavailableError(absl::StrCat("pod ", pod.id(), ": not deleted, because it still holds ",
                                                absl::StrJoin(released->kept, "; "),
                                                "; delete it again, or with force to leave that behind"));
+  }
+  if (!force && !PoststopDue(pod.record()).empty()) {
+    return Annotate(grant.context.Check("poststop hooks"), absl::StrCat("pod ", pod.id(), ": not deleted"));
   }
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
   registry_.Remove(pod.id());
@@ -480,13 +515,18 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
       [this, pod_id, why](Pod& pod, Grant& grant) {
         grant.clock.Enter(OperationPhase::kTearDown);
         // Whoever was cancelled may have taken it down already.
-        if (pod.machine() == nullptr) return absl::OkStatus();
+        if (pod.machine() == nullptr) {
+          // But cut its poststop hooks short.
+          FinishPoststop(pod, PoststopLimits(grant));
+          return absl::OkStatus();
+        }
         const std::optional<std::string> end = pod.MachineEnd(absl::Milliseconds(500));
         TearDownOptions options;
         options.orderly = false;
         options.end = end.has_value() ? absl::StatusOr<v1::ExitStatus>(VmExited(pod_id, *end)) : why;
         options.state = v1::POD_STATE_FAILED;
         options.reason = end.value_or(std::string(why.message()));
+        options.hooks = PoststopLimits(grant);
         LogError(pod.id(), absl::StrCat("failed: ", options.reason));
         VCD_RETURN_IF_ERROR(TearDown(pod, environment_, options).status());
         pod.Tell(v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, options.reason);

@@ -17,6 +17,7 @@
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/machine_resize.h"
+#include "core/pod/pod_hooks.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/pod_state_machine.h"
 #include "core/status/error_detail.h"
@@ -41,6 +42,8 @@ state::v1::PodRecord RecordAfterReboot(const v1::PodConfig& config) {
     known.set_state(v1::CONTAINER_STATE_STOPPED);
     known.set_reason(kHostRebooted);
   }
+  // Nobody knows whether it ran.
+  MarkPoststopDue(config, record);
   return record;
 }
 
@@ -84,6 +87,7 @@ state::v1::PodRecord DamagedRecord(const std::string& pod_id, const v1::PodConfi
     known.set_state(v1::CONTAINER_STATE_FAILED);
     known.set_reason(reason);
   }
+  MarkPoststopDue(config, record);
   return record;
 }
 
@@ -138,7 +142,7 @@ void LivePodRuntime::ReconcileAll() {
     operation.name = "reconciliation after a restart";
     operation.metric = "Reconcile";
     operation.options.deadline = absl::InfiniteFuture();
-    operation.ceiling = options_.boot_timeout;
+    operation.ceiling = options_.boot_timeout + HookTime(pod->config(), options_);
     Submit(
         pod->id(), operation,
         [this](Pod& pod, Grant& grant) {
@@ -222,14 +226,17 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   (void)registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
 }
 
-void LivePodRuntime::Vanish(Pod& pod) {
+void LivePodRuntime::Vanish(Pod& pod, const Grant& grant) {
   TearDownOptions options;
   options.orderly = false;
+  options.hooks = PoststopLimits(grant);
   options.end = KilledStatus();
   const absl::StatusOr<Released> released = TearDown(pod, environment_, options);
   absl::Status status = released.status();
   // The next deletion, or the next daemon, tries again.
   if (released.ok() && !released->kept.empty()) status = absl::UnavailableError(absl::StrJoin(released->kept, "; "));
+  if (status.ok() && !PoststopDue(pod.record()).empty())
+    status = absl::UnavailableError("poststop hooks were cut short");
   if (status.ok()) status = store_.RemovePod(pod.id());
   if (!status.ok()) {
     LogError(pod.id(), absl::StrCat("clean up: ", status.message()));
@@ -238,10 +245,12 @@ void LivePodRuntime::Vanish(Pod& pod) {
   registry_.Remove(pod.id());
 }
 
-void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container) {
+void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container,
+                                             const Grant& grant) {
   const absl::Status removed = RemoveFromGuest(pod, container, {absl::Now() + absl::Seconds(10), nullptr});
   if (!removed.ok()) LogError(pod.id(), absl::StrCat("undo container ", container.id(), ": ", removed.message()));
   pod.RemoveProcesses(container.id(), KilledStatus());
+  RunContainerPoststop(pod, container.id(), PoststopLimits(grant));
   (void)RemoveContainerLog(filesystem_, pod.LogPath(container.id()));
   (void)ForgetContainer(pod, container.id(), {});
   LogInfo(pod.id(), absl::StrCat("container ", container.id(),
@@ -256,14 +265,15 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
   TearDownOptions tear_down;
   tear_down.orderly = false;
   tear_down.end = KilledStatus();
+  tear_down.hooks = PoststopLimits(grant);
   switch (under_way.intent()) {
     case state::v1::INTENT_CREATE:
       LogInfo(pod.id(), "its creation was interrupted: undone");
-      Vanish(pod);
+      Vanish(pod, grant);
       return RecoveryOutcome::kUndone;
     case state::v1::INTENT_DELETE:
       LogInfo(pod.id(), "its deletion was interrupted: finished");
-      Vanish(pod);
+      Vanish(pod, grant);
       return RecoveryOutcome::kFinished;
     case state::v1::INTENT_START:
       if (record.has_vm()) break;
@@ -290,8 +300,10 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       // Namespaces and interfaces went with the host; what was reserved for them elsewhere did not.
       const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(pod.config()), context);
       if (!detached.ok()) LogError(pod.id(), std::string(detached.message()));
+      const bool poststop_done = reaped.ok() && RunPoststop(pod, PoststopDue(record), PoststopLimits(grant));
       const std::string network = pod.config().network();
       const auto note = [&](state::v1::PodRecord& record) {
+        if (poststop_done) ForgetPoststop(record);
         if (!detached.ok()) record.add_kept(absl::StrCat("network ", network, ": ", detached.message()));
         if (reaped.ok()) return;
         record.set_state(v1::POD_STATE_FAILED);
@@ -301,10 +313,11 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       (void)pod.Change(note, /*fact=*/true);
       return RecoveryOutcome::kRebooted;
     }
+    FinishPoststop(pod, PoststopLimits(grant));
     return RecoveryOutcome::kUnchanged;
   }
   const absl::Status adopted = AdoptPod(pod, record, grant);
-  if (!adopted.ok()) return Abandon(pod, record, adopted);
+  if (!adopted.ok()) return Abandon(pod, record, adopted, grant);
   LogInfo(pod.id(), absl::StrCat("adopted, ", StateWord(pod.state()), ", VM pid ", record.vm().process().pid()));
   pod.Tell(v1::EVENT_TYPE_POD_ADOPTED);
   return RecoveryOutcome::kAdopted;
@@ -346,7 +359,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
     const bool configured = std::any_of(config.containers().begin(), config.containers().end(),
                                         [&](const auto& entry) { return entry.id() == container.id(); });
     if (container.state() == v1::CONTAINER_STATE_CREATING || container.removing() || !configured) {
-      DropUnfinishedContainer(pod, container);
+      DropUnfinishedContainer(pod, container, grant);
     }
   }
   // A guest that stands still lets go of nothing.
@@ -355,14 +368,14 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
     ReconcileNetwork(pod, context);
   }
   if (under_way.intent() == state::v1::INTENT_END_CONTAINER) return FinishContainerEnd(pod, under_way, context);
-  if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, context);
+  if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, grant);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
   LogInfo(pod.id(), "its start was interrupted: finished");
   return ReleaseContainers(pod, under_way.request(), context, grant.clock);
 }
 
-absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Operation& under_way,
-                                                  const CallContext& context) {
+absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const Grant& grant) {
+  const CallContext& context = grant.context;
   const state::v1::PodRecord record = pod.record();
   const state::v1::ContainerRecord* container = FindContainer(record, under_way.container_id());
   // It was released already, or is gone, unless it is held.
@@ -375,6 +388,8 @@ absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Ope
       state::v1::ContainerRecord* known = FindContainer(current, started.id());
       if (known != nullptr && known->state() == v1::CONTAINER_STATE_READY) *known = started;
     }));
+    const absl::StatusOr<v1::Container> view = pod.ViewContainer(started.id());
+    if (view.ok()) RunPoststart(pod, view->config(), context, grant.clock);
   }
   return pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); });
 }
@@ -386,12 +401,14 @@ absl::Status LivePodRuntime::FinishContainerEnd(Pod& pod, const state::v1::Opera
   if (!under_way.container_id().empty()) {
     ended = EndContainer(pod, under_way.container_id(), absl::ZeroDuration(), under_way.request(), context);
   }
+  RunContainerPoststop(pod, under_way.container_id(), {absl::InfiniteFuture(), context.cancellation});
   // It is paused all the same.
   if (!ended.ok()) LogError(pod.id(), absl::StrCat("end container ", under_way.container_id(), ": ", ended.message()));
   return PauseAgain(pod, ended.ok() ? under_way.request() : state::v1::Request(), context);
 }
 
-RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why) {
+RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why,
+                                        const Grant& grant) {
   {
     // The next daemon will try again.
     MutexLock lock(&mu_);
@@ -403,6 +420,7 @@ RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& re
   TearDownOptions tear_down;
   tear_down.orderly = false;
   tear_down.end = KilledStatus();
+  tear_down.hooks = PoststopLimits(grant);
   tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
   tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
   LogError(pod.id(), tear_down.reason);

@@ -15,6 +15,7 @@
 #include "core/agent/agent.h"
 #include "core/device/host_tree.h"
 #include "core/event/event_bus.h"
+#include "core/hook/hook_runner.h"
 #include "core/hypervisor/hypervisor.h"
 #include "core/metric/runtime_metrics.h"
 #include "core/network/network.h"
@@ -50,6 +51,12 @@ struct LogBounds {
   uint32_t max_files = 5;              // The one that is written included; at least 2.
 };
 
+// How long hooks may take.
+struct HookLimits {
+  absl::Duration timeout = absl::Seconds(30);  // Of one that says nothing.
+  absl::Duration most = absl::Seconds(300);    // What one may say.
+};
+
 struct PodRuntimeOptions {
   std::string state_dir;  // Survives a reboot.
   std::string run_dir;    // Does not.
@@ -65,6 +72,8 @@ struct PodRuntimeOptions {
   absl::Duration heartbeat_interval = absl::Seconds(10);
   absl::Duration heartbeat_timeout = absl::Seconds(30);
   TemplateOptions templates;
+  HookLimits hook_limits;
+  HookRunner* hooks = nullptr;        // Outlives the runtime. Null: pods that have hooks are refused.
   HostTree host;                      // Where to look for devices and mounts.
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
@@ -187,7 +196,8 @@ class PodRuntime {
   // Has the template made that a pod of that configuration would go on from; `done` runs when it is there.
   // kFailedPrecondition when such a pod has none.
   virtual void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) = 0;
-  // Drops those whose key begins with `key`, all for `*`, and returns their keys; kInvalidArgument when that is not one.
+  // Drops those whose key begins with `key`, all for `*`, and returns their keys; kInvalidArgument when that is not
+  // one.
   virtual void DeleteTemplate(const std::string& key,
                               std::function<void(absl::StatusOr<std::vector<std::string>>)> done) = 0;
 

@@ -103,6 +103,9 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.templates.max_memory_bytes = uint64_t{config_.templates().max_memory_mib()} << 20;
   options.templates.clone_timeout = absl::Seconds(config_.templates().clone_timeout_seconds());
   options.templates.build_timeout = options.boot_timeout + absl::Minutes(1);
+  options.hook_limits = {absl::Seconds(config_.hooks().timeout_seconds()),
+                         absl::Seconds(config_.hooks().max_timeout_seconds())};
+  options.hooks = &hooks_;
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/event/event_bus.h"
+#include "core/hook/process_hook_runner.h"
 #include "core/metric/metered_filesystem.h"
 #include "core/os/file_lock.h"
 #include "core/os/io_thread.h"
@@ -70,6 +71,7 @@ class App {
   std::unique_ptr<MeteredFilesystem> metered_filesystem_;
   std::unique_ptr<SharedSyncFilesystem> shared_filesystem_;
   IoThread io_;
+  ProcessHookRunner hooks_;
   EventBus events_;
   BackendCatalog catalog_;
   std::unique_ptr<HostCheck> check_;  // Before the pool, whose end waits for what it was asked.

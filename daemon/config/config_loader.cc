@@ -310,6 +310,10 @@ void FillDefaults(DaemonConfig& config) {
   if (confinement.memory_overhead_mib() == 0) confinement.set_memory_overhead_mib(512);
   if (confinement.pids_limit() == 0) confinement.set_pids_limit(512);
 
+  config::v1::HooksConfig& hooks = *config.mutable_hooks();
+  if (hooks.max_timeout_seconds() == 0) hooks.set_max_timeout_seconds(300);
+  if (hooks.timeout_seconds() == 0) hooks.set_timeout_seconds(std::min(30u, hooks.max_timeout_seconds()));
+
   config::v1::NetworksConfig& networks = *config.mutable_networks();
   Default("/etc/cni/net.d", networks.mutable_cni_config_dir());
   if (networks.cni_plugin_dirs().empty()) {
@@ -376,6 +380,12 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(ValidateId("templates.trust_domain", config.templates().trust_domain()));
   VCD_RETURN_IF_ERROR(CheckAtMost("templates.max_templates", config.templates().max_templates(), 256));
   VCD_RETURN_IF_ERROR(CheckAtMost("templates.clone_timeout_seconds", config.templates().clone_timeout_seconds(), 600));
+  VCD_RETURN_IF_ERROR(CheckAtMost("hooks.max_timeout_seconds", config.hooks().max_timeout_seconds(), 3600));
+  if (config.hooks().timeout_seconds() > config.hooks().max_timeout_seconds()) {
+    return InvalidField("hooks.timeout_seconds",
+                        absl::StrCat(config.hooks().timeout_seconds(), " is more than `hooks.max_timeout_seconds`, ",
+                                     config.hooks().max_timeout_seconds()));
+  }
   return CheckNetworks(config.networks());
 }
 

@@ -76,6 +76,8 @@ bool RecoveryWorld::Boot(int crash_at) {
   daemon_ = std::make_unique<Daemon>(crash_at);
   daemon_->filesystem = std::make_unique<MortalFilesystem>(disk_, daemon_->life);
   daemon_->backends = MortalBackends(backends_, daemon_->life);
+  daemon_->hooks = std::make_unique<MortalHookRunner>(hooked_host_, daemon_->life);
+  options_.hooks = daemon_->hooks.get();
   auto runtime =
       PodRuntime::Open(options_, daemon_->backends, *daemon_->filesystem, io_, daemon_->pool, daemon_->events);
   if (!runtime.ok()) return false;
@@ -138,6 +140,22 @@ v1::PodConfig RecoveryWorld::LadenPodConfig(const std::string& id) const {
   return config;
 }
 
+v1::ContainerConfig RecoveryWorld::HookedContainerConfig(const std::string& id) const {
+  v1::ContainerConfig container = ContainerConfig(id);
+  container.mutable_hooks()->add_prestart()->set_path("/take");
+  container.mutable_hooks()->add_create_container()->set_path("/look");
+  container.mutable_hooks()->add_poststop()->set_path("/give-back");
+  return container;
+}
+
+v1::PodConfig RecoveryWorld::HookedPodConfig(const std::string& id) const {
+  v1::PodConfig config;
+  config.set_id(id);
+  *config.add_containers() = HookedContainerConfig("main");
+  *config.mutable_hooks() = config.containers(0).hooks();
+  return config;
+}
+
 Observed RecoveryWorld::Observe() {
   Observed observed;
   for (const auto& snapshot : runtime().ListPods()) {
@@ -189,8 +207,34 @@ std::vector<std::string> RecoveryWorld::LeaksNow() {
       sessions < talking || sessions > static_cast<int>(with_machine.size())) {
     leaks.push_back(absl::StrCat("sessions with guests: ", sessions, ", pods that talk: ", talking));
   }
+  CheckHooks(&leaks);
   CheckFiles(ids, &leaks);
   return leaks;
+}
+
+// What lives has what its prestart hook took; what has ended may have it still as long as the pod runs: it is given
+// back at the latest with that.
+void RecoveryWorld::CheckHooks(std::vector<std::string>* leaks) {
+  std::set<std::string> owed, allowed;
+  for (const auto& snapshot : runtime().ListPods()) {
+    const v1::Pod pod = snapshot->Unpack();
+    if (!HasMachine(pod)) continue;
+    if (!pod.config().hooks().prestart().empty()) owed.insert(pod.id());
+    for (const v1::Container& container : pod.containers()) {
+      if (container.config().hooks().prestart().empty()) continue;
+      const std::string who = absl::StrCat(pod.id(), "/", container.id());
+      const bool ended =
+          container.state() == v1::CONTAINER_STATE_STOPPED || container.state() == v1::CONTAINER_STATE_FAILED;
+      (ended ? allowed : owed).insert(who);
+    }
+  }
+  const std::set<std::string> taken = hooked_host_.taken();
+  for (const std::string& who : owed) {
+    if (taken.count(who) == 0) leaks->push_back(absl::StrCat(who, " lives without what its prestart hook took"));
+  }
+  for (const std::string& who : taken) {
+    if (owed.count(who) + allowed.count(who) == 0) leaks->push_back(absl::StrCat("no poststop hook ran for ", who));
+  }
 }
 
 void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* leaks) {

@@ -15,6 +15,7 @@
 #include "core/pod/pod_runtime.h"
 #include "core/pod/testing/pod_client.h"
 #include "test/recovery/crash_point.h"
+#include "test/recovery/mortal_hooks.h"
 
 namespace vcd {
 
@@ -49,6 +50,9 @@ class RecoveryWorld : public PodClient {
   // The same with a directory and a disk of the host mounted; and a pod with such a container and a volume for it.
   v1::ContainerConfig LadenContainerConfig(const std::string& id) const;
   v1::PodConfig LadenPodConfig(const std::string& id) const;
+  // The same with hooks that take something and give it back.
+  v1::ContainerConfig HookedContainerConfig(const std::string& id) const;
+  v1::PodConfig HookedPodConfig(const std::string& id) const;
 
   Observed Observe();
   // What the host holds that the API does not account for, or the other way round, for people. Waits up to ten
@@ -65,6 +69,7 @@ class RecoveryWorld : public PodClient {
     explicit Daemon(int crash_at) : life(crash_at) {}
     CrashPoint life;
     std::unique_ptr<Filesystem> filesystem;
+    std::unique_ptr<HookRunner> hooks;
     Backends backends;
     EventBus events;
     WorkerPool pool{16};
@@ -75,6 +80,7 @@ class RecoveryWorld : public PodClient {
   FakeAgent& agent() { return static_cast<FakeAgent&>(*backends_.agents["fake"]); }
   FakeNetwork& network() { return static_cast<FakeNetwork&>(*backends_.networks["fake"]); }
   std::vector<std::string> LeaksNow();
+  void CheckHooks(std::vector<std::string>* leaks);
   void CheckGuest(const v1::Pod& pod, std::vector<std::string>* leaks);
   void CheckFiles(const std::vector<std::string>& pod_ids, std::vector<std::string>* leaks);
 
@@ -84,6 +90,7 @@ class RecoveryWorld : public PodClient {
   Filesystem& disk_;
   IoThread io_;
   Backends backends_;
+  HookedHost hooked_host_;
   PodRuntimeOptions options_;
   std::unique_ptr<Daemon> daemon_;
 };

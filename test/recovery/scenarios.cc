@@ -46,6 +46,20 @@ void WithLadenSide(RecoveryWorld& world) {
   (void)world.CreateContainer("web", world.LadenContainerConfig("side"));
   (void)world.StartContainer("web", "side");
 }
+void Hooked(RecoveryWorld& world) { (void)world.Run(world.HookedPodConfig("web")); }
+void HookedStopped(RecoveryWorld& world) {
+  Hooked(world);
+  (void)world.Stop("web");
+}
+void WithHookedSide(RecoveryWorld& world) {
+  Running(world);
+  (void)world.CreateContainer("web", world.HookedContainerConfig("side"));
+  (void)world.StartContainer("web", "side");
+}
+void WithStoppedHookedSide(RecoveryWorld& world) {
+  WithHookedSide(world);
+  (void)world.StopContainer("web", "side");
+}
 void WithPausedSide(RecoveryWorld& world) {
   WithRunningSide(world);
   (void)world.Pause("web");
@@ -89,6 +103,28 @@ std::vector<Scenario> Scenarios() {
        WithLadenSide,
        [](W& w, const Id& id) { return w.StopContainer("web", "side", id).status(); },
        {}},
+      {"RunPod (with hooks)",
+       Nothing,
+       [](W& w, const Id& id) { return w.Run(w.HookedPodConfig("web"), id).status(); },
+       {}},
+      {"StartPod (stopped, with hooks)",
+       HookedStopped,
+       [](W& w, const Id& id) { return w.Start("web", id).status(); },
+       {}},
+      {"StopPod (with hooks)", Hooked, [](W& w, const Id& id) { return w.Stop("web", false, id).status(); }, {}},
+      {"CreateContainer (with hooks)",
+       Running,
+       [](W& w, const Id& id) { return w.CreateContainer("web", w.HookedContainerConfig("side"), id).status(); },
+       {}},
+      {"StartContainer (stopped, with hooks)",
+       WithStoppedHookedSide,
+       [](W& w, const Id& id) { return w.StartContainer("web", "side", id).status(); },
+       {"running main=running side=ready if.eth0 net.eth0"}},
+      {"DeleteContainer (force, with hooks)",
+       WithHookedSide,
+       [](W& w, const Id& id) { return Deleted(w.DeleteContainer("web", "side", id, /*force=*/true)); },
+       // Ended, and not deleted yet.
+       {"running main=running side=stopped if.eth0 net.eth0"}},
       {"StartPod (ready)", Ready, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
       {"StartPod (stopped)", Stopped, [](W& w, const Id& id) { return w.Start("web", id).status(); }, {}},
       {"PausePod", Running, [](W& w, const Id& id) { return w.Pause("web", id).status(); }, {}},
