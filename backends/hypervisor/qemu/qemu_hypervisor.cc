@@ -159,6 +159,15 @@ absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, 
   return files;
 }
 
+// How much memory a child may be let lock: no limit where this process may lift its own, which takes CAP_SYS_RESOURCE.
+// QEMU says what it could not lock.
+rlim_t MostToLock() {
+  const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_MEMLOCK, &no_limit) == 0) return RLIM_INFINITY;
+  rlimit own{};
+  return ::getrlimit(RLIMIT_MEMLOCK, &own) == 0 ? own.rlim_max : 0;
+}
+
 // In the pod's network namespace, when it has one, in place of an empty one. The descriptor is to stay open as long as
 // the spec.
 absl::StatusOr<UniqueFd> EnterNetwork(const std::string& netns_path, LaunchSpec* launch) {
@@ -182,7 +191,7 @@ absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const
   launch.stdout_fd = log.get();
   launch.stderr_fd = log.get();
   QemuConfinement::Join(place, &launch);
-  if (spec.config.memory_lock()) launch.limits.emplace_back(RLIMIT_MEMLOCK, RLIM_INFINITY);
+  if (spec.config.memory_lock()) launch.limits.emplace_back(RLIMIT_MEMLOCK, MostToLock());
   VCD_ASSIGN_OR_RETURN(const UniqueFd network, EnterNetwork(spec.netns_path, &launch));
   if (launch.user_id.has_value() && spec.config.accelerator() == "kvm") {
     VCD_ASSIGN_OR_RETURN(launch.groups, GroupsForKvm());
