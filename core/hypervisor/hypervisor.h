@@ -50,8 +50,12 @@ struct VmSpec {
   // An image of a machine (VirtualMachine::SaveImage) that this one goes on from in place of a boot; empty boots.
   std::string image_dir;
   // Other machines go on from it too, so that it is kept in memory until ForgetImage, where none of them can change it.
-  // Its pages are shared with them until somebody writes to them; one with `shared_memory` gets a copy.
+  // Its pages are shared with them until somebody writes to them; one with `shared_memory` gets a copy. One that is
+  // alone has shared memory when the machine of the image had.
   bool image_shared = false;
+  // With `image_dir`: the disks that the machine of the image had, by its record. They are plugged in where they were,
+  // and are to hold what they held.
+  std::vector<state::v1::BlockDevice> image_disks;
   // Does not run until Resume.
   bool paused = false;
 };
@@ -156,9 +160,10 @@ class VirtualMachine {
   virtual absl::Status DetachHostDevice(const std::string&, const CallContext&) { return absl::OkStatus(); }
 
   // Writes the machine to a directory that exists and is empty: memory and the state of its devices, such as
-  // VmSpec::image_dir takes. It stands still from then on, whatever comes of it; what was written by then is the
-  // caller's to remove. Nobody may be connected to the agent's port. kFailedPrecondition, naming it, for a device that
-  // cannot be saved, and for a machine that was booted without VmSpec::shared_memory.
+  // VmSpec::image_dir takes. It stands still from then on, whatever comes of it, until Resume; what was written by then
+  // is the caller's to remove. Disks are not in it. Nobody may be connected to the agent's port. kFailedPrecondition,
+  // naming it, for a device that cannot be saved, for vCPUs and memory that came after the boot, and for a machine that
+  // was saved and has not gone on since.
   virtual absl::Status SaveImage(const std::string& directory, const CallContext&) {
     return absl::UnimplementedError(absl::StrCat("this hypervisor saves no machines to ", directory));
   }
@@ -203,7 +208,9 @@ class Hypervisor {
   virtual absl::Status CheckAnnotations(const std::map<std::string, std::string>&) const { return absl::OkStatus(); }
 
   // Starts a machine; returns when the VMM answers and the guest boots. Nothing stays behind on failure.
-  // kFailedPrecondition with VM_BOOT_FAILED and the VMM's own words when it refuses.
+  // kFailedPrecondition with VM_BOOT_FAILED and the VMM's own words when it refuses, as it does an image of a machine
+  // with other disks; kFailedPrecondition for `shared_memory` with an image of a machine that had none. kDataLoss for
+  // an image that is incomplete or damaged.
   virtual absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) = 0;
 
   // A digest of all that a machine of that description must agree in with an image that it goes on from: VMM, firmware,

@@ -37,7 +37,7 @@ struct QemuMachineDescription {
   uint32_t max_memory_mib = 128;
   GuestMemory memory;
   std::string memory_file;        // What the memory of the boot is a mapping of; empty: QEMU makes it.
-  bool file_server_port = false;  // There is a place for virtiofs; images have one, whoever goes on from them.
+  bool file_server_port = false;  // There is a place for virtiofs: also where an image had one.
   bool incoming = false;          // Waits for the state of another machine in place of a boot.
   bool memory_lock = false;
   bool scsi_controller = true;                                    // Not where all disks are virtio-blk.

@@ -75,13 +75,26 @@ json BlockNode(uint32_t place, bool is_device, bool writable) {
 
 }  // namespace
 
+absl::StatusOr<uint32_t> QemuDisks::TakeRecorded(const state::v1::BlockDevice& device) {
+  const uint32_t place = on_pci_ ? device.slot() : device.lun();
+  if (on_pci_) VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("disk ", device.id()), place));
+  MutexLock lock(&mu_);
+  disks_[place] = Disk{device.id(), device.path(), device.writable(), false, true};
+  return place;
+}
+
+absl::Status QemuDisks::Restore(const std::vector<state::v1::BlockDevice>& disks, const CallContext& context) {
+  for (const state::v1::BlockDevice& device : disks) {
+    VCD_ASSIGN_OR_RETURN(const uint32_t place, TakeRecorded(device));
+    VCD_RETURN_IF_ERROR(Plug(place, {device.id(), device.path(), device.writable()}, context));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status QemuDisks::Adopt(const state::v1::VirtualMachine& record, const CallContext& context) {
   std::set<uint32_t> known;
   for (const state::v1::BlockDevice& device : record.block_devices()) {
-    const uint32_t place = on_pci_ ? device.slot() : device.lun();
-    if (on_pci_) VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("disk ", device.id()), place));
-    MutexLock lock(&mu_);
-    disks_[place] = Disk{device.id(), device.path(), device.writable(), false, true};
+    VCD_ASSIGN_OR_RETURN(const uint32_t place, TakeRecorded(device));
     known.insert(place);
   }
   std::set<std::string> present;

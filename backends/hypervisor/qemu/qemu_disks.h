@@ -32,6 +32,10 @@ class QemuDisks {
   // Takes over what an earlier daemon attached, and removes from QEMU what it had not finished.
   absl::Status Adopt(const state::v1::VirtualMachine& record, const CallContext& context);
 
+  // Plugs in the disks that the machine of an image had, where they were, before the image is loaded. On failure the
+  // machine is of no use.
+  absl::Status Restore(const std::vector<state::v1::BlockDevice>& disks, const CallContext& context);
+
   // As VirtualMachine::AttachDisk and DetachDisk.
   absl::StatusOr<DiskAddress> Attach(const DiskSpec& disk, const CallContext& context);
   absl::Status Detach(const std::string& id, const CallContext& context);
@@ -56,6 +60,8 @@ class QemuDisks {
   // Takes a place.
   absl::StatusOr<uint32_t> Reserve(const DiskSpec& disk);
   void Release(uint32_t place);
+  // Takes the place of a disk on record, which is there, or about to be.
+  absl::StatusOr<uint32_t> TakeRecorded(const state::v1::BlockDevice& device);
   absl::Status Plug(uint32_t place, const DiskSpec& disk, const CallContext& context);
   // Undoes Plug, however far it came. OK when there is nothing.
   absl::Status Unplug(uint32_t place, const CallContext& context);

@@ -83,13 +83,15 @@ GuestMemory MemoryOf(const VmSpec& spec) {
   return {spec.shared_memory, spec.config.huge_pages(), spec.config.memory_prealloc()};
 }
 
-// Shared memory is of vcd's making, so that an image can be made of it, and so is that of a machine out of an image.
-// Huge pages QEMU takes by itself.
-bool HasMemoryFile(const VmSpec& spec) {
-  return !spec.image_dir.empty() || (spec.shared_memory && !spec.config.huge_pages());
+// Shared memory is of vcd's making, so that an image can be made of it, and so is that of a machine out of such an
+// image. Huge pages QEMU takes by itself.
+bool HasMemoryFile(const VmSpec& spec, const QemuImage* image) {
+  if (image != nullptr) return image->machine().shares_memory;
+  return spec.shared_memory && !spec.config.huge_pages();
 }
 
-QemuMachineDescription Describe(const VmSpec& spec) {
+// `image` is what the machine goes on from; null boots it.
+QemuMachineDescription Describe(const VmSpec& spec, const QemuImage* image) {
   QemuMachineDescription machine;
   machine.program = spec.config.hypervisor_path();
   machine.pod_id = spec.pod_id;
@@ -107,9 +109,9 @@ QemuMachineDescription Describe(const VmSpec& spec) {
   machine.memory_mib = spec.config.default_memory_mib();
   machine.max_memory_mib = spec.config.max_memory_mib();
   machine.memory = MemoryOf(spec);
-  if (HasMemoryFile(spec)) machine.memory_file = InheritedPath(kMemoryFd);
-  machine.file_server_port = spec.shared_memory || !spec.image_dir.empty();
-  machine.incoming = !spec.image_dir.empty();
+  if (HasMemoryFile(spec, image)) machine.memory_file = InheritedPath(kMemoryFd);
+  machine.file_server_port = image != nullptr ? image->machine().file_server_port : spec.shared_memory;
+  machine.incoming = image != nullptr;
   machine.memory_lock = spec.config.memory_lock();
   machine.scsi_controller = spec.config.block_device_driver() != kVirtioBlk;
   machine.hotplug_slots = spec.config.hotplug_slots();
@@ -135,7 +137,6 @@ absl::StatusOr<UniqueFd> OpenMemory(const VmSpec& spec, const QemuImage* image) 
   return spec.shared_memory ? image->CopyMemory() : image->OpenMemory();
 }
 
-// `image` is what the machine goes on from; null boots it.
 absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, bool another_user) {
   QemuFiles files;
   const auto add = [&files](absl::StatusOr<UniqueFd> file, int number) -> absl::Status {
@@ -149,7 +150,7 @@ absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, 
     VCD_RETURN_IF_ERROR(add(ListenUnix(spec.run_dir, name, /*backlog=*/4), number));
   }
   VCD_RETURN_IF_ERROR(add(OpenForQemu(spec.config.firmware_path(), another_user), kFirmwareFd));
-  if (HasMemoryFile(spec)) VCD_RETURN_IF_ERROR(add(OpenMemory(spec, image), kMemoryFd));
+  if (HasMemoryFile(spec, image)) VCD_RETURN_IF_ERROR(add(OpenMemory(spec, image), kMemoryFd));
   if (image != nullptr) {
     VCD_RETURN_IF_ERROR(add(image->OpenState(), kStateFd));
     return files;
@@ -185,7 +186,7 @@ absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const
   VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, image, place.first_uid != 0));
   VCD_ASSIGN_OR_RETURN(const UniqueFd log, OpenLogFile(QemuLogPath(spec.run_dir)));
   LaunchSpec launch;
-  launch.argv = QemuCommandLine(Describe(spec));
+  launch.argv = QemuCommandLine(Describe(spec, image));
   launch.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
   launch.descriptors = files.descriptors;
   launch.stdout_fd = log.get();
@@ -323,7 +324,7 @@ absl::StatusOr<std::string> QemuHypervisor::ImageKey(const VmSpec& spec, const C
   made.run_dir.clear();
   made.image_dir.clear();
   made.shared_memory = true;
-  return QemuImageKey(QemuCommandLine(Describe(made)), spec.config, digests_);
+  return QemuImageKey(QemuCommandLine(Describe(made, nullptr)), spec.config, digests_);
 }
 
 void QemuHypervisor::ForgetImage(const std::string& image_dir) { images_.Forget(image_dir); }
@@ -332,14 +333,21 @@ absl::StatusOr<std::shared_ptr<const QemuImage>> QemuHypervisor::ImageOf(const V
   if (spec.image_dir.empty()) return std::shared_ptr<const QemuImage>();
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, images_.Get(spec.image_dir, spec.image_shared));
   const uint64_t bytes = uint64_t{spec.config.default_memory_mib()} << 20;
-  if (image->memory_bytes() != bytes) {
-    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir, " has ", image->memory_bytes(),
+  const QemuImage::Machine& machine = image->machine();
+  if (machine.memory_bytes != bytes) {
+    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir, " has ", machine.memory_bytes,
                                                       " bytes of memory, and the machine is to have ", bytes));
+  }
+  if (spec.shared_memory && !machine.shares_memory) {
+    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir,
+                                                      " is of a machine without shared memory, and the machine is to "
+                                                      "share directories"));
   }
   return image;
 }
 
-absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
+absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpec& asked, const CallContext& context) {
+  VmSpec spec = asked;
   const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
   VCD_RETURN_IF_ERROR(context.Check(step));
   VCD_RETURN_IF_ERROR(CheckAssets(spec));
@@ -348,6 +356,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));
   const absl::StatusOr<std::shared_ptr<const QemuImage>> image = ImageOf(spec);
   VCD_RETURN_IF_ERROR(Annotate(image.status(), step));
+  if (*image != nullptr && !spec.image_shared) spec.shared_memory = (*image)->machine().shares_memory;
   absl::Cleanup give_back = [this, &spec] { GiveBack(spec.run_dir).IgnoreError(); };
   absl::StatusOr<QemuConfinement::Place> place = confinement_->Take(spec.run_dir, GuestMemoryBytes(spec.config));
   VCD_RETURN_IF_ERROR(Annotate(place.status(), step));
@@ -365,8 +374,9 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   absl::StatusOr<std::unique_ptr<QemuMachine>> machine =
       QemuMachine::Connect(io_, MachineOptions(spec, record), *process, answer);
   absl::Status status = machine.status();
-  if (status.ok() && *image != nullptr) status = (*machine)->LoadImage(kStateFd, answer);
-  if (status.ok() && !spec.paused) status = (*machine)->Resume(answer);
+  // How long that takes goes with the memory that is in it; whoever waits knows for how long.
+  if (status.ok() && *image != nullptr) status = (*machine)->LoadImage(kStateFd, spec.image_disks, context);
+  if (status.ok() && !spec.paused) status = (*machine)->Resume(context.Within(kAnswerTime));
   if (status.ok()) return *std::move(machine);
 
   absl::Status error = BootError(spec, **process, status, context);

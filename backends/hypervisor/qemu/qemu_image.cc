@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +24,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kPieceBytes = 256 << 10;
 constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
@@ -61,8 +62,8 @@ absl::Status WriteAt(int fd, const char* data, size_t size, off_t at) {
   return absl::OkStatus();
 }
 
-// Copies what is not zero between two files of one size, the second of which is empty. `digest`, if there is one, gets
-// all of it with its place, however the holes of the files lie.
+// Copies what is not zero between two files of one size, the second of which is empty, or nowhere (-1). `digest`, if
+// there is one, gets all of it with its place, however the holes of the files lie.
 absl::Status CopyPages(int from, int to, off_t size, ImageDigest* digest) {
   std::vector<char> piece(kPieceBytes);
   off_t at = 0;
@@ -83,7 +84,7 @@ absl::Status CopyPages(int from, int to, off_t size, ImageDigest* digest) {
         digest->Add(&place, sizeof place);
         digest->Add(&piece[hashed], std::min(kPageBytes, end - hashed));
       }
-      VCD_RETURN_IF_ERROR(WriteAt(to, &piece[page], end - page, at + static_cast<off_t>(page)));
+      if (to >= 0) VCD_RETURN_IF_ERROR(WriteAt(to, &piece[page], end - page, at + static_cast<off_t>(page)));
       page = std::max(end, page + kPageBytes);
     }
     at += static_cast<off_t>(length);
@@ -118,22 +119,53 @@ absl::StatusOr<UniqueFd> Reopen(const UniqueFd& file, int flags) {
   return again;
 }
 
-// A part of an image, in memory and sealed, checked against its size and digest.
-absl::StatusOr<UniqueFd> LoadPart(const std::string& path, uint64_t bytes, const std::string& expected) {
+// What the manifest says of a file.
+struct Part {
+  uint64_t bytes = 0;
+  std::string sha256;
+};
+
+// A part of an image, checked against its size and digest: in memory and sealed, or the file itself.
+absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, bool in_memory) {
   absl::StatusOr<UniqueFd> file = OpenFile(path);
   if (absl::IsNotFound(file.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
   VCD_RETURN_IF_ERROR(file.status());
   VCD_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(file->get()));
-  if (size != bytes) {
-    return absl::DataLossError(absl::StrCat(path, ": has ", size, " bytes instead of ", bytes));
+  if (size != part.bytes) {
+    return absl::DataLossError(absl::StrCat(path, ": has ", size, " bytes instead of ", part.bytes));
   }
-  VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeMemfd("vcd-image", bytes));
+  UniqueFd copy;
+  if (in_memory) {
+    VCD_ASSIGN_OR_RETURN(copy, MakeMemfd("vcd-image", size));
+  }
   ImageDigest digest;
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(bytes), &digest), path));
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(size), &digest), path));
   VCD_ASSIGN_OR_RETURN(const std::string found, digest.Finish());
-  if (found != expected) return absl::DataLossError(absl::StrCat(path, ": is not what was written"));
+  if (found != part.sha256) return absl::DataLossError(absl::StrCat(path, ": is not what was written"));
+  if (!in_memory) return *std::move(file);
   if (::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) return PosixError(errno, absl::StrCat("seal ", path));
   return copy;
+}
+
+// Null where there is none, or what is there is something else.
+std::optional<Part> PartOf(const json& manifest, const char* name) {
+  const auto found = manifest.find(name);
+  if (found == manifest.end() || !found->is_object() || !found->contains("bytes") || !found->contains("sha256") ||
+      !(*found)["bytes"].is_number_unsigned() || !(*found)["sha256"].is_string()) {
+    return std::nullopt;
+  }
+  return Part{(*found)["bytes"].get<uint64_t>(), (*found)["sha256"].get<std::string>()};
+}
+
+std::optional<QemuImage::Machine> MachineOf(const json& manifest) {
+  const auto found = manifest.find("machine");
+  if (found == manifest.end() || !found->is_object()) return std::nullopt;
+  for (const char* name : {"shares_memory", "file_server_port"}) {
+    if (!found->contains(name) || !(*found)[name].is_boolean()) return std::nullopt;
+  }
+  if (!found->contains("memory_bytes") || !(*found)["memory_bytes"].is_number_unsigned()) return std::nullopt;
+  return QemuImage::Machine{(*found)["memory_bytes"].get<uint64_t>(), (*found)["shares_memory"].get<bool>(),
+                            (*found)["file_server_port"].get<bool>()};
 }
 
 // The digest of a part that was written, which is on the disk afterwards.
@@ -153,33 +185,31 @@ absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::stri
   if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
   VCD_RETURN_IF_ERROR(text.status());
   const json manifest = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  const auto part = [&manifest](const char* name) {
-    const auto found = manifest.is_object() ? manifest.find(name) : manifest.end();
-    const bool good = found != manifest.end() && found->is_object() && found->contains("bytes") &&
-                      (*found)["bytes"].is_number_unsigned() && found->contains("sha256") &&
-                      (*found)["sha256"].is_string();
-    return good ? *found : json();
-  };
-  const json memory = part("memory");
-  const json state = part("state");
-  if (memory.is_null() || state.is_null() || !manifest.contains("format") || manifest["format"] != kFormat) {
+  if (!manifest.is_object() || !manifest.contains("format") || manifest["format"] != kFormat) {
     return absl::DataLossError(absl::StrCat(path, ": is no manifest of format ", kFormat));
   }
-  const uint64_t memory_bytes = memory["bytes"].get<uint64_t>();
-  VCD_ASSIGN_OR_RETURN(UniqueFd memory_fd,
-                       LoadPart(MemoryPath(directory), memory_bytes, memory["sha256"].get<std::string>()));
-  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd, LoadPart(StatePath(directory), state["bytes"].get<uint64_t>(),
-                                                   state["sha256"].get<std::string>()));
-  return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory_fd), std::move(state_fd), memory_bytes));
+  const std::optional<Machine> machine = MachineOf(manifest);
+  const std::optional<Part> state = PartOf(manifest, "state");
+  const std::optional<Part> memory = PartOf(manifest, "memory");
+  if (!machine.has_value() || !state.has_value() || memory.has_value() != machine->shares_memory ||
+      (memory.has_value() && memory->bytes != machine->memory_bytes)) {
+    return absl::DataLossError(absl::StrCat(path, ": does not say what the image is"));
+  }
+  UniqueFd memory_fd;
+  if (memory.has_value()) {
+    VCD_ASSIGN_OR_RETURN(memory_fd, LoadPart(MemoryPath(directory), *memory, /*in_memory=*/true));
+  }
+  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd, LoadPart(StatePath(directory), *state, /*in_memory=*/machine->shares_memory));
+  return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory_fd), std::move(state_fd), *machine));
 }
 
 // QEMU opens its memory for writing, also when it maps it privately; the seal holds all the same.
 absl::StatusOr<UniqueFd> QemuImage::OpenMemory() const { return Reopen(memory_, O_RDWR); }
 
 absl::StatusOr<UniqueFd> QemuImage::CopyMemory() const {
-  VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeGuestMemory(memory_bytes_));
+  VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeGuestMemory(machine_.memory_bytes));
   VCD_ASSIGN_OR_RETURN(const UniqueFd memory, Reopen(memory_, O_RDONLY));
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory.get(), copy.get(), static_cast<off_t>(memory_bytes_), nullptr),
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory.get(), copy.get(), static_cast<off_t>(machine_.memory_bytes), nullptr),
                                "copy the memory of an image"));
   return copy;
 }
@@ -193,26 +223,27 @@ absl::StatusOr<UniqueFd> CreateImageState(const std::string& directory) {
   return file;
 }
 
-absl::Status CompleteImage(const std::string& directory, int memory_fd) {
+absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd) {
+  json manifest = {{"format", kFormat},
+                   {"machine",
+                    {{"memory_bytes", machine.memory_bytes},
+                     {"shares_memory", machine.shares_memory},
+                     {"file_server_port", machine.file_server_port}}}};
   VCD_ASSIGN_OR_RETURN(const UniqueFd state, OpenFile(StatePath(directory)));
   VCD_ASSIGN_OR_RETURN(const uint64_t state_bytes, SizeOf(state.get()));
-  VCD_ASSIGN_OR_RETURN(const uint64_t memory_bytes, SizeOf(memory_fd));
-  const std::string memory_path = MemoryPath(directory);
-  const UniqueFd memory(::open(memory_path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!memory.valid() || ::ftruncate(memory.get(), static_cast<off_t>(memory_bytes)) != 0) {
-    return PosixError(errno, absl::StrCat("make ", memory_path));
-  }
-  ImageDigest memory_digest;
-  VCD_RETURN_IF_ERROR(
-      Annotate(CopyPages(memory_fd, memory.get(), static_cast<off_t>(memory_bytes), &memory_digest), memory_path));
-  // Into a memory that is thrown away: the digest is what Load makes of the file.
   ImageDigest state_digest;
-  VCD_ASSIGN_OR_RETURN(const UniqueFd nowhere, MakeMemfd("vcd-image", state_bytes));
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(state.get(), nowhere.get(), static_cast<off_t>(state_bytes), &state_digest),
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(state.get(), /*to=*/-1, static_cast<off_t>(state_bytes), &state_digest),
                                StatePath(directory)));
-  json manifest = {{"format", kFormat}};
-  VCD_ASSIGN_OR_RETURN(manifest["memory"], DescribePart(memory.get(), memory_digest));
   VCD_ASSIGN_OR_RETURN(manifest["state"], DescribePart(state.get(), state_digest));
+  if (machine.shares_memory) {
+    const std::string path = MemoryPath(directory);
+    const UniqueFd memory(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const off_t bytes = static_cast<off_t>(machine.memory_bytes);
+    if (!memory.valid() || ::ftruncate(memory.get(), bytes) != 0) return PosixError(errno, absl::StrCat("make ", path));
+    ImageDigest digest;
+    VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory_fd, memory.get(), bytes, &digest), path));
+    VCD_ASSIGN_OR_RETURN(manifest["memory"], DescribePart(memory.get(), digest));
+  }
   PosixFilesystem filesystem;
   return filesystem.ReplaceFile(ManifestPath(directory), absl::StrCat(manifest.dump(2), "\n"));
 }

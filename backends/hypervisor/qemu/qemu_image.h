@@ -17,39 +17,47 @@ namespace vcd {
 
 // A machine on disk: a directory with
 //
-//   state          what QEMU wrote of its devices (its migration stream, without the guest's memory)
-//   memory         the guest's memory, with holes where it is zero
-//   manifest.json  sizes and digests of both; written last, so that an image with one is whole
+//   state          what QEMU wrote: its migration stream, of the devices and of memory that was not shared
+//   memory         the guest's memory, with holes where it is zero; only when it was shared
+//   manifest.json  what the machine was, sizes and digests of the files; written last, so that an image with one is
+//                  whole
 class QemuImage {
  public:
-  // Copies an image into memory that nobody can change any more. kDataLoss when it is incomplete or not what its
-  // manifest says; the errors of reading otherwise.
+  // What the machine was that an image is made of, as far as its configuration does not say.
+  struct Machine {
+    uint64_t memory_bytes = 0;
+    bool shares_memory = false;
+    bool file_server_port = false;  // QemuMachineDescription.
+  };
+
+  // Copies an image into memory that nobody can change any more; a state with memory in it is checked where it is.
+  // kDataLoss when it is incomplete or not what its manifest says; the errors of reading otherwise.
   static absl::StatusOr<std::shared_ptr<const QemuImage>> Load(const std::string& directory);
 
-  // Size of the guest's memory.
-  uint64_t memory_bytes() const { return memory_bytes_; }
+  const Machine& machine() const { return machine_; }
 
-  // The memory, sealed: to be mapped privately.
+  // The memory that was shared, sealed: to be mapped privately.
   absl::StatusOr<UniqueFd> OpenMemory() const;
   // A copy of the memory, to be mapped as one likes.
   absl::StatusOr<UniqueFd> CopyMemory() const;
-  // The devices' state, read from the beginning.
+  // The state, read from the beginning.
   absl::StatusOr<UniqueFd> OpenState() const;
 
  private:
-  QemuImage(UniqueFd memory, UniqueFd state, uint64_t memory_bytes)
-      : memory_(std::move(memory)), state_(std::move(state)), memory_bytes_(memory_bytes) {}
+  QemuImage(UniqueFd memory, UniqueFd state, const Machine& machine)
+      : memory_(std::move(memory)), state_(std::move(state)), machine_(machine) {}
 
-  const UniqueFd memory_;
+  const UniqueFd memory_;  // Invalid when it is in the state.
   const UniqueFd state_;
-  const uint64_t memory_bytes_;
+  const Machine machine_;
 };
 
-// The file that the devices' state goes into, in a directory that has none.
+// The file that the state goes into, in a directory that has none.
 absl::StatusOr<UniqueFd> CreateImageState(const std::string& directory);
 
-// Completes an image whose state has been written: copies the memory, syncs all, and writes the manifest.
-absl::Status CompleteImage(const std::string& directory, int memory_fd);
+// Completes an image whose state has been written: copies the memory, unless it is in the state, syncs all, and writes
+// the manifest. `memory_fd` is of a machine that shares its memory.
+absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd);
 
 // A memory of that many bytes for a machine, empty, that other processes may map too.
 absl::StatusOr<UniqueFd> MakeGuestMemory(uint64_t bytes);

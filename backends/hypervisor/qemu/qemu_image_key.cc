@@ -33,11 +33,12 @@ std::string HostCpu() {
 
 absl::Status CheckImageable(const v1::HypervisorConfig& config) {
   const auto refuse = [](const char* why) { return absl::FailedPreconditionError(why); };
-  if (config.huge_pages()) return refuse("huge_pages: memory of huge pages is not shared with a template");
-  if (config.memory_prealloc()) return refuse("memory_prealloc: memory that is taken at once shares nothing");
-  if (config.memory_lock()) return refuse("memory_lock: memory that is locked shares nothing");
+  if (config.huge_pages()) return refuse("huge_pages: no image is made of memory of huge pages");
+  if (config.memory_prealloc())
+    return refuse("memory_prealloc: memory that is taken at once does not come from an image");
+  if (config.memory_lock()) return refuse("memory_lock: memory that is locked does not come from an image");
   if (config.hypervisor_params_size() > 0) {
-    return refuse("hypervisor_params: nobody knows whether what they add can be copied");
+    return refuse("hypervisor_params: nobody knows whether what they add can be saved");
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace vcd {
@@ -30,11 +32,22 @@ class QemuImageTest : public testing::Test {
   }
   ~QemuImageTest() override { std::filesystem::remove_all(directory_); }
 
-  void Write() {
+  void Write(bool shares_memory = true) {
     const absl::StatusOr<UniqueFd> state = CreateImageState(directory_);
     ASSERT_TRUE(state.ok()) << state.status();
     ASSERT_EQ(write(state->get(), "devices", 7), 7);
-    ASSERT_EQ(CompleteImage(directory_, memory_.get()), absl::OkStatus());
+    const QemuImage::Machine machine{kMemoryBytes, shares_memory, /*file_server_port=*/shares_memory};
+    ASSERT_EQ(CompleteImage(directory_, machine, shares_memory ? memory_.get() : -1), absl::OkStatus());
+  }
+
+  void ReplaceInManifest(const std::string& from, const std::string& to) {
+    const std::string path = directory_ + "/manifest.json";
+    std::ifstream file(path);
+    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    text.replace(at, from.size(), to);
+    std::ofstream(path) << text;
   }
 
   static std::string Read(int fd, off_t at, size_t size) {
@@ -51,7 +64,9 @@ TEST_F(QemuImageTest, IsReadAsItWasWritten) {
   ASSERT_NO_FATAL_FAILURE(Write());
   const auto image = QemuImage::Load(directory_);
   ASSERT_TRUE(image.ok()) << image.status();
-  EXPECT_EQ((*image)->memory_bytes(), kMemoryBytes);
+  EXPECT_EQ((*image)->machine().memory_bytes, kMemoryBytes);
+  EXPECT_TRUE((*image)->machine().shares_memory);
+  EXPECT_TRUE((*image)->machine().file_server_port);
   for (const auto& memory : {(*image)->OpenMemory(), (*image)->CopyMemory()}) {
     ASSERT_TRUE(memory.ok()) << memory.status();
     EXPECT_EQ(Read(memory->get(), 0, 5), "first");
@@ -75,6 +90,32 @@ TEST_F(QemuImageTest, EachReaderOfTheStateBeginsAtItsBeginning) {
     EXPECT_EQ(read(state->get(), text, sizeof text), 7);
     EXPECT_STREQ(text, "devices");
   }
+}
+
+TEST_F(QemuImageTest, MemoryThatIsInTheStateNeedsNoFile) {
+  ASSERT_NO_FATAL_FAILURE(Write(/*shares_memory=*/false));
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/memory"));
+  const auto image = QemuImage::Load(directory_);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ((*image)->machine().memory_bytes, kMemoryBytes);
+  EXPECT_FALSE((*image)->machine().shares_memory);
+  EXPECT_FALSE((*image)->machine().file_server_port);
+  const auto state = (*image)->OpenState();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(Read(state->get(), 0, 7), "devices");
+  EXPECT_EQ(write(state->get(), "x", 1), -1);
+}
+
+TEST_F(QemuImageTest, ManifestThatContradictsItselfIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  ASSERT_NO_FATAL_FAILURE(ReplaceInManifest("\"shares_memory\": true", "\"shares_memory\": false"));
+  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(QemuImageTest, ManifestOfAnotherMemoryIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  ASSERT_NO_FATAL_FAILURE(ReplaceInManifest("\"memory_bytes\": 4194304", "\"memory_bytes\": 8388608"));
+  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(QemuImageTest, NobodyChangesTheSharedMemory) {

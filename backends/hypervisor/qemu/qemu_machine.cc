@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
-#include "backends/hypervisor/qemu/qemu_image.h"
 #include "backends/hypervisor/qemu/qemu_migration.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/run_files.h"
@@ -178,6 +178,7 @@ std::string TracesOfTheEnd(const std::string& run_dir, const QemuConfinement& co
 
 absl::Status QemuMachine::AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context) {
   VCD_RETURN_IF_ERROR(control_->Execute("query-status", nullptr, Step(context)).status());
+  VCD_RETURN_IF_ERROR(CancelSaving(*control_));
   VCD_RETURN_IF_ERROR(disks_->Adopt(record, context));
   VCD_RETURN_IF_ERROR(pci_devices_->Adopt(record, context));
   return shares_->Adopt(record, context);
@@ -285,25 +286,45 @@ absl::Status QemuMachine::UnshareDirectory(const std::string& tag, const CallCon
   return Explained(shares_->Unshare(tag, context));
 }
 
-absl::Status QemuMachine::LoadImage(int inherited_fd, const CallContext& context) {
+absl::Status QemuMachine::LoadImage(int inherited_fd, const std::vector<state::v1::BlockDevice>& disks,
+                                    const CallContext& context) {
+  VCD_RETURN_IF_ERROR(disks_->Restore(disks, context));
   return Annotate(LoadDevices(*control_, inherited_fd, context), "load the image");
+}
+
+absl::StatusOr<QemuImage::Machine> QemuMachine::DescribeForImage(const CallContext& context) {
+  if (options_.memory.huge_pages) {
+    return absl::FailedPreconditionError("its memory is of huge pages, which no image is made of");
+  }
+  VCD_RETURN_IF_ERROR(size_->CheckUnchanged(context));
+  state::v1::VirtualMachine record;
+  pci_devices_->WriteTo(&record);
+  for (const state::v1::PciDevice& device : record.pci_devices()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it has ", device.kind(), " ", device.id(), ", which is of this host; take it away first"));
+  }
+  std::set<std::string> ports;
+  VCD_RETURN_IF_ERROR(ListDevices(*control_, absl::StrCat("rp", kFileServerSlot), &ports, context));
+  return QemuImage::Machine{size_->boot_memory_bytes(), size_->shares_memory(),
+                            ports.count(absl::StrCat("rp", kFileServerSlot)) != 0};
 }
 
 absl::Status QemuMachine::SaveImage(const std::string& directory, const CallContext& context) {
   const std::string step = absl::StrCat("save the machine of pod ", options_.pod_id);
-  if (!size_->shares_memory() || options_.memory.huge_pages) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(step, ": its memory is not shared, or of huge pages, and so nobody else can read it"));
-  }
+  const absl::StatusOr<QemuImage::Machine> machine = DescribeForImage(context);
+  VCD_RETURN_IF_ERROR(Annotate(Explained(machine.status()), step));
   VCD_RETURN_IF_ERROR(Annotate(Explained(WaitUntilAgentPortIsFree(*control_, context)), step));
   VCD_RETURN_IF_ERROR(Pause(context));
   VCD_ASSIGN_OR_RETURN(const UniqueFd state, CreateImageState(directory));
   VCD_RETURN_IF_ERROR(Annotate(Explained(SaveDevices(*control_, state.get(), context)), step));
-  // By way of QEMU, so that a machine can be saved that an earlier daemon started.
-  const std::string path = absl::StrCat("/proc/", process_->identity().pid, "/fd/", options_.memory_fd);
-  const UniqueFd memory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!memory.valid()) return Explained(PosixError(errno, absl::StrCat(step, ": open its memory, ", path)));
-  return Annotate(CompleteImage(directory, memory.get()), step);
+  UniqueFd memory;
+  if (machine->shares_memory) {
+    // By way of QEMU, so that a machine can be saved that an earlier daemon started.
+    const std::string path = absl::StrCat("/proc/", process_->identity().pid, "/fd/", options_.memory_fd);
+    memory = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!memory.valid()) return Explained(PosixError(errno, absl::StrCat(step, ": open its memory, ", path)));
+  }
+  return Annotate(CompleteImage(directory, *machine, memory.get()), step);
 }
 
 absl::Status QemuMachine::AskToEnd(const CallContext& context) {

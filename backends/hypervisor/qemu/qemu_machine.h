@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,6 +15,7 @@
 #include "backends/hypervisor/qemu/qemu_confinement.h"
 #include "backends/hypervisor/qemu/qemu_console.h"
 #include "backends/hypervisor/qemu/qemu_disks.h"
+#include "backends/hypervisor/qemu/qemu_image.h"
 #include "backends/hypervisor/qemu/qemu_pci_devices.h"
 #include "backends/hypervisor/qemu/qemu_shares.h"
 #include "backends/hypervisor/qemu/qemu_size.h"
@@ -53,8 +55,10 @@ class QemuMachine : public VirtualMachine {
                                                               const CallContext& context);
   ~QemuMachine() override;
 
-  // Makes of a QEMU that waits for it what the image is, standing still. `inherited_fd` is its devices' state.
-  absl::Status LoadImage(int inherited_fd, const CallContext& context);
+  // Makes of a QEMU that waits for it what the image is, standing still, with the disks that it had. `inherited_fd` is
+  // its state.
+  absl::Status LoadImage(int inherited_fd, const std::vector<state::v1::BlockDevice>& disks,
+                         const CallContext& context);
 
   // Takes over what an earlier daemon plugged in.
   absl::Status AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context);
@@ -91,6 +95,8 @@ class QemuMachine : public VirtualMachine {
   // The end is told when the process, what it said over `mon` and what the guest said on its console are at their end.
   void Ended(bool QemuMachine::*part);
   std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
+  // What an image of it is to say of it. kFailedPrecondition when none can be made.
+  absl::StatusOr<QemuImage::Machine> DescribeForImage(const CallContext& context);
   // What the pod's control group on the host shall let the guest have.
   absl::Status AllowMemory(uint32_t memory_mib) const;
   // Makes of an error of a machine that has ended one that says so.

@@ -6,7 +6,8 @@
 #include "backends/hypervisor/qemu/qmp_client.h"
 #include "core/os/cancellation.h"
 
-// The state of a machine's devices out of QEMU and into another: its migration, without memory that is shared.
+// The state of a machine out of QEMU and into another: its migration. Memory that is shared is not in it
+// (x-ignore-shared), all other is.
 namespace vcd {
 
 // Waits until QEMU has seen that nobody is connected to the agent's port any more: what is saved then meets whoever
@@ -14,8 +15,12 @@ namespace vcd {
 absl::Status WaitUntilAgentPortIsFree(QmpClient& qmp, const CallContext& context);
 
 // Writes the state of a machine that stands still to a file. kFailedPrecondition in QEMU's words when a device cannot
-// be saved.
+// be saved, and for a machine that was saved and has not gone on since. Nobody writes to the file any more when this
+// returns.
 absl::Status SaveDevices(QmpClient& qmp, int file, const CallContext& context);
+
+// Ends the saving of an earlier daemon, should it be under way. OK when none is.
+absl::Status CancelSaving(QmpClient& qmp);
 
 // Reads it in a QEMU that was started to wait for that, from a descriptor that it inherited under that number. When it
 // cannot, QEMU ends: kUnavailable.

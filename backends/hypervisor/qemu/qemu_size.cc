@@ -2,10 +2,13 @@
 #include "backends/hypervisor/qemu/qemu_size.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "backends/hypervisor/qemu/pci_slots.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
@@ -20,6 +23,7 @@ using nlohmann::json;
 // The device, its memory, and the device's id in events.
 constexpr char kDevice[] = "memory0";
 constexpr char kBackend[] = "memory0-ram";
+constexpr char kCpuPrefix[] = "cpu-";
 // What virtio-mem gives and takes at least: QEMU's default with and without transparent huge pages of x86.
 constexpr uint32_t kBlockMib = 2;
 // A guest that makes no progress for so long will make none: it has no driver, or nothing left that it can move.
@@ -78,6 +82,16 @@ absl::StatusOr<std::unique_ptr<QemuSize>> QemuSize::Read(QmpClient& qmp, Options
   MutexLock lock(&size->mu_);
   size->now_ = {Plugged(cpus), size->boot_memory_mib_ + ToMib(plugged)};
   return size;
+}
+
+absl::Status QemuSize::CheckUnchanged(const CallContext& context) const {
+  std::set<std::string> later;
+  VCD_RETURN_IF_ERROR(ListDevices(qmp_, kCpuPrefix, &later, context));
+  VCD_RETURN_IF_ERROR(ListDevices(qmp_, kDevice, &later, context));
+  if (later.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("its vCPUs or memory were changed after the boot (", absl::StrJoin(later, ", "),
+                   "), which an image cannot hold; stop the pod and start it again with what it is to have"));
 }
 
 VmSize QemuSize::now() const {
@@ -151,7 +165,7 @@ absl::Status QemuSize::GrowVcpus(uint32_t wanted, const CallContext& context) {
     if (IsPlugged(cpus[i])) continue;
     json device = cpus[i]["props"];
     device["driver"] = StringField(cpus[i], "type");
-    device["id"] = absl::StrCat("cpu-", i);
+    device["id"] = absl::StrCat(kCpuPrefix, i);
     status = Annotate(qmp_.Execute("device_add", device, Step(context)).status(), absl::StrCat("plug vCPU ", i, " in"));
     if (status.ok()) ++count;
   }

@@ -36,6 +36,13 @@ class QemuSize {
   // Whether other processes can map its memory.
   bool shares_memory() const { return options_.memory.shared; }
 
+  // Of the memory that it booted with.
+  uint64_t boot_memory_bytes() const { return uint64_t{boot_memory_mib_} << 20; }
+
+  // kFailedPrecondition, naming them, when vCPUs or memory came after the boot: a machine that goes on from an image
+  // has neither.
+  absl::Status CheckUnchanged(const CallContext& context) const;
+
   // What the machine has.
   VmSize now() const;
 

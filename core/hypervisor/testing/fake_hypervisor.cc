@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/hypervisor/exit_notice.h"
@@ -28,6 +29,18 @@ namespace {
 
 std::string ImagePath(const std::string& directory) { return directory + "/fake-image"; }
 
+// What an image is of, beside the configuration that the key is of.
+std::string FakeImageText(const VmSpec& spec, const std::string& key, const std::string& disks) {
+  return absl::StrCat(key, "\n", spec.shared_memory ? "shared" : "private", "\n", disks);
+}
+
+template <typename Disks>
+std::string DiskPlaces(const Disks& disks) {
+  std::string places;
+  for (const state::v1::BlockDevice& disk : disks) absl::StrAppend(&places, disk.id(), " ", disk.lun(), "\n");
+  return places;
+}
+
 // Hexadecimal digits of the machine's configuration.
 std::string FakeImageKey(const VmSpec& spec) {
   return absl::BytesToHexString(
@@ -41,6 +54,7 @@ struct FakeHypervisor::Machine {
   state::v1::VirtualMachine record;
   bool running = true;
   bool paused = false;
+  bool saved = false;  // And has not gone on since.
   std::string end_reason;
   std::set<ExitNotice*> notices;
 };
@@ -104,6 +118,7 @@ class FakeHypervisor::World {
     machine->record.set_machine_type(spec.config.machine_type());
     machine->record.set_vcpus(spec.config.default_vcpus());
     machine->record.set_memory_mib(spec.config.default_memory_mib());
+    *machine->record.mutable_block_devices() = {spec.image_disks.begin(), spec.image_disks.end()};
     return machine;
   }
 
@@ -373,15 +388,20 @@ class FakeHypervisor::Handle : public VirtualMachine {
 
   absl::Status SaveImage(const std::string& directory, const CallContext& context) override {
     VCD_RETURN_IF_ERROR(world_->Enter("SaveImage", pod_id_, context));
-    VmSpec spec;
-    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&spec](Machine& machine) {
-      if (!machine.spec.shared_memory) return absl::FailedPreconditionError("its memory is not shared");
+    std::string text;
+    VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&text](Machine& machine) {
+      const state::v1::VirtualMachine& record = machine.record;
+      if (!record.shared_directories().empty() || !record.pci_devices().empty()) {
+        return absl::FailedPreconditionError("it has what is of this host");
+      }
+      if (machine.saved) return absl::FailedPreconditionError("it has stood still since it was last saved");
       machine.paused = true;
-      spec = machine.spec;
+      machine.saved = true;
+      text = FakeImageText(machine.spec, FakeImageKey(machine.spec), DiskPlaces(record.block_devices()));
       return absl::OkStatus();
     }));
     PosixFilesystem filesystem;
-    return filesystem.ReplaceFile(ImagePath(directory), FakeImageKey(spec));
+    return filesystem.ReplaceFile(ImagePath(directory), text);
   }
 
   absl::Status Stop(StopMode mode, const CallContext& context) override {
@@ -413,6 +433,7 @@ class FakeHypervisor::Handle : public VirtualMachine {
     VCD_RETURN_IF_ERROR(world_->Enter(step, pod_id_, context));
     return world_->Change(*machine_, [paused](Machine& machine) {
       machine.paused = paused;
+      if (!paused) machine.saved = false;
       return absl::OkStatus();
     });
   }
@@ -496,15 +517,26 @@ absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::Hyperviso
   return resolved;
 }
 
-absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpec& spec, const CallContext& context) {
+absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpec& asked, const CallContext& context) {
+  VmSpec spec = asked;
   VCD_RETURN_IF_ERROR(world_->Enter("Boot", spec.pod_id, context));
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
   if (!spec.image_dir.empty()) {
     PosixFilesystem filesystem;
     const absl::StatusOr<std::string> image = filesystem.ReadFile(ImagePath(spec.image_dir));
-    if (!image.ok() || *image != FakeImageKey(spec)) {
+    if (!image.ok() || !absl::StartsWith(*image, absl::StrCat(FakeImageKey(spec), "\n"))) {
       return absl::DataLossError(absl::StrCat(ImagePath(spec.image_dir), ": is no image of this machine"));
     }
+    const std::string disks = DiskPlaces(spec.image_disks);
+    VmSpec made = spec;
+    made.shared_memory = true;
+    const bool shared = *image == FakeImageText(made, FakeImageKey(spec), disks);
+    made.shared_memory = false;
+    if (!shared && (spec.shared_memory || *image != FakeImageText(made, FakeImageKey(spec), disks))) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(ImagePath(spec.image_dir), ": is of a machine with other disks, or without shared memory"));
+    }
+    if (!spec.image_shared) spec.shared_memory = shared;
   }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec));
   return std::make_unique<Handle>(world_, std::move(machine));

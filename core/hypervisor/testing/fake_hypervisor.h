@@ -18,7 +18,8 @@ namespace vcd {
 //
 // A step is named as the method is: "Resolve", "Boot", "Adopt", "Reap", "ConnectAgent", "Pause", "Resume",
 // "AttachDisk", "DetachDisk", "ShareDirectory", "UnshareDirectory", "AttachHostDevice", "DetachHostDevice",
-// "AttachNic", "DetachNic", "SaveImage", "Stop". An image is a file that says of which configuration it is.
+// "AttachNic", "DetachNic", "SaveImage", "Stop". An image is a file that says of which configuration it is, and of
+// which disks.
 class FakeHypervisor : public Hypervisor {
  public:
   explicit FakeHypervisor(IoThread& io);

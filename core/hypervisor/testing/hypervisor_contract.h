@@ -67,7 +67,7 @@ class HypervisorContract : public testing::TestWithParam<HypervisorContractParam
 class HypervisorImageContract : public HypervisorContract {
  protected:
   // A machine is saved and ends; its image is in `directory`.
-  void Save(const std::string& directory);
+  void Save(const std::string& directory, bool shared_memory = true);
   VmSpec CloneSpec(const std::string& directory, bool shared_memory) const;
   // It boots, stands still and goes on, is adopted, and stops.
   void TryClone(const VmSpec& spec);

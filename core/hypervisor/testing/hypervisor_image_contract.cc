@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "core/hypervisor/testing/hypervisor_contract.h"
 
@@ -16,9 +18,9 @@ using ::testing::Not;
 
 }  // namespace
 
-void HypervisorImageContract::Save(const std::string& directory) {
+void HypervisorImageContract::Save(const std::string& directory, bool shared_memory) {
   VmSpec spec = Spec();
-  spec.shared_memory = true;
+  spec.shared_memory = shared_memory;
   auto machine = hypervisor_->Boot(spec, Soon());
   ASSERT_TRUE(machine.ok()) << machine.status();
   ASSERT_EQ((*machine)->SaveImage(directory, Soon()), absl::OkStatus());
@@ -80,34 +82,99 @@ TEST_P(HypervisorImageContract, OneThatIsToStandStillDoes) {
   EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
-TEST_P(HypervisorImageContract, MachineWithoutSharedMemoryIsNotSaved) {
+TEST_P(HypervisorImageContract, MemoryThatIsNotSharedIsSavedToo) {
+  const std::string directory = MakeDirectory("image");
+  ASSERT_NO_FATAL_FAILURE(Save(directory, /*shared_memory=*/false));
+  TryClone(CloneSpec(directory, /*shared_memory=*/false));
+  if (!hypervisor_->capabilities().directory_sharing) return;
+  auto machine = hypervisor_->Boot(CloneSpec(directory, /*shared_memory=*/true), Soon());
+  EXPECT_EQ(machine.status().code(), absl::StatusCode::kFailedPrecondition) << machine.status();
+  EXPECT_THAT(Running(), IsEmpty());
+}
+
+TEST_P(HypervisorImageContract, CloneIsSavedToo) {
+  const std::string first = MakeDirectory("first"), second = MakeDirectory("second");
+  ASSERT_NO_FATAL_FAILURE(Save(first));
+  auto machine = hypervisor_->Boot(CloneSpec(first, /*shared_memory=*/false), Soon());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  ASSERT_EQ((*machine)->SaveImage(second, Soon()), absl::OkStatus());
+  ASSERT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+  TryClone(CloneSpec(second, /*shared_memory=*/false));
+}
+
+TEST_P(HypervisorImageContract, SavedMachineGoesOn) {
+  for (const bool shared_memory : {true, false}) {
+    VmSpec spec = Spec();
+    spec.shared_memory = shared_memory;
+    auto machine = hypervisor_->Boot(spec, Soon());
+    ASSERT_TRUE(machine.ok()) << machine.status();
+    const std::string name = shared_memory ? "shared-" : "private-";
+    EXPECT_EQ((*machine)->SaveImage(MakeDirectory(name + "1"), Soon()), absl::OkStatus());
+    // Not once more while it stands still, but when it has gone on.
+    EXPECT_EQ((*machine)->SaveImage(MakeDirectory(name + "2"), Soon()).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((*machine)->Resume(Soon()), absl::OkStatus());
+    EXPECT_EQ((*machine)->SaveImage(MakeDirectory(name + "3"), Soon()), absl::OkStatus());
+    EXPECT_EQ((*machine)->Resume(Soon()), absl::OkStatus());
+    // It takes disks, and lets them go where there is a guest that does.
+    EXPECT_TRUE((*machine)->AttachDisk({"rootfs", MakeImage("disk.img"), false}, Soon()).ok());
+    EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+  }
+}
+
+TEST_P(HypervisorImageContract, DisksAreWhereTheyWere) {
   VmSpec spec = Spec();
-  spec.shared_memory = false;
   auto machine = hypervisor_->Boot(spec, Soon());
   ASSERT_TRUE(machine.ok()) << machine.status();
-  EXPECT_EQ((*machine)->SaveImage(MakeDirectory("image"), Soon()).code(), absl::StatusCode::kFailedPrecondition);
+  for (const char* id : {"rootfs-0", "rootfs-1"}) {
+    ASSERT_TRUE((*machine)->AttachDisk({id, MakeImage(std::string(id) + ".img"), false}, Soon()).ok());
+  }
+  const std::string directory = MakeDirectory("image");
+  ASSERT_EQ((*machine)->SaveImage(directory, Soon()), absl::OkStatus());
+  const state::v1::VirtualMachine before = (*machine)->Record();
+  ASSERT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+
+  VmSpec clone = CloneSpec(directory, /*shared_memory=*/false);
+  const auto without = hypervisor_->Boot(clone, Soon());
+  EXPECT_EQ(without.status().code(), absl::StatusCode::kFailedPrecondition) << without.status();
+  EXPECT_THAT(Running(), IsEmpty());
+  clone.image_disks = {before.block_devices().begin(), before.block_devices().end()};
+  machine = hypervisor_->Boot(clone, Soon());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  const state::v1::VirtualMachine after = (*machine)->Record();
+  ASSERT_EQ(after.block_devices_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(after.block_devices(i).SerializeAsString(), before.block_devices(i).SerializeAsString());
+  }
+  EXPECT_EQ((*machine)->AttachDisk({"rootfs-1", MakeImage("other.img"), false}, Soon()).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE((*machine)->AttachDisk({"rootfs-2", MakeImage("more.img"), false}, Soon()).ok());
   EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
 TEST_P(HypervisorImageContract, DamagedImageIsRefused) {
-  const std::string whole = MakeDirectory("whole");
-  ASSERT_NO_FATAL_FAILURE(Save(whole));
   int files = 0;
-  for (const auto& file : std::filesystem::directory_iterator(whole)) {
+  std::vector<std::filesystem::path> paths;
+  for (const bool shared_memory : {true, false}) {
+    const std::string whole = MakeDirectory(shared_memory ? "whole-shared" : "whole-private");
+    ASSERT_NO_FATAL_FAILURE(Save(whole, shared_memory));
+    for (const auto& file : std::filesystem::directory_iterator(whole)) paths.push_back(file.path());
+  }
+  for (const std::filesystem::path& file : paths) {
+    const std::filesystem::path whole = file.parent_path();
     const std::filesystem::path directory = MakeDirectory("damaged-" + std::to_string(files++));
     for (const auto& copied : std::filesystem::directory_iterator(whole)) {
       std::filesystem::copy(copied.path(), directory / copied.path().filename());
     }
     // One byte in the middle is another.
-    std::fstream damaged(directory / file.path().filename(), std::ios::in | std::ios::out | std::ios::binary);
-    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(file.path()) / 2);
+    std::fstream damaged(directory / file.filename(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(file) / 2);
     damaged.seekg(middle);
     const int byte = damaged.get();
     damaged.seekp(middle);
     damaged.put(static_cast<char>(byte ^ 0x55));
     damaged.close();
     auto machine = hypervisor_->Boot(CloneSpec(directory, /*shared_memory=*/false), Soon());
-    EXPECT_EQ(machine.status().code(), absl::StatusCode::kDataLoss) << file.path() << ": " << machine.status();
+    EXPECT_EQ(machine.status().code(), absl::StatusCode::kDataLoss) << file << ": " << machine.status();
     EXPECT_THAT(Running(), IsEmpty());
     EXPECT_THAT(FilesInRunDir(), IsEmpty());
   }
