@@ -12,6 +12,7 @@
 
 #include "core/link/link_limits.h"
 #include "guest/agent/agent_version.h"
+#include "guest/agent/host_names.h"
 #include "guest/agent/launch.h"
 #include "guest/agent/namespace_members.h"
 
@@ -27,6 +28,8 @@ using ::vcd::agent::v1::HostMessage;
 // How long a container waits for its disk or share. Hot-plugging takes tens of milliseconds; the rest is for emulated
 // machines under load.
 constexpr std::chrono::seconds kDeviceDeadline{20};
+
+constexpr size_t kMaxHostName = 64;  // The kernel's (__NEW_UTS_LEN).
 
 // More than any sane pod has, and few enough that a mad host cannot exhaust the guest by asking.
 constexpr size_t kMaxContainers = 1024;
@@ -79,6 +82,7 @@ void Agent::OnHello(const HostMessage& message) {
   link_->Restart();
   AbandonUnannounced();
   options_.greet_machine(message.hello());
+  FollowHostName(message.hello().hostname());
 
   GuestMessage reply;
   reply.set_request_id(message.request_id());
@@ -97,6 +101,16 @@ void Agent::OnHello(const HostMessage& message) {
   ack->set_answered_boot_ns(BootTimeNs());
   Send(reply);
   PumpOutput();
+}
+
+void Agent::FollowHostName(const std::string& hostname) {
+  if (hostname.empty() || hostname == hostname_) return;
+  std::vector<int> pidfds;
+  for (const auto& [id, container] : containers_) {
+    if (!container.init.process->ended()) pidfds.push_back(container.init.process->pidfd());
+  }
+  if (options_.isolate) RenameHosts(pidfds, hostname_, hostname.substr(0, kMaxHostName));
+  hostname_ = hostname.substr(0, kMaxHostName);
 }
 
 void Agent::OnDisconnected() { greeted_ = false; }
@@ -164,7 +178,8 @@ void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
   Outcome checked = CheckId("container", id);
   if (checked.ok()) checked = CheckCommand(request.command());
   if (checked.ok() && request.command().args().empty()) checked = Invalid("a container begins with a program");
-  if (checked.ok() && request.hostname().size() > 64) checked = Invalid("the host name is longer than 64 bytes");
+  if (checked.ok() && request.hostname().size() > kMaxHostName)
+    checked = Invalid("the host name is longer than 64 bytes");
   if (checked.ok() && IsTaken(id)) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a container \"" + id + "\" already");
   }

@@ -109,6 +109,8 @@ class Agent {
   };
 
   void OnHello(const ::vcd::agent::v1::HostMessage& message);
+  // This machine goes on from a copy of another: its containers are to be called as it is.
+  void FollowHostName(const std::string& hostname);
   void OnRequest(const Ticket& ticket, const ::vcd::agent::v1::HostMessage& message);
   void Create(const Ticket& ticket, const ::vcd::agent::v1::CreateContainer& request);
   void Start(const Ticket& ticket, const ::vcd::agent::v1::StartContainer& request);
@@ -190,6 +192,7 @@ class Agent {
   LinkServer* link_ = nullptr;
   bool greeted_ = false;     // The host said HELLO on this connection.
   uint64_t connection_ = 0;  // Counts HELLOs.
+  std::string hostname_;     // As the last of them said.
   // Of this connection: how much output may be under way, how much was sent, how much has come. See
   // Hello.output_window.
   uint64_t output_window_ = 0;

@@ -203,6 +203,34 @@ TEST_F(AgentTest, AnAnswerIsNeverBehindMoreOutputThanTheHostLetsBeUnderWay) {
   EXPECT_LT(received(), confirmed + 2 * kWindow + 2 * kOutputChunk);
 }
 
+TEST_F(AgentTest, ContainersFollowTheHostNameOfTheMachine) {
+  Hello hello;
+  hello.set_hostname("pod-of-tests");
+  peer_->Hello(hello);
+  RunSleeper("c1");
+  // One without a name says nothing.
+  for (const std::string machine : {"restored", "restored-again", "", "other"}) {
+    hello.set_hostname(machine);
+    peer_->Hello(hello);
+    const std::string process = "in-" + machine;
+    ASSERT_EQ(Exec("c1", process, Shell("hostname")).code(), ErrorCode::ERROR_CODE_OK);
+    EXPECT_EQ(peer_->WaitForExit("c1", process).code(), 0);
+    EXPECT_EQ(peer_->Stdout("c1", process), (machine.empty() ? "restored-again" : machine) + "\n");
+  }
+}
+
+TEST_F(AgentTest, ContainerOfAnotherNameKeepsIt) {
+  Hello hello;
+  hello.set_hostname("machine");
+  peer_->Hello(hello);
+  RunSleeper("c1");
+  hello.set_hostname("restored");
+  peer_->Hello(hello);
+  ASSERT_EQ(Exec("c1", "p1", Shell("hostname")).code(), ErrorCode::ERROR_CODE_OK);
+  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 0);
+  EXPECT_EQ(peer_->Stdout("c1", "p1"), "pod-of-tests\n");
+}
+
 TEST_F(AgentTest, ExecJoinsTheContainer) {
   RunSleeper("c1");
   const Reply reply = Exec("c1", "p1", Shell("hostname; ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; pwd; exit 5"));
