@@ -2,26 +2,21 @@
 #include "core/asset/file_digest_cache.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <memory>
-#include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/asset/file_hash.h"
 #include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
 namespace {
-
-constexpr size_t kPieceBytes = 256 << 10;
 
 // A file that was written to a moment ago may be again within one tick of the file system's clock, and look the same.
 constexpr int64_t kSettledNanoseconds = 2'000'000'000;
@@ -33,10 +28,6 @@ bool IsSettled(int64_t change_time) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   return Nanoseconds(now) - change_time > kSettledNanoseconds;
 }
-
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* context) const { ::EVP_MD_CTX_free(context); }
-};
 
 }  // namespace
 
@@ -54,7 +45,7 @@ absl::StatusOr<std::string> FileDigestCache::Sha512(const std::string& path) {
     }
     ++reads_;
   }
-  VCD_ASSIGN_OR_RETURN(std::string digest, Hash(fd.get(), path));
+  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(fd.get(), path, HashKind::kSha512, CallContext()));
   VCD_ASSIGN_OR_RETURN(const Identity after, IdentityOf(fd.get(), path));
   if (after != before)
     return absl::AbortedError(absl::StrCat(path, " is being written to; try again when that is done"));
@@ -73,26 +64,6 @@ absl::StatusOr<FileDigestCache::Identity> FileDigestCache::IdentityOf(int fd, co
   if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is not a regular file"));
   if (info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
   return Identity(info.st_dev, info.st_ino, info.st_size, Nanoseconds(info.st_mtim), Nanoseconds(info.st_ctim));
-}
-
-absl::StatusOr<std::string> FileDigestCache::Hash(int fd, const std::string& path) {
-  const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(::EVP_MD_CTX_new());
-  if (context == nullptr || ::EVP_DigestInit_ex(context.get(), ::EVP_sha512(), nullptr) != 1) {
-    return absl::InternalError("libcrypto gives no SHA-512");
-  }
-  std::vector<char> piece(kPieceBytes);
-  while (true) {
-    const ssize_t size = ::read(fd, piece.data(), piece.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return PosixError(errno, absl::StrCat("read ", path));
-    if (size == 0) break;
-    ::EVP_DigestUpdate(context.get(), piece.data(), static_cast<size_t>(size));
-  }
-  std::string digest(EVP_MAX_MD_SIZE, '\0');
-  unsigned size = 0;
-  ::EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size);
-  digest.resize(size);
-  return absl::BytesToHexString(digest);
 }
 
 void FileDigestCache::Remember(const Identity& identity, const std::string& digest) {

@@ -40,7 +40,6 @@ class FileDigestCache {
   };
 
   static absl::StatusOr<Identity> IdentityOf(int fd, const std::string& path);
-  static absl::StatusOr<std::string> Hash(int fd, const std::string& path);
   void Remember(const Identity& identity, const std::string& digest) ABSL_LOCKS_EXCLUDED(mu_);
 
   const size_t max_files_;

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/checkpoint/checkpoint.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/asset/file_hash.h"
+#include "core/checkpoint/checkpoint_manifest.h"
+#include "core/log/logger.h"
+#include "core/os/unique_fd.h"
+#include "core/state/state_codec.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+constexpr char kMaking[] = ".making-";
+constexpr char kManifest[] = "manifest.json";
+constexpr char kConfig[] = "pod.json";
+constexpr char kRecord[] = "record.json";
+constexpr char kImage[] = "image";
+constexpr char kLock[] = "lock";
+// Of a path's last part, and what is put behind it.
+constexpr size_t kMaxNameBytes = 255 - sizeof(kMaking) - 32;
+
+std::string Below(const std::string& directory, absl::string_view name) { return absl::StrCat(directory, "/", name); }
+
+absl::Status Damaged(const std::string& directory, absl::string_view name, absl::string_view how) {
+  return CheckpointUnfit(absl::StatusCode::kDataLoss, directory, absl::StrCat(name, ": ", how));
+}
+
+struct OpenFile {
+  UniqueFd fd;
+  uint64_t bytes = 0;
+};
+
+absl::StatusOr<OpenFile> Open(const std::string& path) {
+  OpenFile file{UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))};
+  if (!file.fd.valid() && errno == ELOOP) return absl::DataLossError(absl::StrCat(path, ": is a symbolic link"));
+  struct stat info = {};
+  if (!file.fd.valid() || ::fstat(file.fd.get(), &info) != 0) return PosixError(errno, absl::StrCat("open ", path));
+  if (!S_ISREG(info.st_mode)) return absl::DataLossError(absl::StrCat(path, ": is no regular file"));
+  file.bytes = static_cast<uint64_t>(info.st_size);
+  return file;
+}
+
+// Removes what makers of the directory left that hold no lock any more.
+void RemoveAbandoned(Filesystem& filesystem, const std::string& directory) {
+  const std::string parent = ParentDirectory(directory);
+  const std::string prefix = absl::StrCat(directory.substr(directory.rfind('/') + 1), kMaking);
+  const absl::StatusOr<std::vector<std::string>> names = filesystem.ListDirectory(parent);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (!absl::StartsWith(name, prefix)) continue;
+    const std::string path = Below(parent == "/" ? "" : parent, name);
+    const absl::StatusOr<FileLock> lock =
+        FileLock::Acquire(Below(path, kLock), FileLockMode::kExclusive, /*nonblocking=*/true);
+    if (!lock.ok()) continue;
+    const absl::Status removed = filesystem.RemoveTree(path);
+    LogInfo("", absl::StrCat(path, ": half a checkpoint of a daemon that ended: ",
+                             removed.ok() ? "removed" : removed.message()));
+  }
+}
+
+// A file of the checkpoint, on the disk, as its manifest is to have it.
+absl::StatusOr<CheckpointFile> Describe(Filesystem& filesystem, const std::string& directory, const std::string& name,
+                                        const CallContext& context) {
+  const std::string path = Below(directory, name);
+  VCD_RETURN_IF_ERROR(filesystem.SyncFile(path));
+  VCD_ASSIGN_OR_RETURN(const OpenFile file, Open(path));
+  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(file.fd.get(), path, HashKind::kSha256, context));
+  return CheckpointFile{name, file.bytes, std::move(digest)};
+}
+
+absl::Status Verify(const std::string& directory, const CheckpointFile& expected, const CallContext& context) {
+  const absl::StatusOr<OpenFile> file = Open(Below(directory, expected.path));
+  if (absl::IsNotFound(file.status())) return Damaged(directory, expected.path, "is missing");
+  if (absl::IsDataLoss(file.status())) return Damaged(directory, expected.path, "is no regular file");
+  VCD_RETURN_IF_ERROR(file.status());
+  if (file->bytes != expected.bytes) {
+    return Damaged(directory, expected.path, absl::StrCat("has ", file->bytes, " bytes instead of ", expected.bytes));
+  }
+  VCD_ASSIGN_OR_RETURN(const std::string digest, HashFile(file->fd.get(), expected.path, HashKind::kSha256, context));
+  return digest == expected.digest ? absl::OkStatus() : Damaged(directory, expected.path, "is not what was written");
+}
+
+// Reads a small file and checks that these are the bytes that the manifest tells.
+absl::StatusOr<std::string> ReadVerified(Filesystem& filesystem, const std::string& directory,
+                                         const CheckpointFile& expected) {
+  absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, expected.path));
+  if (absl::IsNotFound(text.status())) return Damaged(directory, expected.path, "is missing");
+  VCD_RETURN_IF_ERROR(text.status());
+  if (text->size() != expected.bytes) {
+    return Damaged(directory, expected.path, absl::StrCat("has ", text->size(), " bytes instead of ", expected.bytes));
+  }
+  VCD_ASSIGN_OR_RETURN(const std::string digest, HashBytes(*text, HashKind::kSha256));
+  if (digest != expected.digest) return Damaged(directory, expected.path, "is not what was written");
+  return text;
+}
+
+}  // namespace
+
+absl::Status CheckpointUnfit(absl::StatusCode code, const std::string& directory, absl::string_view why) {
+  return WithDetail(absl::Status(code, absl::StrCat("checkpoint ", directory, ": ", why)),
+                    {v1::ERROR_REASON_CHECKPOINT_UNFIT, {{"directory", directory}}});
+}
+
+absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory) {
+  const std::filesystem::path path(directory);
+  if (!path.is_absolute() || path.lexically_normal().native() != directory || !path.has_filename() ||
+      directory.find('\0') != std::string::npos) {
+    return InvalidField("directory",
+                        absl::StrCat("\"", directory,
+                                     "\" is no absolute path of a directory to make; give one without `.`, "
+                                     "`..`, double or trailing slashes"));
+  }
+  if (path.filename().native().size() > kMaxNameBytes) {
+    return InvalidField("directory", absl::StrCat("its last part is longer than ", kMaxNameBytes, " bytes"));
+  }
+  VCD_ASSIGN_OR_RETURN(const bool exists, filesystem.Exists(directory));
+  if (exists) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(directory, " is there already; name another directory, or remove that one"));
+  }
+  const std::string parent = ParentDirectory(directory);
+  std::error_code error;
+  if (std::filesystem::is_directory(parent, error)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("there is no directory ", parent, " to make ", directory, " in; make it first"));
+}
+
+std::string MakingPath(const std::string& directory, const std::string& id) {
+  return absl::StrCat(directory, kMaking, id);
+}
+
+absl::StatusOr<std::optional<CheckpointManifest>> SettleMaking(Filesystem& filesystem, const std::string& making) {
+  const size_t end = making.rfind(kMaking);
+  if (end == std::string::npos || making[0] != '/') {
+    return absl::DataLossError(absl::StrCat(making, ": is no name of a checkpoint that is made"));
+  }
+  VCD_ASSIGN_OR_RETURN(const bool half, filesystem.Exists(making));
+  if (half) {
+    VCD_RETURN_IF_ERROR(filesystem.RemoveTree(making));
+    return std::nullopt;
+  }
+  absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(filesystem, making.substr(0, end));
+  if (!manifest.ok() || manifest->id != making.substr(end + sizeof(kMaking) - 1)) return std::nullopt;
+  return std::optional<CheckpointManifest>(*std::move(manifest));
+}
+
+absl::StatusOr<std::unique_ptr<CheckpointWriter>> CheckpointWriter::Begin(Filesystem& filesystem,
+                                                                          const std::string& directory,
+                                                                          const std::string& id) {
+  RemoveAbandoned(filesystem, directory);
+  const std::string making = MakingPath(directory, id);
+  VCD_RETURN_IF_ERROR(filesystem.CreateDirectory(making));
+  absl::Cleanup undo = [&] { filesystem.RemoveTree(making).IgnoreError(); };
+  // The guest's memory is in it.
+  if (::chmod(making.c_str(), 0700) != 0) return PosixError(errno, absl::StrCat("chmod ", making));
+  VCD_ASSIGN_OR_RETURN(FileLock lock,
+                       FileLock::Acquire(Below(making, kLock), FileLockMode::kExclusive, /*nonblocking=*/true));
+  std::unique_ptr<CheckpointWriter> writer(new CheckpointWriter(filesystem, directory, id, std::move(lock)));
+  VCD_RETURN_IF_ERROR(filesystem.CreateDirectory(writer->image_dir()));
+  std::move(undo).Cancel();
+  return writer;
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  if (finished_) return;
+  const absl::Status removed = filesystem_.RemoveTree(making_);
+  if (!removed.ok()) LogError("", absl::StrCat("remove half a checkpoint: ", removed.message()));
+}
+
+absl::Status CheckpointWriter::WriteAll(CheckpointManifest& manifest, const v1::PodConfig& config,
+                                        const state::v1::PodRecord& record, const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(const std::string config_text, EncodePodConfig(config));
+  VCD_ASSIGN_OR_RETURN(const std::string record_text, EncodePodRecord(record));
+  VCD_RETURN_IF_ERROR(filesystem_.WriteFile(Below(making_, kConfig), config_text));
+  VCD_RETURN_IF_ERROR(filesystem_.WriteFile(Below(making_, kRecord), record_text));
+  VCD_ASSIGN_OR_RETURN(const std::vector<std::string> image, filesystem_.ListDirectory(image_dir()));
+  std::vector<std::string> names = {kConfig, kRecord};
+  for (const std::string& name : image) names.push_back(Below(kImage, name));
+  manifest.id = id_;
+  manifest.files.clear();
+  for (const std::string& name : names) {
+    VCD_ASSIGN_OR_RETURN(CheckpointFile file, Describe(filesystem_, making_, name, context));
+    manifest.files.push_back(std::move(file));
+  }
+  const std::string path = Below(making_, kManifest);
+  VCD_RETURN_IF_ERROR(filesystem_.WriteFile(path, EncodeManifest(manifest)));
+  VCD_RETURN_IF_ERROR(filesystem_.SyncFile(path));
+  VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(Below(making_, kLock)));
+  VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(image_dir()));
+  return filesystem_.SyncDirectory(making_);
+}
+
+absl::Status CheckpointWriter::Finish(CheckpointManifest manifest, const v1::PodConfig& config,
+                                      const state::v1::PodRecord& record, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(WriteAll(manifest, config, record, context));
+  VCD_RETURN_IF_ERROR(context.Check("finish the checkpoint"));
+  VCD_RETURN_IF_ERROR(filesystem_.Rename(making_, directory_));
+  absl::Status durable = filesystem_.SyncDirectory(ParentDirectory(directory_));
+  if (!durable.ok()) {
+    filesystem_.RemoveTree(directory_).IgnoreError();
+    return durable;
+  }
+  finished_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(Filesystem& filesystem, const std::string& directory) {
+  VCD_ASSIGN_OR_RETURN(const bool exists, filesystem.Exists(directory));
+  if (!exists) return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
+  const absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, kManifest));
+  if (absl::IsNotFound(text.status())) {
+    return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory,
+                           absl::StrCat("is none, or an incomplete one: it has no ", kManifest));
+  }
+  VCD_RETURN_IF_ERROR(text.status());
+  absl::StatusOr<CheckpointManifest> manifest = DecodeManifest(*text);
+  if (manifest.ok()) return manifest;
+  return CheckpointUnfit(manifest.status().code(), directory,
+                         absl::StrCat(kManifest, ": ", manifest.status().message()));
+}
+
+absl::StatusOr<Checkpoint> ReadCheckpoint(Filesystem& filesystem, const std::string& directory,
+                                          const CallContext& context) {
+  Checkpoint checkpoint;
+  VCD_ASSIGN_OR_RETURN(checkpoint.manifest, ReadCheckpointManifest(filesystem, directory));
+  checkpoint.image_dir = Below(directory, kImage);
+  std::map<std::string, const CheckpointFile*> files;
+  for (const CheckpointFile& file : checkpoint.manifest.files) {
+    files[file.path] = &file;
+    // The others are read below, and checked as they are read.
+    if (absl::StartsWith(file.path, absl::StrCat(kImage, "/"))) {
+      VCD_RETURN_IF_ERROR(Verify(directory, file, context));
+    }
+  }
+  for (const char* name : {kConfig, kRecord}) {
+    if (files.count(name) == 0) return Damaged(directory, kManifest, absl::StrCat("tells of no ", name));
+  }
+  VCD_ASSIGN_OR_RETURN(const std::string config, ReadVerified(filesystem, directory, *files[kConfig]));
+  VCD_ASSIGN_OR_RETURN(const std::string record, ReadVerified(filesystem, directory, *files[kRecord]));
+  absl::StatusOr<v1::PodConfig> decoded_config = DecodePodConfig(config);
+  if (!decoded_config.ok()) return Damaged(directory, kConfig, decoded_config.status().message());
+  absl::StatusOr<state::v1::PodRecord> decoded_record = DecodePodRecord(record);
+  if (!decoded_record.ok()) return Damaged(directory, kRecord, decoded_record.status().message());
+  checkpoint.config = *std::move(decoded_config);
+  checkpoint.record = *std::move(decoded_record);
+  if (checkpoint.config.id() != checkpoint.manifest.pod_id ||
+      checkpoint.record.pod_id() != checkpoint.manifest.pod_id) {
+    return Damaged(directory, kManifest, "is of another pod than the files beside it");
+  }
+  return checkpoint;
+}
+
+uint64_t CheckpointBytes(Filesystem& filesystem, const std::string& directory) {
+  const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(filesystem, directory);
+  if (!manifest.ok()) return 0;
+  uint64_t bytes = 0;
+  std::vector<std::string> names = {kManifest};
+  for (const CheckpointFile& file : manifest->files) names.push_back(file.path);
+  for (const std::string& name : names) {
+    struct stat info = {};
+    if (::stat(Below(directory, name).c_str(), &info) != 0) continue;
+    bytes += std::min(static_cast<uint64_t>(info.st_size), static_cast<uint64_t>(info.st_blocks) * 512);
+  }
+  return bytes;
+}
+
+}  // namespace vcd

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/checkpoint/checkpoint.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/os/posix_filesystem.h"
+#include "core/os/testing/fault_injection_filesystem.h"
+#include "core/os/testing/temporary_directory.h"
+#include "core/status/error_detail.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vcd {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kId[] = "a1b2c3d4e5f6";
+
+v1::ErrorReason ReasonOf(const absl::Status& status) { return DetailOf(status).value_or(ErrorDetail()).reason; }
+
+std::string Text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+class CheckpointTest : public testing::Test {
+ protected:
+  CheckpointTest() {
+    config_.set_id("web");
+    config_.add_containers()->set_id("main");
+    record_.set_pod_id("web");
+    record_.set_state(v1::POD_STATE_RUNNING);
+    manifest_.pod_id = "web";
+    manifest_.vcd_version = "1.2.3";
+    manifest_.image_key = "cafe";
+    manifest_.stopped = true;
+    manifest_.created_at = absl::FromUnixSeconds(1'700'000'000);
+    manifest_.disks = {{"/images/root.erofs", 4096, "00ff"}};
+  }
+
+  absl::Status Make(Filesystem& filesystem, const std::string& directory, const std::string& id = kId) {
+    auto writer = CheckpointWriter::Begin(filesystem, directory, id);
+    if (!writer.ok()) return writer.status();
+    std::ofstream((*writer)->image_dir() + "/state") << "devices";
+    std::ofstream((*writer)->image_dir() + "/memory") << std::string(10'000, 'm');
+    return (*writer)->Finish(manifest_, config_, record_, CallContext());
+  }
+
+  // What the directory is refused with after that change of a good checkpoint.
+  absl::Status After(const std::function<void(const std::string& directory)>& change) {
+    const std::string directory = absl::StrCat(root_, "/changed-", ++changed_);
+    EXPECT_EQ(Make(filesystem_, directory), absl::OkStatus());
+    change(directory);
+    const absl::Status status = ReadCheckpoint(filesystem_, directory, CallContext()).status();
+    if (!status.ok()) {
+      EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_CHECKPOINT_UNFIT) << status;
+      EXPECT_THAT(std::string(status.message()), HasSubstr(directory));
+    }
+    return status;
+  }
+
+  void Replace(const std::string& path, const std::string& from, const std::string& to) {
+    std::string text = Text(path);
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    text.replace(at, from.size(), to);
+    // By hand: without the checksum, which would find it first.
+    const size_t seal = text.find(",\n \"checksum\"");
+    if (seal != std::string::npos) text = text.substr(0, seal) + "\n}\n";
+    std::ofstream(path, std::ios::binary) << text;
+  }
+
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root_)) names.push_back(entry.path().filename());
+    return names;
+  }
+
+  TemporaryDirectory temporary_;
+  const std::string root_ = temporary_.path();
+  PosixFilesystem filesystem_;
+  CheckpointManifest manifest_;
+  v1::PodConfig config_;
+  state::v1::PodRecord record_;
+  int changed_ = 0;
+};
+
+TEST_F(CheckpointTest, IsReadAsItWasWritten) {
+  const std::string directory = root_ + "/web";
+  ASSERT_EQ(Make(filesystem_, directory), absl::OkStatus());
+  EXPECT_THAT(Names(), ElementsAre("web"));
+  const auto checkpoint = ReadCheckpoint(filesystem_, directory, CallContext());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->config.SerializeAsString(), config_.SerializeAsString());
+  EXPECT_EQ(checkpoint->record.state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(checkpoint->image_dir, directory + "/image");
+  const CheckpointManifest& manifest = checkpoint->manifest;
+  EXPECT_EQ(manifest.id, kId);
+  EXPECT_EQ(manifest.pod_id, "web");
+  EXPECT_EQ(manifest.vcd_version, "1.2.3");
+  EXPECT_EQ(manifest.image_key, "cafe");
+  EXPECT_TRUE(manifest.stopped);
+  EXPECT_EQ(manifest.created_at, manifest_.created_at);
+  EXPECT_EQ(manifest.files.size(), 4u);
+  ASSERT_EQ(manifest.disks.size(), 1u);
+  EXPECT_EQ(manifest.disks[0].path, "/images/root.erofs");
+  EXPECT_EQ(manifest.disks[0].bytes, 4096u);
+  EXPECT_EQ(manifest.disks[0].digest, "00ff");
+  EXPECT_FALSE(fs::exists(directory + "/lock"));
+}
+
+TEST_F(CheckpointTest, IsForTheOwnerAlone) {
+  ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
+  struct stat info = {};
+  ASSERT_EQ(stat((root_ + "/web").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700u);
+}
+
+TEST_F(CheckpointTest, DigestsAreThoseOfSha256sum) {
+  ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
+  // printf devices | sha256sum
+  EXPECT_THAT(Text(root_ + "/web/manifest.json"),
+              HasSubstr("ade15a1287dabe92c77ad32bbfada2ba4f6593433011b090530bd2fa0d86d8a0"));
+}
+
+TEST_F(CheckpointTest, RoomIsWithoutHoles) {
+  const std::string directory = root_ + "/web";
+  EXPECT_EQ(CheckpointBytes(filesystem_, directory), 0u);
+  auto writer = CheckpointWriter::Begin(filesystem_, directory, kId);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  std::ofstream((*writer)->image_dir() + "/memory") << "m";
+  fs::resize_file((*writer)->image_dir() + "/memory", 64 << 20);
+  ASSERT_EQ((*writer)->Finish(manifest_, config_, record_, CallContext()), absl::OkStatus());
+  EXPECT_GT(CheckpointBytes(filesystem_, directory), 0u);
+  EXPECT_LT(CheckpointBytes(filesystem_, directory), 1u << 20);
+}
+
+TEST_F(CheckpointTest, EachDamageIsFound) {
+  for (const char* name : {"image/state", "image/memory", "pod.json", "record.json"}) {
+    const absl::Status flipped = After([&](const std::string& directory) {
+      const std::string path = directory + "/" + name;
+      std::string text = Text(path);
+      text[text.size() / 2] ^= 1;
+      std::ofstream(path, std::ios::binary) << text;
+    });
+    EXPECT_EQ(flipped.code(), absl::StatusCode::kDataLoss) << flipped;
+    EXPECT_THAT(std::string(flipped.message()), AllOf(HasSubstr(name), HasSubstr("is not what was written")));
+
+    const absl::Status truncated = After([&](const std::string& directory) {
+      fs::resize_file(directory + "/" + name, fs::file_size(directory + "/" + name) - 1);
+    });
+    EXPECT_EQ(truncated.code(), absl::StatusCode::kDataLoss) << truncated;
+    EXPECT_THAT(std::string(truncated.message()), AllOf(HasSubstr(name), HasSubstr("bytes instead of")));
+
+    const absl::Status missing = After([&](const std::string& directory) { fs::remove(directory + "/" + name); });
+    EXPECT_EQ(missing.code(), absl::StatusCode::kDataLoss) << missing;
+    EXPECT_THAT(std::string(missing.message()), AllOf(HasSubstr(name), HasSubstr("is missing")));
+  }
+}
+
+TEST_F(CheckpointTest, LinkInTheImageIsNoFileOfIt) {
+  const absl::Status status = After([](const std::string& directory) {
+    fs::rename(directory + "/image/state", directory + "/elsewhere");
+    fs::create_symlink(directory + "/elsewhere", directory + "/image/state");
+  });
+  EXPECT_FALSE(status.ok());
+  const absl::Status pipe = After([](const std::string& directory) {
+    fs::remove(directory + "/image/state");
+    ASSERT_EQ(mkfifo((directory + "/image/state").c_str(), 0600), 0);
+  });
+  EXPECT_EQ(pipe.code(), absl::StatusCode::kDataLoss) << pipe;
+}
+
+TEST_F(CheckpointTest, ManifestThatNoReleaseWritesIsRefused) {
+  struct Case {
+    const char* from;
+    const char* to;
+    absl::StatusCode code;
+  };
+  for (const Case& change : std::vector<Case>{
+           {"\"format\": 1", "\"format\": 2", absl::StatusCode::kFailedPrecondition},
+           {"\"format\": 1", "\"format\": \"one\"", absl::StatusCode::kDataLoss},
+           {"\"pod_id\": \"web\"", "\"pod_id\": \"../web\"", absl::StatusCode::kDataLoss},
+           {"\"pod_id\": \"web\"", "\"pod_id\": \"other\"", absl::StatusCode::kDataLoss},
+           {"\"stopped\": true", "\"stopped\": 1", absl::StatusCode::kDataLoss},
+           {"\"image_key\"", "\"image_kez\"", absl::StatusCode::kDataLoss},
+           {"\"created_at\": \"2", "\"created_at\": \"x", absl::StatusCode::kDataLoss},
+           {"image/state", "image/../../x", absl::StatusCode::kDataLoss},
+           {"image/state", "/etc/shadow", absl::StatusCode::kDataLoss},
+           {"image/state", "pod.json", absl::StatusCode::kDataLoss},
+           {"\"record.json\"", "\"image/record\"", absl::StatusCode::kDataLoss},
+           {"\"sha256\"", "\"sha1\"", absl::StatusCode::kDataLoss},
+           {"\"path\": \"/images", "\"path\": \"images", absl::StatusCode::kDataLoss},
+           {"\"bytes\": 4096", "\"bytes\": -1", absl::StatusCode::kDataLoss},
+           {"{", "[", absl::StatusCode::kDataLoss},
+       }) {
+    const absl::Status status =
+        After([&](const std::string& directory) { Replace(directory + "/manifest.json", change.from, change.to); });
+    EXPECT_EQ(status.code(), change.code) << change.to << ": " << status;
+  }
+}
+
+TEST_F(CheckpointTest, BitOfTheManifestIsMissed) {
+  const absl::Status status = After([](const std::string& directory) {
+    const std::string path = directory + "/manifest.json";
+    std::string text = Text(path);
+    text[text.find("cafe")] = 'd';
+    std::ofstream(path, std::ios::binary) << text;
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST_F(CheckpointTest, WhatIsNoCheckpointIsToldFromNothing) {
+  EXPECT_EQ(ReadCheckpoint(filesystem_, root_ + "/none", CallContext()).status().code(), absl::StatusCode::kNotFound);
+  const absl::Status empty = ReadCheckpoint(filesystem_, root_, CallContext()).status();
+  EXPECT_EQ(empty.code(), absl::StatusCode::kFailedPrecondition) << empty;
+  EXPECT_EQ(ReasonOf(empty), v1::ERROR_REASON_CHECKPOINT_UNFIT);
+}
+
+TEST_F(CheckpointTest, PlaceMustBeNewAndPlain) {
+  for (const std::string& directory :
+       std::vector<std::string>{"", "relative", "/", root_ + "/", root_ + "//x", root_ + "/./x", root_ + "/y/../x",
+                                root_ + "/" + std::string(250, 'x')}) {
+    const absl::Status status = CheckCheckpointPlace(filesystem_, directory);
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_INVALID_FIELD) << directory << ": " << status;
+  }
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a/b").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a"), absl::OkStatus());
+}
+
+TEST_F(CheckpointTest, NothingIsThereAfterAnyFailure) {
+  const std::string directory = root_ + "/web";
+  FaultInjectionFilesystem faulty(filesystem_);
+  ASSERT_EQ(Make(faulty, directory), absl::OkStatus());
+  const size_t calls = faulty.calls().size();
+  fs::remove_all(directory);
+  int failures = 0;
+  for (size_t call = 1; call <= calls; ++call) {
+    faulty.Reset();
+    faulty.FailCall(static_cast<int>(call), ENOSPC);
+    const absl::Status status = Make(faulty, directory);
+    if (status.ok()) {
+      // What is only tidied up beforehand.
+      fs::remove_all(directory);
+    } else {
+      ++failures;
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    }
+    EXPECT_THAT(Names(), IsEmpty()) << "after call " << call << ": " << faulty.calls()[call - 1];
+  }
+  EXPECT_GT(failures, 10);
+}
+
+TEST_F(CheckpointTest, WhatADaemonLeftIsSettled) {
+  const std::string directory = root_ + "/web";
+  const std::string making = MakingPath(directory, kId);
+  FaultInjectionFilesystem faulty(filesystem_);
+  ASSERT_EQ(Make(faulty, directory), absl::OkStatus());
+  const size_t calls = faulty.calls().size();
+  EXPECT_TRUE(SettleMaking(filesystem_, making).value().has_value());
+  // Another one of that name is not the one that was being made.
+  EXPECT_FALSE(SettleMaking(filesystem_, MakingPath(directory, "ffffffffffff")).value().has_value());
+  fs::remove_all(directory);
+  for (size_t call = 1; call <= calls; ++call) {
+    faulty.Reset();
+    faulty.StopAtCall(static_cast<int>(call));
+    const absl::Status status = Make(faulty, directory);
+    const auto whole = SettleMaking(filesystem_, making);
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_EQ(whole->has_value(), fs::exists(directory)) << "after call " << call;
+    if (whole->has_value()) {
+      EXPECT_TRUE(ReadCheckpoint(filesystem_, directory, CallContext()).ok());
+    }
+    fs::remove_all(directory);
+    EXPECT_THAT(Names(), IsEmpty()) << "after call " << call;
+  }
+  EXPECT_FALSE(SettleMaking(filesystem_, "/etc").ok());
+  EXPECT_TRUE(fs::exists("/etc"));
+}
+
+TEST_F(CheckpointTest, LaterMakerRemovesWhatTheDeadLeftAndNothingElse) {
+  const std::string directory = root_ + "/web";
+  auto alive = CheckpointWriter::Begin(filesystem_, directory, "alive");
+  ASSERT_TRUE(alive.ok()) << alive.status();
+  fs::create_directories(MakingPath(directory, "dead") + "/image");
+  fs::create_directories(MakingPath(root_ + "/website", "dead") + "/image");
+  ASSERT_EQ(Make(filesystem_, directory), absl::OkStatus());
+  EXPECT_FALSE(fs::exists(MakingPath(directory, "dead")));
+  EXPECT_TRUE(fs::exists(MakingPath(directory, "alive")));
+  EXPECT_TRUE(fs::exists(MakingPath(root_ + "/website", "dead")));
+  // The second to finish finds that it is too late.
+  EXPECT_FALSE((*alive)->Finish(manifest_, config_, record_, CallContext()).ok());
+  alive->reset();
+  EXPECT_TRUE(ReadCheckpoint(filesystem_, directory, CallContext()).ok());
+  EXPECT_FALSE(fs::exists(MakingPath(directory, "alive")));
+}
+
+TEST_F(CheckpointTest, ReadingEndsWithItsContext) {
+  ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
+  const CallContext over{absl::InfinitePast(), nullptr};
+  EXPECT_EQ(ReadCheckpoint(filesystem_, root_ + "/web", over).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+}  // namespace
+}  // namespace vcd
