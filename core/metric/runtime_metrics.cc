@@ -41,6 +41,8 @@ const char* MachineStartName(MachineStartKind kind) {
       return "clone";
     case MachineStartKind::kFallback:
       return "fallback";
+    case MachineStartKind::kRestored:
+      return "restored";
   }
   return "cold";
 }

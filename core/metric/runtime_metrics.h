@@ -61,10 +61,11 @@ enum class MachineStartKind {
   kCold,      // It booted, as there was no template for it.
   kClone,     // From a template.
   kFallback,  // It booted, as the start from a template failed.
+  kRestored,  // From a checkpoint.
 };
-inline constexpr int kMachineStartKinds = 3;
+inline constexpr int kMachineStartKinds = 4;
 
-// "cold", "clone", "fallback".
+// "cold", "clone", "fallback", "restored".
 const char* MachineStartName(MachineStartKind kind);
 
 enum class SyncTarget { kFile, kDirectory };

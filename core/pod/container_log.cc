@@ -36,7 +36,7 @@ ContainerLog::ContainerLog(const std::string& path, LogPosition end)
 absl::StatusOr<std::shared_ptr<ContainerLog>> ContainerLog::Open(const Options& options, bool new_run) {
   VCD_ASSIGN_OR_RETURN(std::unique_ptr<LogWriter> writer, LogWriter::Open(options.path, options.bounds, *options.disk));
   absl::Status full;
-  if (new_run) VCD_RETURN_IF_ERROR(writer->BeginRun(absl::Now(), &full));
+  if (new_run) VCD_RETURN_IF_ERROR(writer->BeginRun(absl::Now(), options.stdout_offset, options.stderr_offset, &full));
   std::shared_ptr<ContainerLog> log(new ContainerLog(options, std::move(writer)));
   std::string note;
   {

@@ -30,8 +30,8 @@ class ContainerLog : public OutputSource {
     std::function<void(StdStream, uint64_t)> acknowledge;
     // Output is lost from now on, or stored again, for people; on the I/O thread, or in Create, and must not block.
     std::function<void(const std::string&)> report;
-    // Where the guest goes on with the output of a process that an earlier daemon started: what was acknowledged to it
-    // and is not stored is lost.
+    // Where the guest goes on with the output of a process that was started before: of one that an earlier daemon
+    // started, what was acknowledged to it and is not stored is lost; a new run begins there.
     uint64_t stdout_offset = 0, stderr_offset = 0;
     LogDisk* disk = &LogDisk::Posix();
   };
@@ -53,6 +53,7 @@ class ContainerLog : public OutputSource {
 
  protected:
   void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
+  void Repeated(StdStream stream, uint64_t received) override { options_.acknowledge(stream, received); }
   void Close() override;
   Readiness Look(const Cursor& cursor) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;

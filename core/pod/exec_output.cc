@@ -40,6 +40,15 @@ void ExecOutput::Store(StdStream stream, const std::string& data, uint64_t end_o
   Acknowledge(room);
 }
 
+void ExecOutput::Repeated(StdStream stream, uint64_t) {
+  uint64_t offset = 0;
+  {
+    MutexLock lock(&mu_);
+    offset = stream == StdStream::kStdout ? told_.stdout_offset : told_.stderr_offset;
+  }
+  if (offset != 0) acknowledge_(stream, offset);
+}
+
 ExecOutput::Readiness ExecOutput::Look(const Cursor& cursor) const {
   const Position& position = static_cast<const Position&>(cursor);
   if (!position.cut.ok() || position.next < first_ + chunks_.size()) return Readiness::kChunk;
@@ -91,7 +100,9 @@ ExecOutput::Room ExecOutput::Settle() {
   while (acknowledged_ < fastest) {
     const Stored& stored = chunks_[acknowledged_ - first_];
     if (stored.end > kept_from + options_.limits.backlog_bytes) break;
-    (stored.chunk.stream == StdStream::kStdout ? room.stdout_offset : room.stderr_offset) = stored.end_offset;
+    const bool is_stdout = stored.chunk.stream == StdStream::kStdout;
+    (is_stdout ? room.stdout_offset : room.stderr_offset) = stored.end_offset;
+    (is_stdout ? told_.stdout_offset : told_.stderr_offset) = stored.end_offset;
     ++acknowledged_;
   }
   WatchThoseBehind(fastest);

@@ -43,6 +43,7 @@ class ExecOutput : public OutputSource {
 
  protected:
   void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
+  void Repeated(StdStream stream, uint64_t received) override;
   Readiness Look(const Cursor& cursor) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;
   void Drop(Cursor& cursor) override;
@@ -79,6 +80,7 @@ class ExecOutput : public OutputSource {
   uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;         // Number of chunks_.front().
   uint64_t begin_ ABSL_GUARDED_BY(mu_) = 0;         // Of all bytes, where that begins.
   uint64_t acknowledged_ ABSL_GUARDED_BY(mu_) = 0;  // Number of the first chunk that is not.
+  Room told_ ABSL_GUARDED_BY(mu_);                  // All that was acknowledged so far.
   std::set<Position*> readers_ ABSL_GUARDED_BY(mu_);
   absl::Time due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   Timer timer_ ABSL_GUARDED_BY(mu_);

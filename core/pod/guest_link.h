@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/agent/agent.h"
 #include "core/os/cancellation.h"
@@ -22,6 +23,10 @@ class GuestLink {
   // Puts a session in place and returns the one before, to be destroyed outside of any lock. Its calls from here that
   // are still under way are cut short. By one thread at a time.
   std::unique_ptr<GuestSession> Exchange(std::unique_ptr<GuestSession> session) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Exchange with none, for a guest that stands still and is spoken to again: what comes for it, input and calls, waits
+  // for the next Exchange.
+  std::unique_ptr<GuestSession> Suspend() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Null when there is none.
   GuestSession* session() const ABSL_LOCKS_EXCLUDED(mu_) {
@@ -43,15 +48,9 @@ class GuestLink {
     if (session_ != nullptr) session_->AcknowledgeOutput(process, stream, offset);
   }
 
-  // kUnavailable, on this thread, when there is no session.
+  // kUnavailable, on this thread or that of an Exchange, when there is no session.
   void WriteInput(const ProcessKey& process, std::string data, bool close, std::function<void(absl::Status)> done)
-      ABSL_LOCKS_EXCLUDED(mu_) {
-    {
-      MutexLock lock(&mu_);
-      if (session_ != nullptr) return session_->WriteInput(process, std::move(data), close, std::move(done));
-    }
-    done(absl::UnavailableError("the guest does not answer"));
-  }
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // GuestSession::Signal, ResizeTerminal and RemoveProcess. kUnavailable when there is no session, or it ends
   // meanwhile. Block.
@@ -61,6 +60,14 @@ class GuestLink {
   absl::Status RemoveProcess(const ProcessKey& process, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  struct Input {
+    ProcessKey process;
+    std::string data;
+    bool close = false;
+    std::function<void(absl::Status)> done;
+  };
+
+  std::unique_ptr<GuestSession> Replace(std::unique_ptr<GuestSession> session, bool suspended) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes a call of the session that it outlives.
   absl::Status Call(absl::Time deadline,
                     const std::function<absl::Status(GuestSession& session, const CallContext& context)>& call)
@@ -68,9 +75,11 @@ class GuestLink {
 
   mutable Mutex mu_;
   std::unique_ptr<GuestSession> session_ ABSL_GUARDED_BY(mu_);
+  bool suspended_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Input> held_ ABSL_GUARDED_BY(mu_);  // While it is; one of each writer at most.
   // Calls on their way through the session, and what cuts them short; a new one for each session.
   int calling_ ABSL_GUARDED_BY(mu_) = 0;
-  CondVar called_;
+  CondVar called_;  // Also: there is another session.
   std::shared_ptr<Cancellation> leaving_ ABSL_GUARDED_BY(mu_) = std::make_shared<Cancellation>();
 };
 

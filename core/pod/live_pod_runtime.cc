@@ -65,6 +65,7 @@ void LivePodRuntime::BeginShutdown() {
     if (std::exchange(shutting_down_, true)) return;
   }
   locks_.Shutdown(ShuttingDown());
+  leaving_.Cancel(ShuttingDown());
   templates_.BeginShutdown();
   boot_gate_.WithdrawAll();
 }

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/asset/file_digest_cache.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/os/cancellation.h"
 #include "core/os/file_lock.h"
 #include "core/os/mutex.h"
 #include "core/pod/heartbeat.h"
@@ -24,7 +27,8 @@ namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
 // The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc,
-// network_operations.cc, port_forward_operations.cc and template_operations.cc; what Open does is in pod_recovery.cc.
+// network_operations.cc, port_forward_operations.cc, template_operations.cc and checkpoint_operations.cc; what Open
+// does is in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -60,6 +64,11 @@ class LivePodRuntime : public PodRuntime {
                        std::function<void(absl::StatusOr<AttachedInterface>)> done) override;
   void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
                        std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
+
+  void CheckpointPod(const std::string& pod_id, const std::string& directory, bool stop, const MutationOptions& options,
+                     std::function<void(absl::StatusOr<CheckpointedPod>)> done) override;
+  void RestorePod(const std::string& directory, const std::string& pod_id, const MutationOptions& options,
+                  PodCallback done) override;
 
   std::vector<TemplateInfo> ListTemplates() const override;
   void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) override;
@@ -152,11 +161,16 @@ class LivePodRuntime : public PodRuntime {
   void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);
   // The request has been entered.
   void Make(const v1::PodConfig& asked, bool start, const Operation& operation, const DoneCallback& done);
-  // Make, when there is a pod of that id.
-  void RepeatMake(const v1::PodConfig& asked, bool start, Operation operation, const absl::Status& taken,
-                  const DoneCallback& done);
+  // Adds a pod that is to be made, and makes it: `body` with its lock. `again` begins anew, for a request that finds
+  // what an earlier attempt of its own had left.
+  void Appear(const std::shared_ptr<Pod>& created, const Operation& operation, const Body& body,
+              const std::function<void(const Operation&)>& again, const DoneCallback& done);
+  // Appear, when there is a pod of that id.
+  void RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
+                  const std::function<void(const Operation&)>& again, const DoneCallback& done);
   absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
-  absl::Status CreateBody(Pod& pod, bool start, Grant& grant);
+  // Makes the pod, or nothing: boots it, or has it go on from a checkpoint.
+  absl::Status CreateBody(Pod& pod, bool start, const Checkpoint* checkpoint, Grant& grant);
   absl::Status StartBody(Pod& pod, Grant& grant);
   absl::Status StopBody(Pod& pod, const StopOptions& stop, const Grant& grant);
   absl::Status PauseBody(Pod& pod, const Grant& grant);
@@ -186,6 +200,17 @@ class LivePodRuntime : public PodRuntime {
   // Fills in the interface's name.
   static absl::Status AttachInterfaceBody(Pod& pod, v1::CniNetwork* network, const Grant& grant);
   static absl::Status DetachInterfaceBody(Pod& pod, const std::string& name, bool* existed, const Grant& grant);
+
+  // checkpoint_operations.cc
+  absl::Status CheckpointBody(Pod& pod, const std::string& directory, bool stop, const Grant& grant);
+  // The body's part up to a checkpoint that has its name; of `manifest`, key and `stopped` are known. `awake` becomes
+  // false while the machine stands still, and true again unless the pod is paused or to be stopped.
+  absl::Status WriteCheckpoint(Pod& pod, const std::string& directory, const std::string& id,
+                               CheckpointManifest manifest, bool* awake, const CallContext& context);
+  absl::Status StopAfterCheckpoint(Pod& pod, const std::string& directory, const state::v1::Request& request);
+  // The request has been entered.
+  void Restore(const std::string& directory, const std::string& pod_id, const Operation& operation,
+               const DoneCallback& done);
 
   // resource_operations.cc
   absl::Status UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant);
@@ -225,6 +250,8 @@ class LivePodRuntime : public PodRuntime {
   absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant);
   absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const Grant& grant);
   absl::Status FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
+  // Finishes or undoes what an earlier daemon had begun; true when the checkpoint is there.
+  std::optional<CheckpointManifest> SettleCheckpoint(Pod& pod, const state::v1::Operation& under_way);
   // What could not be adopted: ended, or out of reach.
   RecoveryOutcome Abandon(Pod& pod, const state::v1::PodRecord& record, const absl::Status& why, const Grant& grant);
   void Vanish(Pod& pod, const Grant& grant);
@@ -248,6 +275,10 @@ class LivePodRuntime : public PodRuntime {
   BootGate boot_gate_;
   PodLockTable locks_;
   DiskClaims disks_;
+  // Of the disks of checkpoints.
+  FileDigestCache disk_digests_;
+  // For what is done without a pod's lock.
+  Cancellation leaving_;
   Templates templates_;
   const PodEnvironment environment_;
 

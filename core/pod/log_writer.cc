@@ -111,10 +111,10 @@ absl::StatusOr<std::unique_ptr<LogWriter>> LogWriter::Open(const std::string& pa
   return writer;
 }
 
-absl::Status LogWriter::BeginRun(absl::Time now, absl::Status* full) {
+absl::Status LogWriter::BeginRun(absl::Time now, uint64_t stdout_offset, uint64_t stderr_offset, absl::Status* full) {
   run_ = {file_, size_};
-  stdout_offset_ = 0;
-  stderr_offset_ = 0;
+  stdout_offset_ = stdout_offset;
+  stderr_offset_ = stderr_offset;
   run_is_marked_ = false;
   *full = MarkRun(now);
   if (full->ok()) return absl::OkStatus();

@@ -34,9 +34,9 @@ class LogWriter {
   static absl::StatusOr<std::unique_ptr<LogWriter>> Open(const std::string& path, const LogBounds& bounds,
                                                          LogDisk& disk);
 
-  // From here on it is the output of another run of the container, whose offsets begin at 0. `full` is OK, or why there
-  // is no room for output now.
-  absl::Status BeginRun(absl::Time now, absl::Status* full);
+  // From here on it is the output of another run of the container, whose streams go on at these offsets. `full` is OK,
+  // or why there is no room for output now.
+  absl::Status BeginRun(absl::Time now, uint64_t stdout_offset, uint64_t stderr_offset, absl::Status* full);
 
   // Stores bytes that end at `end_offset` of their stream. Those between what is stored and their beginning are noted
   // as missing, and so are these, later, if this fails.

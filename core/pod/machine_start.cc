@@ -9,6 +9,8 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/mounts.h"
+#include "core/pod/pod_checkpoint.h"
+#include "core/pod/pod_lifecycle.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -27,6 +29,16 @@ bool NeedsSharedMemory(const v1::PodConfig& config) {
   return config.containers().empty() || !config.volumes().empty() ||
          !config.network_config().vhost_user_sockets().empty() ||
          std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
+}
+
+VmSpec MachineOf(const Pod& pod) {
+  const v1::PodConfig config = pod.config();
+  VmSpec spec;
+  spec.pod_id = pod.id();
+  spec.run_dir = pod.run_dir();
+  spec.config = config.hypervisor_config();
+  spec.annotations = {config.annotations().begin(), config.annotations().end()};
+  return spec;
 }
 
 absl::StatusOr<std::unique_ptr<GuestSession>> Connect(Pod& pod, VirtualMachine& machine, const CallContext& context) {
@@ -86,12 +98,8 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
                                           const CallContext& context, OperationClock& clock) {
   const v1::PodConfig config = pod.config();
   Templates& templates = environment.templates;
-  VmSpec spec;
-  spec.pod_id = pod.id();
-  spec.run_dir = pod.run_dir();
-  spec.config = config.hypervisor_config();
+  VmSpec spec = MachineOf(pod);
   spec.shared_memory = NeedsSharedMemory(config);
-  spec.annotations = {config.annotations().begin(), config.annotations().end()};
   spec.netns_path = netns_path;
   MachineStart start;
   absl::StatusOr<Templates::Lease> lease =
@@ -120,6 +128,26 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
   VCD_RETURN_IF_ERROR(Boot(pod, spec, context, clock));
   environment.metrics.MachineStarted(lease.ok() ? MachineStartKind::kFallback : MachineStartKind::kCold);
   return start;
+}
+
+absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoint, const PodEnvironment& environment,
+                                            const std::string& netns_path, const CallContext& context,
+                                            OperationClock& clock) {
+  VCD_RETURN_IF_ERROR(ClaimDisks(pod, checkpoint));
+  VmSpec spec = MachineOf(pod);
+  spec.netns_path = netns_path;
+  spec.image_dir = checkpoint.image_dir;
+  const auto& disks = checkpoint.record.vm().block_devices();
+  spec.image_disks = {disks.begin(), disks.end()};
+  clock.Enter(OperationPhase::kVmmBoot);
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
+  if (!machine.ok()) return Annotate(machine.status(), "start the VM from the checkpoint");
+  pod.SetMachine(*std::move(machine));
+  clock.Enter(OperationPhase::kGuestConnect);
+  // It has booted long ago, so it answers soon or never.
+  VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context.Within(environment.options.boot_timeout)));
+  environment.metrics.MachineStarted(MachineStartKind::kRestored);
+  return MachineStart{v1::VM_START_RESTORED, "", ""};
 }
 
 void StopMachine(Pod& pod) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/template/templates.h"
@@ -30,6 +31,12 @@ TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodCon
 // none or that fails. After an error the caller undoes with StopMachine.
 absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& environment, const std::string& netns_path,
                                           const CallContext& context, OperationClock& clock);
+
+// Claims the disks of a checkpoint, starts a machine that goes on from it, and speaks to its guest: the containers of
+// the record are those that it has. After an error the caller undoes with StopMachine.
+absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoint, const PodEnvironment& environment,
+                                            const std::string& netns_path, const CallContext& context,
+                                            OperationClock& clock);
 
 // Ends what there is of both by force. Errors are logged.
 void StopMachine(Pod& pod);

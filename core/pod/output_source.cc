@@ -69,7 +69,7 @@ std::unique_ptr<OutputReader> OutputSource::MakeReader(std::unique_ptr<Cursor> c
 void OutputSource::Append(StdStream stream, uint64_t offset, const std::string& data) {
   uint64_t& received = received_[stream == StdStream::kStdout ? 0 : 1];
   const uint64_t end = offset + data.size();
-  if (end <= received) return;
+  if (end <= received) return Repeated(stream, received);
   // After a reconnection the guest repeats what was not acknowledged, which may begin in the middle of what is known.
   const std::string fresh = offset < received ? data.substr(received - offset) : data;
   received = end;

@@ -36,6 +36,8 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
   // Offsets from which each stream goes on.
   OutputSource(uint64_t stdout_offset, uint64_t stderr_offset) : received_{stdout_offset, stderr_offset} {}
 
+  // Bytes up to `received` have come again: the guest was not told that they had come, and may wait for that.
+  virtual void Repeated(StdStream stream, uint64_t received) = 0;
   // Keeps new bytes; then readers are told.
   virtual void Store(StdStream stream, const std::string& data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
   // There will be no more; then readers are told. May come again, and on any thread.

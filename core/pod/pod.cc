@@ -239,12 +239,14 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, const Gue
       self->Tell(v1::EVENT_TYPE_CONTAINER_OUTPUT_LOST, container_id, "", std::nullopt, what);
     }
   };
+  // What the guest has of a pod that is only being made was in a checkpoint: there is no log of it here.
+  const bool begins = record().under_way().intent() == state::v1::INTENT_CREATE;
   if (known != nullptr) {
     options.stdout_offset = known->stdout_offset;
     options.stderr_offset = known->stderr_offset;
   }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<ContainerLog> log,
-                       known != nullptr ? ContainerLog::Resume(options) : ContainerLog::Create(options));
+                       known != nullptr && !begins ? ContainerLog::Resume(options) : ContainerLog::Create(options));
   auto process = std::make_shared<ProcessEntry>(key, std::move(log));
   MutexLock lock(&mu_);
   processes_[key] = std::move(process);
@@ -391,7 +393,8 @@ void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset,
 
 void Pod::OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) {
   std::shared_ptr<ProcessEntry> entry = FindProcess(process);
-  if (entry == nullptr) return;
+  // A session after a checkpoint tells again of those that have ended.
+  if (entry == nullptr || entry->end().has_value()) return;
   entry->Finish(status);
   environment_.work.Post([self = shared_from_this(), entry, status] { self->RecordExit(entry, status); });
 }

@@ -107,7 +107,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
 
   // ---- Processes ----
   // Makes the entry of a first process, with its log, or of an exec; replaces one of before. `known` is what the guest
-  // tells of one that an earlier daemon started, whose log goes on; null begins a run.
+  // tells of one that was started before: the log of an earlier daemon goes on, and one that there is none of, as of a
+  // pod that was restored, begins there. Null begins a run.
   absl::Status AddContainerProcess(const std::string& container_id, const GuestProcess* known) ABSL_LOCKS_EXCLUDED(mu_);
   void AddExecProcess(const GuestProcess& process) ABSL_LOCKS_EXCLUDED(mu_);
   // Null when there is none.

@@ -17,6 +17,7 @@
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/guest_dials.h"
 #include "core/pod/machine_start.h"
+#include "core/pod/pod_checkpoint.h"
 #include "core/pod/pod_hooks.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/undo_stack.h"
@@ -148,7 +149,10 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   std::map<std::string, GuestProcess> in_guest;
   const state::v1::PodRecord before = pod.record();
   for (const GuestProcess& process : (*session)->info().processes) {
+    // After a checkpoint by this daemon: whoever reads it or waits for it goes on.
+    const bool known = pod.FindProcess(process.key) != nullptr;
     if (IsDial(process.key)) {
+      if (known) continue;
       // Of an earlier daemon, whose callers are gone.
       pod.AddExecProcess(process);
       pod.FindProcess(process.key)->Abandon();
@@ -156,8 +160,9 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
     }
     const state::v1::ContainerRecord* container = FindContainer(before, process.key.container_id);
     if (container == nullptr || IsInterrupted(*container, process)) continue;
+    if (process.key.process_id.empty()) in_guest[process.key.container_id] = process;
+    if (known) continue;
     if (process.key.process_id.empty()) {
-      in_guest[process.key.container_id] = process;
       const absl::Status logged = pod.AddContainerProcess(process.key.container_id, &process);
       if (!logged.ok()) {
         // A log that cannot be opened must not cost a guest that is well: its output is kept in memory, as an exec's.
@@ -197,7 +202,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
 
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
-                     OperationClock& clock) {
+                     OperationClock& clock, const Checkpoint* checkpoint) {
   const v1::PodConfig config = pod.config();
   Poststop begun;
   UndoStack undo;
@@ -222,8 +227,10 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 
   undo.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
-  const absl::StatusOr<MachineStart> start = StartMachine(pod, environment, plan->netns_path, boot_context, clock);
-  if (absl::IsDeadlineExceeded(start.status()) && context.Check("boot").ok()) {
+  const absl::StatusOr<MachineStart> start =
+      checkpoint != nullptr ? RestoreMachine(pod, *checkpoint, environment, plan->netns_path, context, clock)
+                            : StartMachine(pod, environment, plan->netns_path, boot_context, clock);
+  if (checkpoint == nullptr && absl::IsDeadlineExceeded(start.status()) && context.Check("boot").ok()) {
     return Annotate(start.status(),
                     absl::StrCat("boot within ", absl::FormatDuration(environment.options.boot_timeout),
                                  " (see that kernel and initramfs are a guest's, or raise vcd's --boot-timeout)"));
@@ -237,8 +244,12 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
 
   clock.Enter(OperationPhase::kContainers);
   undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
-  if (pod.agent().capabilities().runs_processes) VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
+  if (checkpoint == nullptr && pod.agent().capabilities().runs_processes) {
+    VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
+  }
   for (const v1::ContainerConfig& container : config.containers()) {
+    // Those of a checkpoint are there, and may have ended meanwhile.
+    if (checkpoint != nullptr) break;
     state::v1::ContainerRecord* known = FindContainer(record, container.id());
     if (known == nullptr) {
       known = record.add_containers();
@@ -250,8 +261,10 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   VCD_RETURN_IF_ERROR(context.Check("bring the pod up"));
   clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
-    *current.mutable_containers() = record.containers();
-    *current.mutable_volumes() = record.volumes();
+    if (checkpoint == nullptr) {
+      *current.mutable_containers() = record.containers();
+      *current.mutable_volumes() = record.volumes();
+    }
     if (record.network().ByteSizeLong() != 0) *current.mutable_network() = record.network();
     *current.mutable_vm() = pod.machine()->Record();
     current.set_vm_start(start->how);
@@ -263,7 +276,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     current.clear_kept();
     current.clear_finished_at();
     *current.mutable_boot_timeline() = clock.Timeline();
-    current.set_state(v1::POD_STATE_READY);
+    current.set_state(checkpoint != nullptr ? StateAfterRestore(*checkpoint) : v1::POD_STATE_READY);
     finish(current);
   }));
   std::move(failed).Cancel();

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/pod/boot_gate.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
@@ -20,15 +21,16 @@ namespace vcd {
 // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
 // machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the
 // record is as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline
-// goes into the record. Poststop hooks are left: those that are due on record, of what had begun, are for the caller.
+// goes into the record. With a checkpoint the machine goes on from there, and pod and containers are as they were in
+// it. Poststop hooks are left: those that are due on record, of what had begun, are for the caller.
 absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
                      const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
-                     OperationClock& clock);
+                     OperationClock& clock, const Checkpoint* checkpoint = nullptr);
 
-// Speaks to the guest of a machine that was adopted: processes that it has are known again, exits of meanwhile arrive
-// as events; connections to ports are ended, as their callers are gone. A container that runs there although the record
-// has it as held becomes `running`; one that the record has and the guest does not becomes `failed`; what the guest has
-// of one that the record calls stopped is removed: its start was interrupted.
+// Speaks to the guest of a machine that was adopted, or stood still for a checkpoint: processes that it has are known
+// again, exits of meanwhile arrive as events; connections to ports whose callers are gone are ended. A container that
+// runs there although the record has it as held becomes `running`; one that the record has and the guest does not
+// becomes `failed`; what the guest has of one that the record calls stopped is removed: its start was interrupted.
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
 // Lets the held containers run; the pod becomes `running`, and the request done; then poststart hooks run. After a boot

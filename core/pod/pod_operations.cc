@@ -140,38 +140,46 @@ void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operatio
     record.add_containers()->set_id(container.id());
     record.mutable_containers()->rbegin()->set_state(v1::CONTAINER_STATE_CREATING);
   }
-  std::shared_ptr<Pod> pod = MakePod(*config, std::move(record));
-  const absl::Status added = registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));
-  if (!added.ok()) return RepeatMake(asked, start, operation, added, done);
+  Appear(
+      MakePod(*config, std::move(record)), operation,
+      [this, start](Pod& pod, Grant& grant) { return CreateBody(pod, start, /*checkpoint=*/nullptr, grant); },
+      [this, asked, start, done](const Operation& operation) { Make(asked, start, operation, done); }, done);
+}
+
+void LivePodRuntime::Appear(const std::shared_ptr<Pod>& created, const Operation& operation, const Body& body,
+                            const std::function<void(const Operation&)>& again, const DoneCallback& done) {
+  const std::string id = created->id();
+  const absl::Status added = registry_.Add(created, std::make_shared<const PodSnapshot>(created->View()));
+  if (!added.ok()) return RepeatMake(id, operation, added, again, done);
   Dispatch(
       id, operation,
-      [this, created = pod, start](Pod& pod, Grant& grant) {
+      [created, body](Pod& pod, Grant& grant) {
         // Between its appearance and this lock a forced delete may have come.
         if (&pod != created.get())
           return absl::AbortedError(absl::StrCat("pod ", pod.id(), ": it was deleted meanwhile"));
-        return CreateBody(pod, start, grant);
+        return body(pod, grant);
       },
       done);
 }
 
-void LivePodRuntime::RepeatMake(const v1::PodConfig& asked, bool start, Operation operation, const absl::Status& taken,
-                                const DoneCallback& done) {
+void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
+                                const std::function<void(const Operation&)>& again, const DoneCallback& done) {
   if (operation.options.request_id.empty()) return done(taken);
   // The pod may be this request's own, made before a crash: done, which RunBody finds, or half made, which recovery is
   // removing and the lock waits for.
   operation.mode = LockMode::kShared;
   const auto boots = std::exchange(operation.boots, nullptr);
   Dispatch(
-      asked.id(), operation, [taken](Pod&, Grant&) { return taken; },
-      [this, asked, start, operation, boots, done](const absl::Status& status) mutable {
+      pod_id, operation, [taken](Pod&, Grant&) { return taken; },
+      [this, operation, boots, again, done](const absl::Status& status) mutable {
         if (!absl::IsNotFound(status)) return done(status);
         operation.mode = LockMode::kExclusive;
         operation.boots = boots;
-        work_.Post([this, asked, start, operation, done] { Make(asked, start, operation, done); });
+        work_.Post([operation, again] { again(operation); });
       });
 }
 
-absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
+absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* checkpoint, Grant& grant) {
   const std::string id = pod.id();
   const v1::PodConfig config = pod.config();
   bool told = false;
@@ -191,7 +199,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
         [&](state::v1::PodRecord& record) {
           if (!start) SetDone(record, grant.request);
         },
-        grant.context, grant.clock);
+        grant.context, grant.clock, checkpoint);
     if (!up.ok()) {
       (void)RunPoststop(pod, PoststopDue(pod.record()), PoststopLimits(grant));
       return up;
@@ -214,8 +222,9 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, Grant& grant) {
     return started;
   }();
   if (status.ok()) {
-    LogInfo(id, start ? "running" : "ready");
-    if (start) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
+    const bool runs = pod.state() == v1::POD_STATE_RUNNING;
+    LogInfo(id, absl::StrCat(checkpoint != nullptr ? "restored, " : "", runs ? "running" : "ready"));
+    if (runs) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
     return status;
   }
   grant.clock.Enter(OperationPhase::kUndo);

@@ -286,6 +286,15 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       tear_down.request = under_way.request();
       (void)TearDown(pod, environment_, tear_down);
       return RecoveryOutcome::kFinished;
+    case state::v1::INTENT_CHECKPOINT: {
+      const std::optional<CheckpointManifest> checkpoint = SettleCheckpoint(pod, under_way);
+      LogInfo(pod.id(),
+              absl::StrCat("its checkpoint was interrupted: ", checkpoint.has_value() ? "finished" : "undone"));
+      if (!checkpoint.has_value() || !checkpoint->stopped) break;
+      tear_down.request = under_way.request();
+      (void)TearDown(pod, environment_, tear_down);
+      return RecoveryOutcome::kFinished;
+    }
     default:
       break;
   }
@@ -347,6 +356,17 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       LogInfo(pod.id(), "the forced end of a container while it was paused was interrupted: finished");
       VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
       break;
+    case state::v1::INTENT_CHECKPOINT: {
+      const state::v1::Request done =
+          SettleCheckpoint(pod, under_way).has_value() ? under_way.request() : state::v1::Request();
+      if (record.state() == v1::POD_STATE_PAUSED) {
+        VCD_RETURN_IF_ERROR(PauseAgain(pod, done, context));
+        break;
+      }
+      VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
+      VCD_RETURN_IF_ERROR(IgnoreStorage(pod.Change([&](state::v1::PodRecord& record) { SetDone(record, done); })));
+      break;
+    }
     default:
       // A paused guest cannot answer: it is spoken to when it is resumed.
       if (record.state() == v1::POD_STATE_PAUSED) break;

@@ -15,13 +15,17 @@ absl::Status PodNotFound(const std::string& pod_id) {
       {v1::ERROR_REASON_POD_NOT_FOUND, {{"pod_id", pod_id}}});
 }
 
+absl::Status PodIdTaken(const std::string& pod_id) {
+  return WithDetail(absl::AlreadyExistsError(
+                        absl::StrCat("pod ", pod_id, ": the id is taken; choose another, or delete that pod first")),
+                    {v1::ERROR_REASON_POD_EXISTS, {{"pod_id", pod_id}}});
+}
+
 absl::Status PodRegistry::Add(const std::shared_ptr<Pod>& pod, std::shared_ptr<const PodSnapshot> snapshot) {
   const std::string& id = snapshot->id();
   MutexLock lock(&mu_);
   if (pods_.emplace(id, Entry{pod, snapshot}).second) return absl::OkStatus();
-  return WithDetail(
-      absl::AlreadyExistsError(absl::StrCat("pod ", id, ": the id is taken; choose another, or delete that pod first")),
-      {v1::ERROR_REASON_POD_EXISTS, {{"pod_id", id}}});
+  return PodIdTaken(id);
 }
 
 void PodRegistry::Remove(const std::string& pod_id) {

@@ -20,6 +20,8 @@ class Pod;
 
 // kNotFound naming the pod.
 absl::Status PodNotFound(const std::string& pod_id);
+// kAlreadyExists (POD_EXISTS) naming it.
+absl::Status PodIdTaken(const std::string& pod_id);
 
 // Every pod the daemon knows, with the last published snapshot of each. Reading is copying pointers under a mutex that
 // is never held across anything slow, so it takes the same time whether pods are well or hang. Thread-safe.

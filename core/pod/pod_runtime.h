@@ -74,6 +74,7 @@ struct PodRuntimeOptions {
   TemplateOptions templates;
   HookLimits hook_limits;
   HookRunner* hooks = nullptr;        // Outlives the runtime. Null: pods that have hooks are refused.
+  std::string version;                // Of vcd, for those who look into a checkpoint.
   HostTree host;                      // Where to look for devices and mounts.
   RuntimeMetrics* metrics = nullptr;  // Told what happens; outlives the runtime. Null: nobody is.
 };
@@ -114,6 +115,12 @@ struct AttachedInterface {
 struct DetachedInterface {
   v1::Pod pod;
   bool existed = false;
+};
+
+// A pod of which there is a checkpoint now.
+struct CheckpointedPod {
+  v1::Pod pod;
+  uint64_t size_bytes = 0;  // What the checkpoint takes.
 };
 
 // An exec'd process.
@@ -189,6 +196,18 @@ class PodRuntime {
   virtual void DetachInterface(const std::string& pod_id, const std::string& interface_name,
                                const MutationOptions& options,
                                std::function<void(absl::StatusOr<DetachedInterface>)> done) = 0;
+
+  // Writes a checkpoint (core/checkpoint) of a ready, running or paused pod to a directory that does not exist. The pod
+  // stands still meanwhile and is as before afterwards, unless `stop` says that it is to be stopped. On failure there
+  // is no directory, and the pod goes on. kFailedPrecondition (NOT_IMPLEMENTED) for a pod with what no checkpoint
+  // holds.
+  virtual void CheckpointPod(const std::string& pod_id, const std::string& directory, bool stop,
+                             const MutationOptions& options,
+                             std::function<void(absl::StatusOr<CheckpointedPod>)> done) = 0;
+  // Makes a pod that goes on from a checkpoint; an empty id is the one that it had. CHECKPOINT_UNFIT, with the reason,
+  // when it cannot.
+  virtual void RestorePod(const std::string& directory, const std::string& pod_id, const MutationOptions& options,
+                          PodCallback done) = 0;
 
   // ---- Templates: machines that pods go on from, in place of a boot ----
   // Those that are there, are being made or could not be, in order of key and trust domain.

@@ -33,7 +33,7 @@ constexpr unsigned kUnspecified = Bit(v1::POD_STATE_UNSPECIFIED), kCreating = Bi
 // Indexed by the state moved from.
 constexpr unsigned kTransitions[] = {
     /* unspecified */ kCreating,
-    /* creating */ kReady | kStopping | kStopped | kFailed,
+    /* creating */ kReady | kRunning | kStopping | kStopped | kFailed,  // Running: restored from a checkpoint.
     /* ready */ kRunning | kStopping | kStopped | kFailed,
     /* running */ kPaused | kStopping | kStopped | kFailed,
     /* paused */ kRunning | kStopping | kStopped | kFailed,
@@ -89,6 +89,7 @@ constexpr Guard kGuards[] = {
     {PodOperation::kSignal, "send a signal to", kReady | kRunning | kStopping, kReady | kRunning,
      "resume it first, or stop the container with force"},
     {PodOperation::kPortForward, "connect to a port of", kRunning, 0},
+    {PodOperation::kCheckpoint, "checkpoint", kReady | kRunning | kPaused, 0},
 };
 
 const Guard& GuardOf(PodOperation operation) {

@@ -44,6 +44,7 @@ enum class PodOperation {
   kExec,
   kSignal,
   kPortForward,
+  kCheckpoint,
 };
 
 // OK when a pod in that state takes the operation; otherwise kFailedPrecondition (WRONG_STATE) naming pod, state and

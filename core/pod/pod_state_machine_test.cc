@@ -22,7 +22,7 @@ TEST(PodStateMachineTest, EveryPairIsAsSpecified) {
       {"running", "failed"},       {"paused", "running"},   {"paused", "stopping"},   {"paused", "stopped"},
       {"paused", "failed"},        {"stopping", "stopped"}, {"stopping", "failed"},   {"stopped", "running"},
       {"stopped", "creating"},     {"stopped", "stopping"}, {"stopped", "failed"},    {"failed", "stopping"},
-      {"failed", "stopped"},
+      {"failed", "stopped"},       {"creating", "running"},
   };
   for (int from = 0; from < v1::PodState_ARRAYSIZE; ++from) {
     for (int to = 0; to < v1::PodState_ARRAYSIZE; ++to) {

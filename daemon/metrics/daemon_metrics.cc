@@ -134,7 +134,7 @@ DaemonMetrics::DaemonMetrics()
                      .Name("vcd_machine_starts_total")
                      .Help(
                          "Machines whose guest answered, by how they were started: cold (booted), clone (from a "
-                         "template), fallback (booted after the start from a template failed).")
+                         "template), fallback (booted after the start from a template failed), restored (from a checkpoint).")
                      .Register(registry_);
   for (int i = 0; i < kMachineStartKinds; ++i) {
     machine_starts_[static_cast<size_t>(i)] =

@@ -92,6 +92,9 @@ class MortalHypervisor : public Hypervisor {
                                                         const CallContext& context) override {
     return Wrap(Step(life_, "Adopt", [&] { return inner_.Adopt(spec, record, context); }));
   }
+  absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override {
+    return inner_.ImageKey(spec, context);
+  }
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override {
     return Step(life_, "Reap", [&] { return inner_.Reap(run_dir, context); });
   }

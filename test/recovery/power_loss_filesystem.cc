@@ -41,6 +41,11 @@ absl::Status PowerLossFilesystem::WriteFile(const std::string& path, const std::
 }
 absl::Status PowerLossFilesystem::SyncFile(const std::string& path) {
   VCD_RETURN_IF_ERROR(inner_.SyncFile(path));
+  // One that another process has written, as a VMM does.
+  if (absl::IsNotFound(durable_.ReadFile(path).status())) {
+    VCD_ASSIGN_OR_RETURN(const std::string bytes, inner_.ReadFile(path));
+    VCD_RETURN_IF_ERROR(durable_.WriteFile(path, bytes));
+  }
   return durable_.SyncFile(path);
 }
 absl::Status PowerLossFilesystem::Rename(const std::string& from, const std::string& to) {

@@ -36,6 +36,7 @@ TEST_P(PowerLossTest, AtEveryStepOfTheOperation) {
     PowerLossFilesystem disk(posix);
     RecoveryWorld world(&disk);
     disk.Adopt(world.root());
+    disk.Adopt(world.out_dir());
     Prepare(world);
     world.CrashIn(step);
     const absl::Status status = scenario().operation(world, kRequest);
@@ -45,6 +46,7 @@ TEST_P(PowerLossTest, AtEveryStepOfTheOperation) {
     world.LosePower();
     ASSERT_EQ(disk.LosePower(world.state_dir()), absl::OkStatus());
     ASSERT_EQ(disk.LosePower(world.run_dir()), absl::OkStatus());
+    ASSERT_EQ(disk.LosePower(world.out_dir()), absl::OkStatus());
     ASSERT_TRUE(world.Boot());
     std::vector<std::string> allowed = Allowed(status.ok());
     for (std::string& line : allowed) line = AfterReboot(line);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/network/interface_names.h"
 #include "core/pod/pod_state_machine.h"
 #include "test/recovery/mortal_backends.h"
@@ -45,6 +46,7 @@ void Compare(const std::string& what, const std::vector<std::string>& there, con
 
 RecoveryWorld::RecoveryWorld(Filesystem* filesystem) : disk_(filesystem != nullptr ? *filesystem : posix_) {
   std::filesystem::create_directories(root() + "/rootfs");
+  std::filesystem::create_directories(out_dir());
   // As far as anybody on the host looks, an ext4.
   std::string image(4096, '\0');
   image.replace(1080, 2, "\x53\xef");
@@ -94,6 +96,7 @@ void RecoveryWorld::KillDaemon() {
 
 void RecoveryWorld::LosePower() {
   KillDaemon();
+  lost_power_ = true;
   MakeBackends();
   std::filesystem::remove_all(run_dir());
 }
@@ -153,6 +156,13 @@ v1::PodConfig RecoveryWorld::HookedPodConfig(const std::string& id) const {
   config.set_id(id);
   *config.add_containers() = HookedContainerConfig("main");
   *config.mutable_hooks() = config.containers(0).hooks();
+  return config;
+}
+
+v1::PodConfig RecoveryWorld::ImagePodConfig(const std::string& id) const {
+  v1::PodConfig config = PodConfig(id);
+  v1::ImageRootfs& image = *config.mutable_containers(0)->mutable_rootfs()->mutable_image();
+  image.set_path(root() + "/image");
   return config;
 }
 
@@ -256,11 +266,13 @@ void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* lea
   }
   // One that has ended holds what it has until it is stopped.
   const auto check_count = [&](const std::string& what, size_t there, size_t of_pod,
-                               const std::function<bool(const v1::Mount&)>& is_one, size_t of_each) {
+                               const std::function<bool(const v1::Mount&)>& is_one,
+                               const std::function<bool(const v1::Rootfs&)>& root_is_one) {
     size_t least = of_pod, most = of_pod;
     for (const v1::Container& container : pod.containers()) {
       const auto& mounts = container.config().mounts();
-      const size_t has = of_each + static_cast<size_t>(std::count_if(mounts.begin(), mounts.end(), is_one));
+      const size_t of_root = root_is_one(container.config().rootfs()) ? 1 : 0;
+      const size_t has = of_root + static_cast<size_t>(std::count_if(mounts.begin(), mounts.end(), is_one));
       least += live.count(container.id()) * has;
       most += has;
     }
@@ -284,10 +296,11 @@ void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* lea
   }
   check_count(
       "directories", hypervisor().directories(pod.id()).size(), static_cast<size_t>(pod.config().volumes_size()),
-      [](const v1::Mount& mount) { return mount.type() == "bind"; }, 1);
+      [](const v1::Mount& mount) { return mount.type() == "bind"; },
+      [](const v1::Rootfs& root) { return root.has_directory(); });
   check_count(
       "disks", hypervisor().disks(pod.id()).size(), 0, [](const v1::Mount& mount) { return mount.type() == "ext4"; },
-      0);
+      [](const v1::Rootfs& root) { return root.has_image(); });
   if (hypervisor().paused(pod.id()) != (pod.state() == v1::POD_STATE_PAUSED)) {
     leaks->push_back(absl::StrCat("the vCPUs of ", pod.id(), " do not do what its state says"));
   }
@@ -296,6 +309,14 @@ void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* lea
 void RecoveryWorld::CheckFiles(const std::vector<std::string>& pod_ids, std::vector<std::string>* leaks) {
   Compare("state directories", Names(state_dir() + "/pods"), pod_ids, leaks);
   Compare("run directories", Names(run_dir() + "/pods"), pod_ids, leaks);
+  for (const std::string& name : Names(out_dir())) {
+    if (absl::StrContains(name, ".making-")) {
+      if (!lost_power_) leaks->push_back(absl::StrCat("half a checkpoint: ", name));
+      continue;
+    }
+    const absl::Status whole = ReadCheckpoint(posix_, absl::StrCat(out_dir(), "/", name), {}).status();
+    if (!whole.ok()) leaks->push_back(std::string(whole.message()));
+  }
   Compare("quarantine", Names(state_dir() + "/quarantine"), {}, leaks);
   for (const std::string& id : pod_ids) {
     for (const std::string& directory : {state_dir(), run_dir()}) {

@@ -54,6 +54,14 @@ class RecoveryWorld : public PodClient {
   v1::ContainerConfig HookedContainerConfig(const std::string& id) const;
   v1::PodConfig HookedPodConfig(const std::string& id) const;
 
+  // A pod whose container has a root file system from an image: what a checkpoint can hold, once it has no interface.
+  v1::PodConfig ImagePodConfig(const std::string& id) const;
+  // Where checkpoints go.
+  std::string out_dir() const { return root() + "/out"; }
+  // Keeps the guest that a pod has now, and gives it to the pod's next machine, as a checkpoint would.
+  void KeepGuest(const std::string& id) { kept_guest_ = agent().Guest(id); }
+  void GiveKeptGuest(const std::string& id) { agent().GiveGuest(id, kept_guest_); }
+
   Observed Observe();
   // What the host holds that the API does not account for, or the other way round, for people. Waits up to ten
   // seconds for what goes on in the background of the daemon.
@@ -93,6 +101,9 @@ class RecoveryWorld : public PodClient {
   HookedHost hooked_host_;
   PodRuntimeOptions options_;
   std::unique_ptr<Daemon> daemon_;
+  std::shared_ptr<SimulatedGuest> kept_guest_;
+  // Nobody knows of what was half made then until a checkpoint is made in the same place.
+  bool lost_power_ = false;
 };
 
 }  // namespace vcd

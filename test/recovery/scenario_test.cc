@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -59,6 +61,11 @@ void ScenarioTest::Judge(RecoveryWorld& world, bool acknowledged, const std::vec
   EXPECT_THAT(allowed, Contains(Line(seen, "web")));
   EXPECT_EQ(Line(seen, "other"), other);
   if (!is_allowed()) ++(acknowledged && Line(after_, "web").empty() ? resurrected_ : lost_);
+  if (acknowledged && absl::StartsWith(scenario().name, "CheckpointPod")) {
+    const bool there = std::filesystem::exists(world.out_dir() + "/one");
+    EXPECT_TRUE(there) << "a checkpoint that was acknowledged is gone";
+    if (!there) ++lost_;
+  }
   if (!leaks) return;
   const std::vector<std::string> leaked = world.Leaks();
   EXPECT_THAT(leaked, IsEmpty());

@@ -69,6 +69,28 @@ void WithStoppedSide(RecoveryWorld& world) {
   (void)world.StopContainer("web", "side");
 }
 
+void WithImage(RecoveryWorld& world) {
+  (void)world.Run(world.ImagePodConfig("web"));
+  (void)world.DetachInterface("web", "eth0");
+}
+void WithPausedImage(RecoveryWorld& world) {
+  WithImage(world);
+  (void)world.Pause("web");
+}
+void Checkpointed(RecoveryWorld& world) {
+  WithImage(world);
+  world.KeepGuest("web");
+  (void)world.Checkpoint("web", world.out_dir() + "/one", /*stop=*/true);
+  (void)world.Delete("web");
+}
+absl::Status Checkpoint(RecoveryWorld& world, bool stop, const std::string& request_id) {
+  return world.Checkpoint("web", world.out_dir() + "/one", stop, request_id).status();
+}
+absl::Status Restore(RecoveryWorld& world, const std::string& request_id) {
+  world.GiveKeptGuest("web");
+  return world.Restore(world.out_dir() + "/one", "web", request_id).status();
+}
+
 // As the API has it: what is gone needs no deletion.
 absl::Status Deleted(const absl::Status& status) { return absl::IsNotFound(status) ? absl::OkStatus() : status; }
 
@@ -141,6 +163,10 @@ std::vector<Scenario> Scenarios() {
        Running,
        [](W& w, const Id& id) { return Deleted(w.Delete("web", true, id).status()); },
        {}},
+      {"CheckpointPod", WithImage, [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/false, id); }, {}},
+      {"CheckpointPod (stop)", WithImage, [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/true, id); }, {}},
+      {"CheckpointPod (paused)", WithPausedImage, [](W& w, const Id& id) { return Checkpoint(w, false, id); }, {}},
+      {"RestorePod", Checkpointed, Restore, {}},
       {"UpdatePod", Running, [](W& w, const Id& id) { return w.Update("web", 2, 192, id).status(); }, {}},
       {"AttachInterface",
        Running,

@@ -223,10 +223,19 @@ class FakeAgent::World {
     *before = entry.conversation.lock();
     if (entry.machine.has_value() && *entry.machine != machine) entry = GuestEntry();
     entry.machine = machine;
+    if (const auto given = given_.find(pod_id); given != given_.end()) {
+      entry.guest = std::move(given->second);
+      given_.erase(given);
+    }
     if (entry.off) return nullptr;
     auto conversation = std::make_shared<Conversation>(io_, observer, pod_id, entry.guest);
     entry.conversation = conversation;
     return conversation;
+  }
+
+  void GiveGuest(const std::string& pod_id, std::shared_ptr<SimulatedGuest> guest) {
+    MutexLock lock(&mu_);
+    given_[pod_id] = std::move(guest);
   }
 
   void SetAnswersPings(const std::string& pod_id, bool answers) {
@@ -284,6 +293,7 @@ class FakeAgent::World {
   GuestContainerSpec last_spec_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, GuestEntry> guests_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<SimulatedGuest>> given_ ABSL_GUARDED_BY(mu_);
   int sessions_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -486,6 +496,9 @@ std::vector<std::string> FakeAgent::containers(const std::string& pod_id) {
   return ids;
 }
 
+void FakeAgent::GiveGuest(const std::string& pod_id, std::shared_ptr<SimulatedGuest> guest) {
+  world_->GiveGuest(pod_id, std::move(guest));
+}
 void FakeAgent::SetAnswersPings(const std::string& pod_id, bool answers) { world_->SetAnswersPings(pod_id, answers); }
 
 void FakeAgent::TellMemoryPressure(const std::string& pod_id, double some_percent) {

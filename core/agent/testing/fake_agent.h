@@ -47,6 +47,9 @@ class FakeAgent : public Agent {
   // The pod's guest, made when there is none. The guest of an earlier machine stays usable, to no effect.
   std::shared_ptr<SimulatedGuest> Guest(const std::string& pod_id);
 
+  // The next machine of the pod has this guest, as one that goes on from an image has.
+  void GiveGuest(const std::string& pod_id, std::shared_ptr<SimulatedGuest> guest);
+
   // As those of SimulatedGuest.
   bool Exit(const std::string& pod_id, const ProcessKey& key, int code) { return Guest(pod_id)->Exit(key, code); }
   bool Print(const std::string& pod_id, const ProcessKey& key, StdStream stream, const std::string& bytes) {

@@ -74,6 +74,15 @@ class PodClient {
     return Await<DetachedInterface>(
         [&](auto done) { runtime().DetachInterface(id, interface_name, Soon(request_id), done); });
   }
+  absl::StatusOr<CheckpointedPod> Checkpoint(const std::string& id, const std::string& directory, bool stop = false,
+                                             const std::string& request_id = "") {
+    return Await<CheckpointedPod>(
+        [&](auto done) { runtime().CheckpointPod(id, directory, stop, Soon(request_id), done); });
+  }
+  absl::StatusOr<v1::Pod> Restore(const std::string& directory, const std::string& id = "",
+                                  const std::string& request_id = "") {
+    return Await<v1::Pod>([&](auto done) { runtime().RestorePod(directory, id, Soon(request_id), done); });
+  }
   absl::StatusOr<v1::Container> CreateContainer(const std::string& id, const v1::ContainerConfig& config,
                                                 const std::string& request_id = "") {
     return Await<v1::Container>([&](auto done) { runtime().CreateContainer(id, config, Soon(request_id), done); });

@@ -324,6 +324,20 @@ void FakePodRuntime::DetachInterface(const std::string& pod_id, const std::strin
             });
 }
 
+void FakePodRuntime::CheckpointPod(const std::string& pod_id, const std::string& directory, bool stop,
+                                   const MutationOptions& options,
+                                   std::function<void(absl::StatusOr<CheckpointedPod>)> done) {
+  AnswerPod(absl::StrCat("CheckpointPod ", pod_id, " ", directory, stop ? " stop" : ""), pod_id, options.deadline,
+            [done](absl::StatusOr<v1::Pod> pod) {
+              pod.ok() ? done(CheckpointedPod{*std::move(pod), /*size_bytes=*/7}) : done(pod.status());
+            });
+}
+
+void FakePodRuntime::RestorePod(const std::string& directory, const std::string& pod_id, const MutationOptions& options,
+                                PodCallback done) {
+  AnswerPod(absl::StrCat("RestorePod ", directory, " ", pod_id), pod_id, options.deadline, std::move(done));
+}
+
 std::vector<TemplateInfo> FakePodRuntime::ListTemplates() const {
   TemplateInfo info;
   info.key = "cafe";

@@ -77,6 +77,11 @@ class FakePodRuntime : public PodRuntime {
   // Every pod has `eth0`, and no other.
   void DetachInterface(const std::string& pod_id, const std::string& interface_name, const MutationOptions& options,
                        std::function<void(absl::StatusOr<DetachedInterface>)> done) override;
+  // Of a checkpoint of 7 bytes.
+  void CheckpointPod(const std::string& pod_id, const std::string& directory, bool stop, const MutationOptions& options,
+                     std::function<void(absl::StatusOr<CheckpointedPod>)> done) override;
+  void RestorePod(const std::string& directory, const std::string& pod_id, const MutationOptions& options,
+                  PodCallback done) override;
   // One, with the key `cafe`.
   std::vector<TemplateInfo> ListTemplates() const override;
   void PrepareTemplate(const v1::PodConfig& config, std::function<void(absl::StatusOr<TemplateInfo>)> done) override;

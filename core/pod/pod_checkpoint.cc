@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pod/pod_checkpoint.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/device/host_disk.h"
+#include "core/pod/pod_record.h"
+#include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
+
+namespace vcd {
+namespace {
+
+absl::Status NotHeld(const std::string& pod_id, absl::string_view what, absl::string_view next) {
+  return WithDetail(
+      absl::FailedPreconditionError(absl::StrCat("pod ", pod_id, ": ", what, ", which no checkpoint holds; ", next)),
+      {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"pod_id", pod_id}}});
+}
+
+bool HasHooks(const v1::PodConfig& config) {
+  return config.hooks().ByteSizeLong() != 0 ||
+         std::any_of(config.containers().begin(), config.containers().end(),
+                     [](const v1::ContainerConfig& container) { return container.hooks().ByteSizeLong() != 0; });
+}
+
+absl::Status CheckMachine(const Pod& pod, const v1::PodConfig& config, const state::v1::VirtualMachine& machine) {
+  const std::string& id = pod.id();
+  if (!pod.hypervisor().capabilities().images) {
+    return NotHeld(id, absl::StrCat("its machine is one of hypervisor ", config.hypervisor()), "make it with `qemu`");
+  }
+  if (!pod.agent().capabilities().ReadsRootfs()) {
+    return NotHeld(id, absl::StrCat("its agent is ", config.agent()), "make it with `native`");
+  }
+  const v1::HypervisorConfig& boot = config.hypervisor_config();
+  if (machine.vcpus() != boot.default_vcpus() || machine.memory_mib() != boot.default_memory_mib()) {
+    return NotHeld(id, "its vCPUs or memory were changed while it ran", "stop it and start it again first");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDevices(const std::string& id, const state::v1::PodRecord& record) {
+  const state::v1::VirtualMachine& machine = record.vm();
+  if (!machine.shared_directories().empty()) {
+    return NotHeld(id, absl::StrCat("it shares ", machine.shared_directories(0).host_path(), " with the host"),
+                   "use root file systems from images, and no volumes or bind mounts");
+  }
+  for (const v1::PodInterface& interface : record.network().interfaces()) {
+    return NotHeld(id, absl::StrCat("it has network interface ", interface.name()),
+                   "detach it, or use a pod with network `none`");
+  }
+  for (const state::v1::PciDevice& device : machine.pci_devices()) {
+    return NotHeld(id, absl::StrCat("it has device ", device.host_address(), " of the host"),
+                   "delete the container that has it first");
+  }
+  for (const state::v1::BlockDevice& disk : machine.block_devices()) {
+    if (disk.writable()) {
+      return NotHeld(id, absl::StrCat("it writes to ", disk.path()), "let containers write to their overlays instead");
+    }
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(disk.path(), error)) {
+      return NotHeld(id, absl::StrCat("its disk ", disk.path(), " is no file"), "use image files");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Unfit(const std::string& directory, absl::string_view why) {
+  return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory, why);
+}
+
+// That the files of a checkpoint, each as it was written, go together: nothing that a pod is made of is taken on trust.
+absl::Status CheckConsistent(const Checkpoint& checkpoint, const std::string& directory) {
+  const state::v1::PodRecord& record = checkpoint.record;
+  const auto refuse = [&directory](absl::string_view what) {
+    return CheckpointUnfit(absl::StatusCode::kDataLoss, directory, absl::StrCat("record.json: ", what));
+  };
+  if (record.state() != v1::POD_STATE_READY && record.state() != v1::POD_STATE_RUNNING &&
+      record.state() != v1::POD_STATE_PAUSED) {
+    return refuse("is of a pod without a machine");
+  }
+  if (!record.vm().shared_directories().empty() || !record.vm().pci_devices().empty() ||
+      !record.network().interfaces().empty() || HasHooks(checkpoint.config)) {
+    return refuse("tells of what no checkpoint holds");
+  }
+  std::map<std::string, std::string> paths;
+  std::set<std::string> described;
+  for (const CheckpointFile& disk : checkpoint.manifest.disks) described.insert(disk.path);
+  for (const state::v1::BlockDevice& disk : record.vm().block_devices()) {
+    if (disk.writable() || described.count(disk.path()) == 0 || !paths.emplace(disk.id(), disk.path()).second) {
+      return refuse(absl::StrCat("disk ", disk.id(), " is none of those in manifest.json"));
+    }
+  }
+  std::set<std::string> configured;
+  for (const v1::ContainerConfig& container : checkpoint.config.containers()) configured.insert(container.id());
+  std::set<std::string> known;
+  for (const state::v1::ContainerRecord& container : record.containers()) {
+    if (configured.count(container.id()) == 0 || !known.insert(container.id()).second) {
+      return refuse(absl::StrCat("container ", container.id(), " is none of those in pod.json"));
+    }
+    if (container.state() == v1::CONTAINER_STATE_UNSPECIFIED || container.state() == v1::CONTAINER_STATE_CREATING ||
+        container.removing() || !container.share_tag().empty() || !container.share_tags().empty() ||
+        !container.pci_device_ids().empty()) {
+      return refuse(absl::StrCat("container ", container.id(), " is in a state that no checkpoint is made in"));
+    }
+    std::vector<std::string> ids(container.disk_ids().begin(), container.disk_ids().end());
+    if (!container.disk_id().empty()) ids.push_back(container.disk_id());
+    for (const std::string& id : ids) {
+      if (paths.count(id) == 0) return refuse(absl::StrCat("container ", container.id(), " has no disk ", id));
+    }
+  }
+  return known.size() == configured.size() ? absl::OkStatus() : refuse("does not tell of all containers of pod.json");
+}
+
+absl::Status CheckDisks(const Checkpoint& checkpoint, const std::string& directory, FileDigestCache& digests) {
+  for (const CheckpointFile& expected : checkpoint.manifest.disks) {
+    const absl::StatusOr<std::string> digest = digests.Sha512(expected.path);
+    if (!digest.ok()) return Unfit(directory, absl::StrCat("its disk cannot be read: ", digest.status().message()));
+    if (*digest != expected.digest) {
+      return Unfit(directory, absl::StrCat("its disk ", expected.path,
+                                           " holds something else than it did; put the file back that the pod had"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContext& context) {
+  const v1::PodConfig config = pod.config();
+  const state::v1::PodRecord record = pod.record();
+  VCD_RETURN_IF_ERROR(CheckMachine(pod, config, record.vm()));
+  VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), record));
+  if (HasHooks(config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
+  absl::StatusOr<std::string> key = CheckpointKey(pod.hypervisor(), config, context);
+  if (!absl::IsFailedPrecondition(key.status())) return key;
+  return NotHeld(pod.id(), absl::StrCat("its machine has ", key.status().message()), "use a pod without that");
+}
+
+absl::StatusOr<std::string> CheckpointKey(const Hypervisor& hypervisor, const v1::PodConfig& config,
+                                          const CallContext& context) {
+  VmSpec spec;
+  spec.config = config.hypervisor_config();
+  return hypervisor.ImageKey(spec, context);
+}
+
+absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record,
+                                                          FileDigestCache& digests) {
+  std::map<std::string, CheckpointFile> disks;
+  for (const state::v1::BlockDevice& device : record.vm().block_devices()) {
+    VCD_ASSIGN_OR_RETURN(std::string digest, digests.Sha512(device.path()));
+    std::error_code error;
+    const uint64_t bytes = std::filesystem::file_size(device.path(), error);
+    disks[device.path()] = {device.path(), error ? 0 : bytes, std::move(digest)};
+  }
+  std::vector<CheckpointFile> list;
+  for (auto& [path, disk] : disks) list.push_back(std::move(disk));
+  return list;
+}
+
+state::v1::PodRecord RecordForCheckpoint(const state::v1::PodRecord& record) {
+  state::v1::PodRecord kept;
+  kept.set_pod_id(record.pod_id());
+  kept.set_state(record.state());
+  kept.set_guest_kernel(record.guest_kernel());
+  kept.set_agent_version(record.agent_version());
+  *kept.mutable_containers() = record.containers();
+  *kept.mutable_created_at() = record.created_at();
+  *kept.mutable_started_at() = record.started_at();
+  *kept.mutable_vm()->mutable_block_devices() = record.vm().block_devices();
+  kept.mutable_vm()->set_vcpus(record.vm().vcpus());
+  kept.mutable_vm()->set_memory_mib(record.vm().memory_mib());
+  kept.mutable_vm()->set_machine_type(record.vm().machine_type());
+  return kept;
+}
+
+absl::Status CheckRestorable(const Checkpoint& checkpoint, const std::string& directory, const v1::PodConfig& config,
+                             const Hypervisor& hypervisor, FileDigestCache& digests, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(CheckConsistent(checkpoint, directory));
+  const absl::StatusOr<std::string> key = CheckpointKey(hypervisor, config, context);
+  if (!key.ok()) return Unfit(directory, key.status().message());
+  if (*key != checkpoint.manifest.image_key) {
+    return Unfit(
+        directory,
+        absl::StrCat("is of another machine than this host makes: QEMU, firmware, kernel, initramfs, ",
+                     "CPU and the host's kernel must be the same (key ", checkpoint.manifest.image_key.substr(0, 12),
+                     ", here ", key->substr(0, 12), "); restore it where it was made"));
+  }
+  return CheckDisks(checkpoint, directory, digests);
+}
+
+state::v1::PodRecord RecordForRestore(const Checkpoint& checkpoint, const std::string& pod_id) {
+  state::v1::PodRecord record;
+  record.set_pod_id(pod_id);
+  record.set_state(v1::POD_STATE_CREATING);
+  StampNow(record.mutable_created_at());
+  *record.mutable_containers() = checkpoint.record.containers();
+  for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
+    if (container.state() == v1::CONTAINER_STATE_PAUSED) container.set_state(v1::CONTAINER_STATE_RUNNING);
+  }
+  if (StateAfterRestore(checkpoint) == v1::POD_STATE_RUNNING) StampNow(record.mutable_started_at());
+  return record;
+}
+
+v1::PodState StateAfterRestore(const Checkpoint& checkpoint) {
+  return checkpoint.record.state() == v1::POD_STATE_READY ? v1::POD_STATE_READY : v1::POD_STATE_RUNNING;
+}
+
+absl::Status ClaimDisks(Pod& pod, const Checkpoint& checkpoint) {
+  for (const state::v1::BlockDevice& device : checkpoint.record.vm().block_devices()) {
+    VCD_ASSIGN_OR_RETURN(const HostDisk disk, FindHostDisk(device.path()));
+    VCD_ASSIGN_OR_RETURN(DiskClaims::Claim claim,
+                         pod.ClaimDisk(disk, device.writable(), absl::StrCat("disk ", device.id())));
+    pod.HoldDisk(device.id(), std::move(claim));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vcd

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoints of pods, and pods out of them: on fakes, with failures at each step and restarts in between.
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/metric/testing/recorded_metrics.h"
+#include "core/pod/testing/pod_runtime_fixture.h"
+
+namespace vcd {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const ProcessKey kMain{"main", ""};
+
+class PodCheckpointTest : public PodRuntimeTest {
+ protected:
+  PodCheckpointTest() {
+    fs::create_directory(root_ + "/out");
+    options_.version = "9.9";
+    options_.metrics = &metrics_;
+    MakeExt4("root.img", 'r');
+    Restart();
+  }
+  // The metrics go first.
+  ~PodCheckpointTest() override { runtime_.reset(); }
+
+  // A file with an ext4's superblock, as far as anybody on the host looks.
+  void MakeExt4(const std::string& name, char fill) {
+    std::string bytes(4096, fill);
+    bytes.replace(1080, 2, "\x53\xef");
+    std::ofstream(root_ + "/" + name, std::ios::binary) << bytes;
+  }
+
+  v1::PodConfig ImageConfig(const std::string& id, const std::string& program = "sleep") {
+    v1::PodConfig config = Config(id, program);
+    v1::ImageRootfs& image = *config.mutable_containers(0)->mutable_rootfs()->mutable_image();
+    image.set_path(root_ + "/root.img");
+    image.set_fs_type("ext4");
+    return config;
+  }
+
+  std::string Out(const std::string& name) const { return root_ + "/out/" + name; }
+
+  std::vector<std::string> Outs() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root_ + "/out")) names.push_back(entry.path().filename());
+    return names;
+  }
+
+  // A pod out of the checkpoint, with the guest that the pod of before had.
+  absl::StatusOr<v1::Pod> RestoreWithGuest(const std::string& directory, const std::string& from, const std::string& to,
+                                           const std::string& request_id = "") {
+    agent().GiveGuest(to, agent().Guest(from));
+    return Restore(directory, to, request_id);
+  }
+
+  // The pod goes on as if nothing had been: it runs, its guest is spoken to, and nothing is left anywhere.
+  void ExpectGoesOn(const std::string& id) {
+    EXPECT_EQ(Get(id).state(), v1::POD_STATE_RUNNING);
+    EXPECT_FALSE(hypervisor().paused(id));
+    EXPECT_THAT(Outs(), IsEmpty());
+    EXPECT_TRUE(Exec(id, {"sleep"}).ok());
+    EXPECT_THAT(StateFile(id), testing::Not(HasSubstr("under_way")));
+  }
+
+  std::string ReadAll(OutputReader& reader) {
+    std::string text;
+    while (true) {
+      auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { reader.Next(done); });
+      EXPECT_TRUE(chunk.ok()) << chunk.status();
+      if (!chunk.ok() || !chunk->has_value()) return text;
+      EXPECT_EQ((*chunk)->lost_bytes, 0u);
+      text += (*chunk)->data;
+    }
+  }
+
+  std::string StateFile(const std::string& id) {
+    return filesystem_.ReadFile(options_.run_dir + "/pods/" + id + "/state.json").value_or("");
+  }
+
+  // As a daemon leaves it that is killed while it makes a checkpoint of the pod.
+  void LeaveIntent(const std::string& id, const std::string& making) {
+    std::string json = StateFile(id);
+    json.replace(json.rfind(",\n \"checksum\""), std::string::npos,
+                 ",\n \"under_way\": {\"intent\": \"INTENT_CHECKPOINT\", \"making\": \"" + making +
+                     "\", \"request\": {\"request_id\": \"r1\", \"fingerprint\": \"7\"}}\n}\n");
+    ASSERT_TRUE(filesystem_.WriteFile(options_.run_dir + "/pods/" + id + "/state.json", json).ok());
+  }
+
+  RecordedMetrics metrics_;
+};
+
+TEST_F(PodCheckpointTest, PodGoesOnAndIsMadeAgainOfTheCheckpoint) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  const auto done = Checkpoint("web", Out("one"));
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->pod.state(), v1::POD_STATE_RUNNING);
+  EXPECT_GT(done->size_bytes, 0u);
+  EXPECT_THAT(Outs(), ElementsAre("one"));
+  EXPECT_FALSE(hypervisor().paused("web"));
+  EXPECT_TRUE(Exec("web", {"sleep"}, "").ok());
+  const auto manifest = ReadCheckpointManifest(filesystem_, Out("one"));
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->vcd_version, "9.9");
+  ASSERT_EQ(manifest->disks.size(), 1u);
+  EXPECT_EQ(manifest->disks[0].path, root_ + "/root.img");
+  ASSERT_TRUE(Delete("web", /*force=*/true).ok());
+
+  auto events = Events();
+  const auto restored = RestoreWithGuest(Out("one"), "web", "web");
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(restored->vm().start(), v1::VM_START_RESTORED);
+  EXPECT_THAT(metrics_.machine_starts(), ElementsAre(MachineStartKind::kCold, MachineStartKind::kRestored));
+  ASSERT_EQ(restored->containers_size(), 1);
+  EXPECT_EQ(restored->containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(hypervisor().disks("web"), ElementsAre("rootfs-0"));
+  EXPECT_EQ(AwaitEvent(*events, v1::EVENT_TYPE_POD_CREATED).pod_id(), "web");
+  EXPECT_EQ(AwaitEvent(*events, v1::EVENT_TYPE_POD_STARTED).pod_id(), "web");
+  agent().Exit("web", kMain, 3);
+  EXPECT_EQ(Wait("web")->code(), 3);
+  EXPECT_TRUE(Delete("web", /*force=*/true).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodCheckpointTest, RestoredPodSurvivesTheDaemon) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  ASSERT_TRUE(RestoreWithGuest(Out("one"), "web", "two").ok());
+  Restart();
+  const v1::Pod pod = Get("two");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(pod.vm().start(), v1::VM_START_RESTORED);
+  EXPECT_EQ(pod.containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(hypervisor().disks("two"), ElementsAre("rootfs-0"));
+  EXPECT_TRUE(Exec("two", {"sleep"}).ok());
+}
+
+TEST_F(PodCheckpointTest, HostNameFollowsTheId) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  v1::PodConfig named = ImageConfig("named");
+  named.set_hostname("database");
+  ASSERT_TRUE(Run(named).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("web")).ok());
+  ASSERT_TRUE(Checkpoint("named", Out("named")).ok());
+  EXPECT_EQ(RestoreWithGuest(Out("web"), "web", "two")->config().hostname(), "two");
+  EXPECT_EQ(RestoreWithGuest(Out("named"), "named", "three")->config().hostname(), "database");
+}
+
+TEST_F(PodCheckpointTest, StoppedWithIt) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  const auto done = Checkpoint("web", Out("one"), /*stop=*/true, "r1");
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->pod.state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(done->pod.reason(), HasSubstr(Out("one")));
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+  // Asked again it does nothing.
+  const auto again = Checkpoint("web", Out("one"), /*stop=*/true, "r1");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->size_bytes, done->size_bytes);
+  // It boots again as any other.
+  ASSERT_TRUE(Start("web").ok());
+  EXPECT_EQ(Get("web").vm().start(), v1::VM_START_COLD);
+}
+
+TEST_F(PodCheckpointTest, ReadyPodStaysReadyAndIsRestoredSo) {
+  ASSERT_TRUE(Create(ImageConfig("web")).ok());
+  const auto done = Checkpoint("web", Out("one"));
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->pod.state(), v1::POD_STATE_READY);
+  ASSERT_TRUE(Delete("web", /*force=*/true).ok());
+  const auto restored = RestoreWithGuest(Out("one"), "web", "two");
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->state(), v1::POD_STATE_READY);
+  EXPECT_EQ(restored->containers(0).state(), v1::CONTAINER_STATE_READY);
+  EXPECT_EQ(Start("two")->state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodCheckpointTest, PausedPodStaysPausedAndGoesOnElsewhere) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Pause("web").ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_PAUSED);
+  EXPECT_TRUE(hypervisor().paused("web"));
+  // It runs for a moment before each further one.
+  ASSERT_TRUE(Checkpoint("web", Out("two")).ok());
+  hypervisor().FailNth("SaveImage", 1, absl::UnavailableError("no"));
+  EXPECT_FALSE(Checkpoint("web", Out("three")).ok());
+  agent().FailNth("Connect", 1, absl::UnavailableError("no"));
+  EXPECT_FALSE(Checkpoint("web", Out("three")).ok());
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_PAUSED);
+  EXPECT_TRUE(hypervisor().paused("web"));
+  EXPECT_THAT(StateFile("web"), testing::Not(HasSubstr("under_way")));
+  const auto restored = RestoreWithGuest(Out("one"), "web", "two");
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->state(), v1::POD_STATE_RUNNING);
+  EXPECT_EQ(restored->containers(0).state(), v1::CONTAINER_STATE_RUNNING);
+  // The first is spoken to again when it is resumed.
+  EXPECT_EQ(Resume("web")->state(), v1::POD_STATE_RUNNING);
+  EXPECT_TRUE(Exec("web", {"sleep"}).ok());
+}
+
+TEST_F(PodCheckpointTest, ReadersAndWaitersOfThePodNoticeNothing) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  const auto exec = Exec("web", {"sleep"});
+  ASSERT_TRUE(exec.ok()) << exec.status();
+  const ProcessKey process{"main", exec->process_id};
+  auto reader = runtime_->Attach("web", process, OutputStart::kBeginning);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  auto log = runtime_->Attach("web", kMain, OutputStart::kBeginning);
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_TRUE(agent().Print("web", process, StdStream::kStdout, "before "));
+  ASSERT_TRUE(agent().Print("web", kMain, StdStream::kStdout, "log before "));
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  ASSERT_TRUE(agent().Print("web", process, StdStream::kStdout, "after"));
+  ASSERT_TRUE(agent().Print("web", kMain, StdStream::kStdout, "log after"));
+  ASSERT_TRUE(agent().Exit("web", process, 5));
+  ASSERT_TRUE(agent().Exit("web", kMain, 6));
+  EXPECT_EQ(ReadAll(**reader), "before after");
+  EXPECT_EQ(ReadAll(**log), "log before log after");
+  EXPECT_EQ(Wait("web", exec->process_id)->code(), 5);
+  EXPECT_EQ(Wait("web")->code(), 6);
+}
+
+TEST_F(PodCheckpointTest, EndedExecsAreToldOnce) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  const auto exec = Exec("web", {"sleep"});
+  ASSERT_TRUE(exec.ok()) << exec.status();
+  auto events = Events();
+  ASSERT_TRUE(agent().Exit("web", {"main", exec->process_id}, 5));
+  AwaitEvent(*events, v1::EVENT_TYPE_PROCESS_EXITED);
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  ASSERT_TRUE(agent().Exit("web", kMain, 0));
+  // Next comes the container's end, and not once more the exec's.
+  while (true) {
+    auto event = Await<std::shared_ptr<const v1::Event>>([&](auto done) { events->Next(done); });
+    ASSERT_TRUE(event.ok()) << event.status();
+    EXPECT_NE((*event)->type(), v1::EVENT_TYPE_PROCESS_EXITED);
+    if ((*event)->type() == v1::EVENT_TYPE_CONTAINER_STOPPED) break;
+  }
+}
+
+TEST_F(PodCheckpointTest, RestoredContainerBeginsANewLogWithoutAGap) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(agent().Print("web", kMain, StdStream::kStdout, "of the first\n"));
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  // All that the first has printed is acknowledged by now.
+  auto first = runtime_->Attach("web", kMain, OutputStart::kBeginning);
+  ASSERT_TRUE(first.ok());
+  auto chunk = Await<std::optional<OutputChunk>>([&](auto done) { (*first)->Next(done); });
+  ASSERT_TRUE(chunk.ok() && chunk->has_value());
+  ASSERT_TRUE(RestoreWithGuest(Out("one"), "web", "two").ok());
+  ASSERT_TRUE(agent().Print("two", kMain, StdStream::kStdout, "of the second\n"));
+  ASSERT_TRUE(agent().Exit("two", kMain, 0));
+  ASSERT_TRUE(Wait("two").ok());
+  auto log = runtime_->ReadLogs("two", "main", {});
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ(ReadAll(**log), "of the second\n");
+}
+
+TEST_F(PodCheckpointTest, WhatNoCheckpointHoldsIsRefusedByName) {
+  ASSERT_TRUE(Run(Config("shares")).ok());
+  v1::PodConfig writes = ImageConfig("writes");
+  MakeExt4("disk.img", 'd');
+  writes.mutable_containers(0)->mutable_rootfs()->mutable_block()->set_path(root_ + "/disk.img");
+  ASSERT_TRUE(Run(writes).ok());
+  ASSERT_TRUE(Run(ImageConfig("grown")).ok());
+  ASSERT_TRUE(Update("grown", 0, 256).ok());
+  v1::PodInterface eth0;
+  eth0.set_name("eth0");
+  eth0.set_mac("02:00:00:00:00:01");
+  network().SetPlan({eth0});
+  ASSERT_TRUE(Run(ImageConfig("joined")).ok());
+  for (const auto& [id, what] : std::vector<std::pair<std::string, std::string>>{
+           {"shares", root_ + "/rootfs"}, {"writes", root_ + "/disk.img"}, {"joined", "eth0"}}) {
+    const absl::Status status = Checkpoint(id, Out(id)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NOT_IMPLEMENTED) << status;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(id), HasSubstr(what)));
+  }
+  ASSERT_TRUE(Stop("writes", /*force=*/true).ok());
+  EXPECT_EQ(ReasonOf(Checkpoint("writes", Out("x")).status()), v1::ERROR_REASON_WRONG_STATE);
+  EXPECT_EQ(ReasonOf(Checkpoint("none", Out("x")).status()), v1::ERROR_REASON_POD_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(Checkpoint("grown", "relative").status()), v1::ERROR_REASON_INVALID_FIELD);
+  EXPECT_EQ(Checkpoint("grown", root_ + "/out").status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(Outs(), IsEmpty());
+}
+
+TEST_F(PodCheckpointTest, BackendsWithoutImagesAreRefused) {
+  HypervisorCapabilities capabilities = hypervisor().capabilities();
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  capabilities.images = false;
+  hypervisor().set_capabilities(capabilities);
+  const absl::Status status = Checkpoint("web", Out("one")).status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NOT_IMPLEMENTED) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("hypervisor fake"));
+}
+
+TEST_F(PodCheckpointTest, PodGoesOnAfterAFailureOfAnyStep) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  hypervisor().FailNth("SaveImage", 1, absl::FailedPreconditionError("a device cannot be saved"));
+  const absl::Status saved = Checkpoint("web", Out("one")).status();
+  EXPECT_THAT(std::string(saved.message()), HasSubstr("a device cannot be saved"));
+  ExpectGoesOn("web");
+  hypervisor().FailNth("Resume", 1, absl::UnavailableError("not now"));
+  EXPECT_FALSE(Checkpoint("web", Out("one")).ok());
+  ExpectGoesOn("web");
+  agent().FailNth("Connect", 1, absl::UnavailableError("not now"));
+  EXPECT_FALSE(Checkpoint("web", Out("one")).ok());
+  ExpectGoesOn("web");
+  // A disk that went away is found after the machine went on.
+  fs::rename(root_ + "/root.img", root_ + "/away.img");
+  EXPECT_FALSE(Checkpoint("web", Out("one")).ok());
+  fs::rename(root_ + "/away.img", root_ + "/root.img");
+  ExpectGoesOn("web");
+  EXPECT_TRUE(Checkpoint("web", Out("one")).ok());
+}
+
+TEST_F(PodCheckpointTest, GuestThatDoesNotComeBackIsLost) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  auto events = Events();
+  // Each counts from when the one before has happened.
+  agent().FailNth("Connect", 1, absl::UnavailableError("silent"));
+  agent().FailNth("Connect", 1, absl::UnavailableError("silent"));
+  EXPECT_FALSE(Checkpoint("web", Out("one")).ok());
+  EXPECT_THAT(AwaitEvent(*events, v1::EVENT_TYPE_POD_FAILED).reason(), HasSubstr("silent"));
+  EXPECT_THAT(Outs(), IsEmpty());
+  EXPECT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodCheckpointTest, ForceComesFirst) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  hypervisor().HangNth("SaveImage", 1);
+  Completion<CheckpointedPod> checkpointed;
+  runtime_->CheckpointPod("web", Out("one"), false, Soon(), [&](auto result) { checkpointed.Set(std::move(result)); });
+  ASSERT_TRUE(hypervisor().WaitUntilHanging("SaveImage"));
+  EXPECT_TRUE(Delete("web", /*force=*/true).ok());
+  EXPECT_EQ(checkpointed.Wait({Soon().deadline, nullptr}, "the answer").status().code(), absl::StatusCode::kAborted);
+  EXPECT_THAT(Outs(), IsEmpty());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodCheckpointTest, DaemonThatEndsMeanwhileLeavesARunningPod) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  hypervisor().HangNth("SaveImage", 1);
+  Completion<CheckpointedPod> checkpointed;
+  runtime_->CheckpointPod("web", Out("one"), false, Soon(), [&](auto result) { checkpointed.Set(std::move(result)); });
+  ASSERT_TRUE(hypervisor().WaitUntilHanging("SaveImage"));
+  runtime_.reset();
+  EXPECT_FALSE(hypervisor().paused("web"));
+  EXPECT_THAT(Outs(), IsEmpty());
+  Restart();
+  ExpectGoesOn("web");
+}
+
+TEST_F(PodCheckpointTest, KilledDaemonsHalfIsRemovedAndThePodGoesOn) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  runtime_.reset();
+  const std::string making = MakingPath(Out("one"), "abcdef");
+  fs::create_directories(making + "/image");
+  std::ofstream(making + "/image/state") << "half";
+  ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", making));
+  VmSpec spec;
+  spec.pod_id = "web";
+  state::v1::VirtualMachine record;
+  record.mutable_process()->set_pid(1000001);
+  record.add_block_devices()->set_id("rootfs-0");
+  auto machine = hypervisor().Adopt(spec, record, {});
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  ASSERT_TRUE((*machine)->Pause({}).ok());
+  machine->reset();
+  Restart();
+  ExpectGoesOn("web");
+}
+
+TEST_F(PodCheckpointTest, KilledDaemonsWholeCheckpointStays) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  const std::string id = ReadCheckpointManifest(filesystem_, Out("one"))->id;
+  runtime_.reset();
+  ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", MakingPath(Out("one"), id)));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+  EXPECT_THAT(Outs(), ElementsAre("one"));
+  // Its request is done.
+  EXPECT_THAT(StateFile("web"), HasSubstr("\"r1\""));
+}
+
+TEST_F(PodCheckpointTest, KilledDaemonsStopIsFinished) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one"), /*stop=*/true).ok());
+  const std::string id = ReadCheckpointManifest(filesystem_, Out("one"))->id;
+  ASSERT_TRUE(Start("web").ok());
+  runtime_.reset();
+  ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", MakingPath(Out("one"), id)));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
+  EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
+  EXPECT_THAT(Outs(), ElementsAre("one"));
+}
+
+TEST_F(PodCheckpointTest, MachineThatEndedMeanwhileLeavesNoHalf) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  runtime_.reset();
+  const std::string making = MakingPath(Out("one"), "abcdef");
+  fs::create_directories(making);
+  ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", making));
+  ASSERT_TRUE(hypervisor().Crash("web", "gone"));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(Outs(), IsEmpty());
+}
+
+TEST_F(PodCheckpointTest, UnfitCheckpointsAreRefusedBeforeAnythingIsMade) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  const size_t boots = hypervisor().calls().size();
+  const auto refused = [&](absl::StatusCode code, const std::string& why) {
+    const absl::Status status = Restore(Out("one"), "two").status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_CHECKPOINT_UNFIT) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(why));
+    EXPECT_FALSE(runtime_->GetPod("two").ok());
+  };
+  // Another image under the name of the pod's.
+  MakeExt4("root.img", 'x');
+  refused(absl::StatusCode::kFailedPrecondition, "root.img holds something else");
+  fs::remove(root_ + "/root.img");
+  EXPECT_FALSE(Restore(Out("one"), "two").ok());
+  MakeExt4("root.img", 'r');
+  // Another kernel than the checkpoint's.
+  const std::string manifest = filesystem_.ReadFile(Out("one") + "/manifest.json").value();
+  std::string other = manifest.substr(0, manifest.rfind(",\n \"checksum\"")) + "\n}\n";
+  const size_t key = other.find("\"image_key\": \"") + 14;
+  other.replace(key, 4, "0000");
+  ASSERT_TRUE(filesystem_.WriteFile(Out("one") + "/manifest.json", other).ok());
+  refused(absl::StatusCode::kFailedPrecondition, "another machine");
+  ASSERT_TRUE(filesystem_.WriteFile(Out("one") + "/manifest.json", manifest).ok());
+  fs::resize_file(Out("one") + "/image/fake-image", 3);
+  refused(absl::StatusCode::kDataLoss, "image/fake-image");
+  fs::remove(Out("one") + "/manifest.json");
+  refused(absl::StatusCode::kFailedPrecondition, "manifest.json");
+  EXPECT_EQ(Restore(Out("none"), "two").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReasonOf(Restore("relative", "two").status()), v1::ERROR_REASON_INVALID_FIELD);
+  EXPECT_EQ(ReasonOf(Restore(Out("one"), "../two").status()), v1::ERROR_REASON_INVALID_FIELD);
+  for (size_t call = boots; call < hypervisor().calls().size(); ++call) {
+    EXPECT_EQ(hypervisor().calls()[call].find("Boot"), std::string::npos);
+  }
+}
+
+TEST_F(PodCheckpointTest, TakenIdIsRefused) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  EXPECT_EQ(ReasonOf(Restore(Out("one")).status()), v1::ERROR_REASON_POD_EXISTS);
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_RUNNING);
+}
+
+TEST_F(PodCheckpointTest, RequestsAreNotDoneTwice) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one"), false, "c1").ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one"), false, "c1").ok());
+  EXPECT_EQ(ReasonOf(Checkpoint("web", Out("two"), false, "c1").status()), v1::ERROR_REASON_REQUEST_ID_REUSED);
+  ASSERT_TRUE(RestoreWithGuest(Out("one"), "web", "two", "r1").ok());
+  const auto again = Restore(Out("one"), "two", "r1");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->id(), "two");
+  Restart();
+  EXPECT_TRUE(Restore(Out("one"), "two", "r1").ok());
+  EXPECT_EQ(ReasonOf(Restore(Out("one"), "two", "r2").status()), v1::ERROR_REASON_POD_EXISTS);
+}
+
+TEST_F(PodCheckpointTest, NothingIsLeftOfARestoreThatFails) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  const std::vector<std::function<void()>> faults = {
+      [&] { network().FailOpen(absl::UnavailableError("no")); },
+      [&] { network().FailAttach(absl::UnavailableError("no")); },
+      [&] { hypervisor().FailNth("Boot", 1, absl::FailedPreconditionError("no")); },
+      [&] { agent().FailNth("Connect", 1, absl::UnavailableError("no")); },
+  };
+  for (const auto& fault : faults) {
+    fault();
+    EXPECT_FALSE(Restore(Out("one"), "two").ok());
+    EXPECT_FALSE(runtime_->GetPod("two").ok());
+    EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+    EXPECT_THAT(network().attached(), ElementsAre("web"));
+    EXPECT_FALSE(fs::exists(options_.state_dir + "/pods/two"));
+    EXPECT_FALSE(fs::exists(options_.run_dir + "/pods/two"));
+  }
+  // Its disk is claimed by nobody.
+  EXPECT_TRUE(RestoreWithGuest(Out("one"), "web", "two").ok());
+}
+
+TEST_F(PodCheckpointTest, DaemonThatEndsWhileItRestoresLeavesNothing) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  agent().HangNth("Connect", 1);
+  Completion<v1::Pod> restored;
+  runtime_->RestorePod(Out("one"), "two", Soon(), [&](auto result) { restored.Set(std::move(result)); });
+  ASSERT_TRUE(agent().WaitUntilHanging("Connect"));
+  Restart();
+  EXPECT_FALSE(runtime_->GetPod("two").ok());
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+}
+
+TEST_F(PodCheckpointTest, ContainerThatEndedStaysEnded) {
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(agent().Exit("web", kMain, 4));
+  ASSERT_TRUE(Wait("web").ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  const auto restored = RestoreWithGuest(Out("one"), "web", "two");
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->containers(0).state(), v1::CONTAINER_STATE_STOPPED);
+  EXPECT_EQ(restored->containers(0).exit_status().code(), 4);
+  EXPECT_EQ(Wait("two")->code(), 4);
+}
+
+}  // namespace
+}  // namespace vcd
