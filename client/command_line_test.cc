@@ -25,9 +25,9 @@ TEST(CommandLineTest, HelpNamesVerbsAndExample) {
 }
 
 TEST(CommandLineTest, EveryVerbHasSummaryAndExample) {
-  for (const std::string verb :
-       {"annotate", "check", "create", "events", "exec", "execs", "info",  "inspect", "kill",    "logs",
-        "pause",    "ps",    "resize", "resume", "rm",   "run",   "start", "stop",    "version", "wait"}) {
+  for (const std::string verb : {"annotate", "check", "create",  "events", "exec",       "execs",  "info", "inspect",
+                                 "kill",     "logs",  "pause",   "ps",     "resize",     "resume", "rm",   "run",
+                                 "start",    "stop",  "version", "wait",   "checkpoint", "restore"}) {
     const RunResult help = RunVc("/no/socket", {verb, "--help"});
     EXPECT_EQ(help.exit_status, 0) << verb;
     EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: vc " + verb), HasSubstr("Example: "), HasSubstr("--address")));

@@ -32,6 +32,8 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(NewPauseCommand());
   commands.push_back(NewResizeCommand());
   commands.push_back(NewResumeCommand());
+  commands.push_back(NewCheckpointCommand());
+  commands.push_back(NewRestoreCommand());
   commands.push_back(NewStopCommand());
   commands.push_back(NewRmCommand());
   commands.push_back(NewAnnotateCommand());

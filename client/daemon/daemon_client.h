@@ -60,6 +60,10 @@ class DaemonClient {
   absl::Status PausePod(const v1::PausePodRequest& request, v1::PausePodResponse* response, CallOptions options = {});
   absl::Status ResumePod(const v1::ResumePodRequest& request, v1::ResumePodResponse* response,
                          CallOptions options = {});
+  absl::Status CheckpointPod(const v1::CheckpointPodRequest& request, v1::CheckpointPodResponse* response,
+                             CallOptions options = {});
+  absl::Status RestorePod(const v1::RestorePodRequest& request, v1::RestorePodResponse* response,
+                          CallOptions options = {});
   absl::Status DeletePod(const v1::DeletePodRequest& request, v1::DeletePodResponse* response,
                          CallOptions options = {});
   absl::Status GetPod(const v1::GetPodRequest& request, v1::GetPodResponse* response, CallOptions options = {});

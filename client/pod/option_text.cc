@@ -45,6 +45,12 @@ absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::s
   return absolute.lexically_normal().string();
 }
 
+absl::StatusOr<std::string> DirectoryPath(const std::string& option, const std::string& path) {
+  absl::StatusOr<std::string> absolute = AbsolutePath(option, path);
+  if (absolute.ok() && absolute->size() > 1 && absolute->back() == '/') absolute->pop_back();
+  return absolute;
+}
+
 absl::StatusOr<uint64_t> Bytes(const std::string& option, const std::string& text) {
   absl::string_view digits = text;
   int shift = 0;

@@ -18,6 +18,9 @@ absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::strin
 // The whole path: the daemon works in another directory.
 absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path);
 
+// The same, of a directory: without a slash at its end.
+absl::StatusOr<std::string> DirectoryPath(const std::string& option, const std::string& path);
+
 // Bytes, or with a `k`, `m` or `g` at the end so many KiB, MiB or GiB.
 absl::StatusOr<uint64_t> Bytes(const std::string& option, const std::string& text);
 

@@ -129,6 +129,18 @@ grpc::Status FakePodService::GetPodAnnotation(grpc::ServerContext* context, cons
   return grpc::Status::OK;
 }
 
+grpc::Status FakePodService::CheckpointPod(grpc::ServerContext* context, const v1::CheckpointPodRequest* request,
+                                           v1::CheckpointPodResponse* response) {
+  response->set_size_bytes(3 << 20);
+  return state_.Enter(context, "CheckpointPod", *request);
+}
+
+grpc::Status FakePodService::RestorePod(grpc::ServerContext* context, const v1::RestorePodRequest* request,
+                                        v1::RestorePodResponse* response) {
+  response->mutable_pod()->set_id(request->pod_id().empty() ? "as-it-was" : request->pod_id());
+  return state_.Enter(context, "RestorePod", *request);
+}
+
 grpc::Status FakePodService::UpdatePod(grpc::ServerContext* context, const v1::UpdatePodRequest* request,
                                        v1::UpdatePodResponse*) {
   return state_.Enter(context, "UpdatePod", *request);

@@ -36,6 +36,10 @@ class FakePodService final : public v1::PodService::Service {
                         v1::ListPodsResponse* response) override;
   grpc::Status GetPodAnnotation(grpc::ServerContext* context, const v1::GetPodAnnotationRequest* request,
                                 v1::GetPodAnnotationResponse* response) override;
+  grpc::Status CheckpointPod(grpc::ServerContext* context, const v1::CheckpointPodRequest* request,
+                             v1::CheckpointPodResponse* response) override;
+  grpc::Status RestorePod(grpc::ServerContext* context, const v1::RestorePodRequest* request,
+                          v1::RestorePodResponse* response) override;
   grpc::Status UpdatePod(grpc::ServerContext* context, const v1::UpdatePodRequest* request,
                          v1::UpdatePodResponse*) override;
   grpc::Status UpdatePodAnnotations(grpc::ServerContext* context, const v1::UpdatePodAnnotationsRequest* request,

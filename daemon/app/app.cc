@@ -106,6 +106,7 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.hook_limits = {absl::Seconds(config_.hooks().timeout_seconds()),
                          absl::Seconds(config_.hooks().max_timeout_seconds())};
   options.hooks = &hooks_;
+  options.version = kVersion;
   options.metrics = metrics_.get();
   Filesystem* filesystem = &filesystem_;
   if (metered_filesystem_ != nullptr) filesystem = metered_filesystem_.get();

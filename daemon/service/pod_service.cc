@@ -220,6 +220,32 @@ grpc::ServerUnaryReactor* PodService::DetachInterface(grpc::CallbackServerContex
   return call.reactor();
 }
 
+grpc::ServerUnaryReactor* PodService::CheckpointPod(grpc::CallbackServerContext* context,
+                                                    const v1::CheckpointPodRequest* request,
+                                                    v1::CheckpointPodResponse* response) {
+  const UnaryCall call(context, "CheckpointPod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.CheckpointPod(request->pod_id(), request->directory(), request->stop(), OptionsOf(call, *request),
+                         [call, response](absl::StatusOr<CheckpointedPod> checkpointed) {
+                           if (checkpointed.ok()) {
+                             *response->mutable_pod() = std::move(checkpointed->pod);
+                             response->set_size_bytes(checkpointed->size_bytes);
+                           }
+                           call.Finish(checkpointed.status());
+                         });
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* PodService::RestorePod(grpc::CallbackServerContext* context,
+                                                 const v1::RestorePodRequest* request,
+                                                 v1::RestorePodResponse* response) {
+  const UnaryCall call(context, "RestorePod", CallKind::kMutation, request->pod_id());
+  if (absl::Status status = CheckOptionalId("pod_id", request->pod_id()); !status.ok()) return call.FinishNow(status);
+  runtime_.RestorePod(request->directory(), request->pod_id(), OptionsOf(call, *request),
+                      AnswerWithPod(call, response));
+  return call.reactor();
+}
+
 grpc::ServerUnaryReactor* PodService::GetPodStats(grpc::CallbackServerContext* context,
                                                   const v1::GetPodStatsRequest* request,
                                                   v1::GetPodStatsResponse* response) {

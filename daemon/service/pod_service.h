@@ -46,6 +46,10 @@ class PodService final : public v1::PodService::WithRawCallbackMethod_GetPod<
   grpc::ServerUnaryReactor* DetachInterface(grpc::CallbackServerContext* context,
                                             const v1::DetachInterfaceRequest* request,
                                             v1::DetachInterfaceResponse* response) override;
+  grpc::ServerUnaryReactor* CheckpointPod(grpc::CallbackServerContext* context, const v1::CheckpointPodRequest* request,
+                                          v1::CheckpointPodResponse* response) override;
+  grpc::ServerUnaryReactor* RestorePod(grpc::CallbackServerContext* context, const v1::RestorePodRequest* request,
+                                       v1::RestorePodResponse* response) override;
   grpc::ServerUnaryReactor* GetPodStats(grpc::CallbackServerContext* context, const v1::GetPodStatsRequest* request,
                                         v1::GetPodStatsResponse* response) override;
   grpc::ServerWriteReactor<v1::ReadConsoleResponse>* ReadConsole(grpc::CallbackServerContext* context,

@@ -116,10 +116,25 @@ TEST_F(PodServiceTest, MutationsReachTheRuntimeWithAllTheySay) {
   ASSERT_TRUE(Call(*pod_stub_, &Stub::DetachInterface, detach, detached).ok());
   EXPECT_EQ(detached.pod().id(), "j");
   EXPECT_TRUE(detached.existed());
-  EXPECT_THAT(runtime_.calls(), ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s",
-                                            "PausePod d", "ResumePod e", "DeletePod f force=1", "UpdatePod h vcpus: 2",
-                                            "UpdatePodAnnotations g set k=v remove old",
-                                            "AttachInterface i name: \"lan\"", "DetachInterface j eth0"));
+  v1::CheckpointPodRequest checkpoint;
+  checkpoint.set_pod_id("k");
+  checkpoint.set_directory("/out/k");
+  checkpoint.set_stop(true);
+  v1::CheckpointPodResponse checkpointed;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::CheckpointPod, checkpoint, checkpointed).ok());
+  EXPECT_EQ(checkpointed.pod().id(), "k");
+  EXPECT_EQ(checkpointed.size_bytes(), 7u);
+  v1::RestorePodRequest restore;
+  restore.set_directory("/out/k");
+  restore.set_pod_id("l");
+  v1::RestorePodResponse restored;
+  ASSERT_TRUE(Call(*pod_stub_, &Stub::RestorePod, restore, restored).ok());
+  EXPECT_EQ(restored.pod().id(), "l");
+  EXPECT_THAT(runtime_.calls(),
+              ElementsAre("CreatePod a", "RunPod ", "StartPod b", "StopPod c force=1 grace=3s", "PausePod d",
+                          "ResumePod e", "DeletePod f force=1", "UpdatePod h vcpus: 2",
+                          "UpdatePodAnnotations g set k=v remove old", "AttachInterface i name: \"lan\"",
+                          "DetachInterface j eth0", "CheckpointPod k /out/k stop", "RestorePod /out/k l"));
 }
 
 TEST_F(PodServiceTest, ContainerMutationsReachTheRuntime) {
