@@ -94,7 +94,7 @@ absl::StatusOr<v1::PortMapping> ParsePortMapping(const std::string& option, cons
 void AddressOptions::Declare(Arguments* arguments) {
   arguments->Repeated("-p,--publish", &ports_, "[IP:]PORT:PORT[/PROTO]",
                       "Lead a port of the host to one of the pod: 8080:80, 127.0.0.1:5353:53/udp");
-  arguments->Repeated("--ip", &ips_, "IP[/LEN]", "An address to ask the network for");
+  arguments->Repeated("--ip", &ips_, "IP/LEN", "An address to ask the network for");
   arguments->Text("--mac", &mac_, "MAC", "A hardware address to ask the network for");
 }
 

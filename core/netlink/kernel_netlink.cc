@@ -196,6 +196,7 @@ absl::Status KernelNetlink::AddBridge(const std::string& name) {
   nla_put_string(message.get(), IFLA_INFO_KIND, "bridge");
   nlattr* const data = nla_nest_start(message.get(), IFLA_INFO_DATA);
   nla_put_u8(message.get(), IFLA_BR_MCAST_SNOOPING, 0);
+  nla_put_u32(message.get(), IFLA_BR_AGEING_TIME, 0);
   nla_nest_end(message.get(), data);
   nla_nest_end(message.get(), info);
   return socket_->Result(nl_send_sync(socket_->get(), message.release()), absl::StrCat("make bridge ", name));

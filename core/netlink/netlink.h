@@ -100,7 +100,8 @@ class Netlink {
   virtual absl::Status AddMacvtap(const std::string& name, int lower, const std::string& mac) = 0;
   // As OpenTap, of a macvtap that is there. Needs no /dev.
   virtual absl::StatusOr<std::vector<UniqueFd>> OpenMacvtap(const NetworkLink& link, uint32_t queues) = 0;
-  // A new bridge without ports that forwards all groups' packets to all ports, down.
+  // A new bridge without ports, down, that forwards every packet to all other ports: it remembers no address, which a
+  // network that sends a port's own packets back to it would teach it wrong.
   virtual absl::Status AddBridge(const std::string& name) = 0;
   virtual absl::Status DeleteLink(int index) = 0;
   virtual absl::Status ChangeLink(int index, const LinkChange& change) = 0;

@@ -104,12 +104,12 @@ const char* NextStep(const Guard& guard, int state) {
     case v1::POD_STATE_STOPPING:
       return "wait until that is done, or delete it with force";
     case v1::POD_STATE_PAUSED:
-      return guard.when_paused;
+      return guard.operation == PodOperation::kPause ? "that is what was asked for" : guard.when_paused;
     case v1::POD_STATE_READY:
     case v1::POD_STATE_STOPPED:
       return "start it first";
     case v1::POD_STATE_RUNNING:
-      return guard.pod_states == kPaused ? "pause it first" : "stop it first, or use force";
+      return guard.operation == PodOperation::kResume ? "that is what was asked for" : "stop it first, or use force";
     case v1::POD_STATE_FAILED:
       return "stop it to release what it holds, or delete it";
     default:

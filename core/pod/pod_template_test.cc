@@ -20,6 +20,7 @@ class PodTemplateTest : public PodRuntimeTest {
  protected:
   PodTemplateTest() {
     options_.templates.enabled = true;
+    options_.templates.settle_time = absl::ZeroDuration();
     options_.templates.directory = options_.state_dir + "/templates";
     options_.templates.run_dir = options_.run_dir + "/templates";
     options_.metrics = &metrics_;

@@ -14,6 +14,9 @@ void LivePodRuntime::PrepareTemplate(const v1::PodConfig& config,
   work_.Post([this, config, done = std::move(done)] {
     const absl::StatusOr<v1::PodConfig> prepared = Prepare(config);
     if (!prepared.ok()) return done(prepared.status());
+    if (prepared->disable_template()) {
+      return done(absl::FailedPreconditionError("`config.disable_template`: such a pod never starts from a template"));
+    }
     Hypervisor& hypervisor = *backends_.hypervisors.at(prepared->hypervisor());
     Agent& agent = *backends_.agents.at(prepared->agent());
     const CallContext context{absl::Now() + options_.boot_timeout, nullptr};

@@ -16,10 +16,6 @@
 namespace vcd {
 namespace {
 
-// A guest that has just answered still loads what containers will want, which each machine made of it would do again;
-// emulated, that takes most of a second.
-constexpr absl::Duration kSettleTime = absl::Seconds(1);
-
 CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
 
 // A guest that nobody asks anything of.
@@ -43,7 +39,7 @@ absl::Status RemoveTemplateMachine(Hypervisor& hypervisor, const std::string& ru
 }
 
 absl::Status BuildTemplate(Hypervisor& hypervisor, Agent& agent, VmSpec spec, const std::string& image_dir,
-                           const CallContext& context) {
+                           absl::Duration settle, const CallContext& context) {
   std::error_code error;
   std::filesystem::create_directories(spec.run_dir, error);
   if (error) return PosixError(error.value(), absl::StrCat("make ", spec.run_dir));
@@ -53,15 +49,19 @@ absl::Status BuildTemplate(Hypervisor& hypervisor, Agent& agent, VmSpec spec, co
   };
   spec.shared_memory = true;
   VCD_ASSIGN_OR_RETURN(const std::unique_ptr<VirtualMachine> machine, hypervisor.Boot(spec, context));
+  // By its handle, whose child it is.
+  const absl::Cleanup stop = [&machine] {
+    const absl::Status stopped = machine->Stop(StopMode::kForce, CleanUpContext());
+    if (!stopped.ok()) LogError("", absl::StrCat("end the machine of a template: ", stopped.message()));
+  };
   NoObserver observer;
   {
     VCD_ASSIGN_OR_RETURN(const std::unique_ptr<GuestSession> session,
                          agent.Connect({spec.pod_id, "localhost", spec.run_dir}, *machine, observer, context));
   }
-  const absl::Status settled = Completion<int>().Wait(context.Within(kSettleTime), "settle").status();
+  const absl::Status settled = Completion<int>().Wait(context.Within(settle), "settle").status();
   if (!absl::IsDeadlineExceeded(settled)) return settled;
-  VCD_RETURN_IF_ERROR(machine->SaveImage(image_dir, context));
-  return machine->Stop(StopMode::kForce, CleanUpContext());
+  return machine->SaveImage(image_dir, context);
 }
 
 }  // namespace vcd

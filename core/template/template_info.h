@@ -17,7 +17,7 @@ enum class TemplateState {
 
 // A template, for those who look.
 struct TemplateInfo {
-  std::string key;  // Hypervisor::ImageKey.
+  std::string key;  // A digest of Hypervisor::ImageKey and the trust domain, in hexadecimal.
   std::string trust_domain;
   uint32_t vcpus = 0;
   uint32_t memory_mib = 0;

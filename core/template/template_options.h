@@ -20,6 +20,9 @@ struct TemplateOptions {
   // A machine that has not answered by then is given up, and booted instead.
   absl::Duration clone_timeout = absl::Seconds(5);
   absl::Duration build_timeout = absl::Minutes(2);
+  // A guest that has just answered still loads what containers will want, which each machine made of it would do again;
+  // emulated, that takes most of a second.
+  absl::Duration settle_time = absl::Seconds(1);
   // One that was used in this time does not make room for another.
   absl::Duration keep_used = absl::Minutes(1);
   // How long one that could not be made, or was of no use, is not made again.

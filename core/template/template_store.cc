@@ -20,6 +20,14 @@ using nlohmann::json;
 
 std::string InfoFile(const std::string& directory) { return directory + "/template.json"; }
 
+// "<key>.<time>"
+bool IsOurs(const std::string& name) {
+  const size_t dot = name.find('.');
+  if (dot == 0 || dot == std::string::npos || dot + 1 == name.size()) return false;
+  return name.find_first_not_of("0123456789abcdef") == dot &&
+         name.find_first_not_of("0123456789", dot + 1) == name.npos;
+}
+
 // A member of the type that it is to have; otherwise nothing.
 template <typename T>
 T Member(const json& object, const char* name) {
@@ -57,6 +65,10 @@ absl::StatusOr<std::vector<StoredTemplate>> TemplateStore::Load() {
   std::vector<StoredTemplate> stored;
   for (const std::string& name : names) {
     const std::string directory = absl::StrCat(root_, "/", name);
+    if (!IsOurs(name)) {
+      LogWarning("", absl::StrCat("no template's, left alone: ", directory));
+      continue;
+    }
     absl::StatusOr<TemplateInfo> info = Read(directory);
     if (info.ok()) {
       stored.push_back({directory, *std::move(info)});

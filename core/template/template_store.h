@@ -31,7 +31,8 @@ class TemplateStore {
  public:
   TemplateStore(Filesystem& filesystem, std::string root) : filesystem_(filesystem), root_(std::move(root)) {}
 
-  // All that are whole, in no order; removes everything else. The root is made.
+  // All that are whole, in no order; removes those that are not, and leaves alone what is named as none is. The root is
+  // made.
   absl::StatusOr<std::vector<StoredTemplate>> Load();
 
   // A new directory with nothing in it. The entry is not durable.

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "core/os/posix_filesystem.h"
 #include "core/os/testing/temporary_directory.h"
@@ -64,21 +66,24 @@ TEST_F(TemplateStoreTest, TwoOfOneKeyAreApart) { EXPECT_NE(Make(), Make()); }
 
 TEST_F(TemplateStoreTest, RemovesWhatIsNoTemplate) {
   const std::string whole = Make();
-  ASSERT_TRUE(store_.Begin("unfinished").ok());
+  ASSERT_TRUE(store_.Begin("00").ok());
   const std::string damaged = Make();
   std::ofstream(damaged + "/template.json") << "{\"key\": 7, \"trust_domain\": \"x\"";
   const std::string another_shape = Make();
   std::ofstream(another_shape + "/template.json") << "[1, 2]";
   const std::string without_domain = Make();
   std::ofstream(without_domain + "/template.json") << "{\"key\": \"c0ffee\", \"vcpus\": \"many\"}";
-  std::ofstream(root_ + "/a-file") << "x";
-  std::filesystem::create_symlink("/etc", root_ + "/a-link");
+  std::ofstream(root_ + "/ab.12") << "a file";
+  std::filesystem::create_symlink("/etc", root_ + "/cd.34");
+  const std::vector<std::string> others = {"/lost+found", "/notes.txt", "/ab", "/ab.", "/.12", "/AB.12", "/ab.1x"};
+  for (const std::string& other : others) std::filesystem::create_directory(root_ + other);
 
   const auto loaded = store_.Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   ASSERT_THAT(*loaded, SizeIs(1));
   EXPECT_EQ(loaded->front().directory, whole);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root_), {}), 1);
+  for (const std::string& other : others) EXPECT_TRUE(std::filesystem::is_empty(root_ + other)) << other;
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root_), {}), 1 + static_cast<int>(others.size()));
   EXPECT_TRUE(std::filesystem::exists("/etc/passwd"));
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/template/templates.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -26,13 +29,25 @@ constexpr size_t kShortKey = 12;
 
 std::string ShortKey(const std::string& key) { return key.substr(0, kShortKey); }
 
+// Neither of its parts holds a slash.
+absl::StatusOr<std::string> DigestOf(const std::string& text) {
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  if (EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
+                 nullptr) != 1) {
+    return absl::InternalError("find the key of a template: SHA-256 failed");
+  }
+  digest.resize(size);
+  return absl::BytesToHexString(digest);
+}
+
 absl::Status MustBoot(absl::string_view why) { return absl::FailedPreconditionError(why); }
 
 }  // namespace
 
 // `info` and what follows it is guarded by Templates::mu_, but for what never changes there: key and trust domain.
 struct Templates::Entry {
-  TemplateSubject subject;  // Of one that this daemon has made, or is to make.
+  TemplateSubject subject;  // Of one that this daemon has used, or is to make.
   Cancellation given_up;
 
   TemplateInfo info;
@@ -93,7 +108,7 @@ void Templates::Open(const std::vector<Hypervisor*>& hypervisors) {
       auto entry = std::make_shared<Entry>();
       entry->info = std::move(found.info);
       entry->directory = std::move(found.directory);
-      if (!entries_.emplace(Name(entry->info.key, entry->info.trust_domain), entry).second) old.push_back(entry);
+      if (!entries_.emplace(entry->info.key, entry).second) old.push_back(entry);
     }
   }
   for (const std::shared_ptr<Entry>& entry : old) RemoveFiles(*entry);
@@ -125,7 +140,8 @@ absl::StatusOr<std::string> Templates::KeyOf(const TemplateSubject& subject, con
   if (!subject.hypervisor->capabilities().images) return MustBoot("this hypervisor saves no machines");
   // Without an answer of the guest nobody knows when it is worth to be saved.
   if (!subject.agent->capabilities().runs_processes) return MustBoot("the pod's agent does not talk to a guest");
-  return subject.hypervisor->ImageKey(subject.spec, context);
+  VCD_ASSIGN_OR_RETURN(const std::string image, subject.hypervisor->ImageKey(subject.spec, context));
+  return DigestOf(absl::StrCat(image, "/", subject.trust_domain));
 }
 
 std::shared_ptr<Templates::Entry> Templates::AddLocked(const TemplateSubject& subject, const std::string& key) {
@@ -139,7 +155,7 @@ std::shared_ptr<Templates::Entry> Templates::AddLocked(const TemplateSubject& su
   entry->info.machine_type = subject.spec.config.machine_type();
   entry->info.created_at = absl::Now();
   entry->info.last_used_at = absl::InfinitePast();
-  entries_[Name(key, subject.trust_domain)] = entry;
+  entries_[key] = entry;
   to_build_.push_back(entry);
   return entry;
 }
@@ -149,11 +165,12 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
   {
     MutexLock lock(&mu_);
     if (!open_) return MustBoot("templates are not loaded yet");
-    const auto found = entries_.find(Name(key, subject.trust_domain));
+    const auto found = entries_.find(key);
     if (found != entries_.end()) {
       const std::shared_ptr<Entry>& entry = found->second;
       if (entry->info.state == TemplateState::kReady) {
         entry->info.last_used_at = absl::Now();
+        entry->subject = subject;
         entry->hypervisor = subject.hypervisor;
         ++entry->leases;
         return Lease(this, entry);
@@ -177,7 +194,7 @@ void Templates::Prepare(const TemplateSubject& subject, const CallContext& conte
   {
     MutexLock lock(&mu_);
     while (!open_) opened_.Wait(&mu_);
-    const auto found = entries_.find(Name(*key, subject.trust_domain));
+    const auto found = entries_.find(*key);
     std::shared_ptr<Entry> entry = found == entries_.end() ? nullptr : found->second;
     // Who asks for it by name does not wait for the time of the next try.
     if (entry == nullptr || entry->info.state == TemplateState::kFailed) entry = AddLocked(subject, *key);
@@ -205,11 +222,11 @@ absl::StatusOr<std::vector<std::string>> Templates::Delete(const std::string& ke
   {
     MutexLock lock(&mu_);
     for (const auto& [name, entry] : entries_) {
-      if (key != "*" && !absl::StartsWith(name.first, key)) continue;
-      if (key != "*" && !keys.empty() && keys.back() != name.first) {
-        return InvalidField("key", absl::StrCat("several begin with ", key, ": ", keys.back(), " and ", name.first));
+      if (key != "*" && !absl::StartsWith(name, key)) continue;
+      if (key != "*" && !keys.empty()) {
+        return InvalidField("key", absl::StrCat("several begin with ", key, ": ", keys.back(), " and ", name));
       }
-      keys.push_back(name.first);
+      keys.push_back(name);
       found.push_back(entry);
     }
     for (const std::shared_ptr<Entry>& entry : found) {
@@ -299,8 +316,8 @@ absl::Status Templates::BuildIn(Entry& entry, const std::string& directory) {
   spec.netns_path.clear();
   spec.annotations.clear();
   const CallContext context{absl::Now() + options_.build_timeout, &entry.given_up};
-  VCD_RETURN_IF_ERROR(
-      BuildTemplate(*entry.subject.hypervisor, *entry.subject.agent, std::move(spec), directory, context));
+  VCD_RETURN_IF_ERROR(BuildTemplate(*entry.subject.hypervisor, *entry.subject.agent, std::move(spec), directory,
+                                    options_.settle_time, context));
   VCD_RETURN_IF_ERROR(MakeRoom(TemplateStore::SizeOf(directory)));
   return store_.Complete(directory, entry.info);
 }
@@ -339,7 +356,7 @@ absl::Status Templates::MakeRoom(uint64_t bytes) {
 }
 
 bool Templates::DropLocked(const std::shared_ptr<Entry>& entry) {
-  const auto found = entries_.find(Name(entry->info.key, entry->info.trust_domain));
+  const auto found = entries_.find(entry->info.key);
   if (found != entries_.end() && found->second == entry) entries_.erase(found);
   if (entry->dropped) return false;
   entry->dropped = true;
@@ -362,24 +379,29 @@ void Templates::Return(const std::shared_ptr<Entry>& entry) {
 }
 
 void Templates::Fail(const std::shared_ptr<Entry>& entry, const absl::Status& why) {
-  MutexLock lock(&mu_);
-  ++entry->info.fallbacks;
-  const bool damaged = absl::IsDataLoss(why);
-  if (!damaged && ++entry->failures_in_a_row < kMostFailuresInARow) return;
-  if (entry->dropped) return;
-  // Its lease is still there, so it goes from the disk later.
-  DropLocked(entry);
-  LogWarning("", absl::StrCat("template ", ShortKey(entry->info.key), " dropped: ", why.message()));
-  // One that is damaged is made anew at once; that of others would be of no more use.
-  if (damaged) return;
-  auto failed = std::make_shared<Entry>();
-  failed->info = entry->info;
-  failed->info.state = TemplateState::kFailed;
-  failed->info.reason = std::string(why.message());
-  failed->info.memory_bytes = 0;
-  failed->retry_at = absl::Now() + options_.retry_after;
-  entries_[Name(failed->info.key, failed->info.trust_domain)] = failed;
-  ForgetOldFailuresLocked();
+  {
+    MutexLock lock(&mu_);
+    ++entry->info.fallbacks;
+    const bool damaged = absl::IsDataLoss(why);
+    if (!damaged && ++entry->failures_in_a_row < kMostFailuresInARow) return;
+    if (entry->dropped) return;
+    // Its lease is still there, so it goes from the disk later.
+    DropLocked(entry);
+    LogWarning("", absl::StrCat("template ", ShortKey(entry->info.key), " dropped: ", why.message()));
+    if (!damaged) {
+      // Another one would be of no more use.
+      auto failed = std::make_shared<Entry>();
+      failed->info = entry->info;
+      failed->info.state = TemplateState::kFailed;
+      failed->info.reason = std::string(why.message());
+      failed->info.memory_bytes = 0;
+      failed->retry_at = absl::Now() + options_.retry_after;
+      entries_[failed->info.key] = failed;
+      return ForgetOldFailuresLocked();
+    }
+    AddLocked(entry->subject, entry->info.key);
+  }
+  BuildNext();
 }
 
 void Templates::ForgetOldFailuresLocked() {

@@ -85,7 +85,7 @@ class Templates {
   void Prepare(const TemplateSubject& subject, const CallContext& context,
                std::function<void(absl::StatusOr<TemplateInfo>)> done);
 
-  // In order of key and trust domain.
+  // In order of key.
   std::vector<TemplateInfo> List() const;
 
   // Drops the templates whose key begins with that, or all for `*`; returns their keys. kInvalidArgument when several
@@ -95,7 +95,6 @@ class Templates {
   const TemplateOptions& options() const { return options_; }
 
  private:
-  using Name = std::pair<std::string, std::string>;  // Key and trust domain.
   using Done = std::function<void(absl::StatusOr<TemplateInfo>)>;
 
   // Why there can be none, or the key.
@@ -125,7 +124,7 @@ class Templates {
   Cancellation shutdown_;
 
   mutable Mutex mu_;
-  std::map<Name, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);  // By key.
   std::deque<std::shared_ptr<Entry>> to_build_ ABSL_GUARDED_BY(mu_);
   bool building_ ABSL_GUARDED_BY(mu_) = false;
   bool open_ ABSL_GUARDED_BY(mu_) = false;

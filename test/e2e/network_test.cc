@@ -138,6 +138,15 @@ class NetworkTest : public E2eTest {
     return "none";
   }
 
+  // Of the host, where the pod's default route leads.
+  std::string Gateway(const std::string& id, bool v4) {
+    const v1::Pod pod = daemon().GetPod(id);
+    for (const v1::Route& route : pod.network().interfaces(0).routes()) {
+      if (!route.gateway().empty() && absl::StrContains(route.gateway(), ':') != v4) return route.gateway();
+    }
+    return "none";
+  }
+
   void ExpectPing(const std::string& id, const std::string& address, const std::string& size = "56") {
     const ProgramResult result = Exec(id, {kBusybox, "ping", "-c", "2", "-W", "20", "-s", size, address});
     EXPECT_THAT(result, ExitsWith(0)) << id << " to " << address << ": " << result;
@@ -190,7 +199,10 @@ TEST_F(NetworkTest, EveryWayOfJoiningLeadsThere) {
   for (const std::string join : {"bridge", "macvtap"}) {
     RunOn(join, {"--network", "default", "--network-join", join});
     EXPECT_THAT(Must({"network", "ls", join}), HasSubstr(join));
-    for (const bool v4 : {true, false}) ExpectHostPings(Address(join, v4));
+    for (const bool v4 : {true, false}) {
+      ExpectHostPings(Address(join, v4));
+      ExpectPing(join, Gateway(join, v4));
+    }
     daemon().Kill();
     daemon().Start();
     RememberDescriptors();

@@ -122,11 +122,11 @@ TEST_F(TemplateTest, IsMadeBesideTheFirstPodAndDroppedByHand) {
   EXPECT_EQ(Sleeper("second").start(), v1::VM_START_CLONE);
   EXPECT_EQ(Sleeper("third", {"--no-template"}).start(), v1::VM_START_COLD);
   EXPECT_EQ(Sleeper("fourth", {"--trust-domain", "team-a"}).start(), v1::VM_START_COLD);
-  EXPECT_EQ(Trimmed(Must({"template", "prepare", "--trust-domain", "team-a"})), key);
+  EXPECT_NE(Trimmed(Must({"template", "prepare", "--trust-domain", "team-a"})), key);
   EXPECT_THAT(Templates(), SizeIs(2));
   // Pods that are clones do not need it any more.
   Must({"template", "rm", key.substr(0, 12)});
-  EXPECT_THAT(Templates(), IsEmpty());
+  EXPECT_THAT(Templates(), SizeIs(1)) << "that of the other domain";
   EXPECT_THAT(Exec("second", {"echo", "alive"}).out, HasSubstr("alive"));
 }
 
