@@ -55,10 +55,23 @@ absl::Status Explain(const absl::Status& status, const GuestSpec& spec, const Vi
 absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::Connect(const GuestSpec& spec, VirtualMachine& machine,
                                                                    GuestObserver& observer,
                                                                    const CallContext& context) {
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("guest of pod ", spec.pod_id)));
+  while (true) {
+    absl::StatusOr<std::unique_ptr<GuestSession>> session =
+        TryConnect(spec, machine, observer, context.Within(options_.hello_patience));
+    if (session.ok()) return session;
+    if (!absl::IsDeadlineExceeded(session.status()) || !context.Check("").ok()) {
+      return Explain(session.status(), spec, machine);
+    }
+  }
+}
+
+absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::TryConnect(const GuestSpec& spec, VirtualMachine& machine,
+                                                                      GuestObserver& observer,
+                                                                      const CallContext& context) {
   const std::string what = absl::StrCat("guest of pod ", spec.pod_id);
-  VCD_RETURN_IF_ERROR(context.Check(what));
   absl::StatusOr<UniqueFd> stream = machine.ConnectAgent(context);
-  if (!stream.ok()) return Explain(Annotate(stream.status(), absl::StrCat(what, ": connect")), spec, machine);
+  if (!stream.ok()) return Annotate(stream.status(), absl::StrCat(what, ": connect"));
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<AgentLink> link, AgentLink::Open(io_, *std::move(stream), budget_));
   auto gate = std::make_shared<ObserverGate>(io_, observer);
   auto conversation = std::make_shared<GuestConversation>(io_, spec, options_.hello_freshness, gate);
@@ -68,7 +81,7 @@ absl::StatusOr<std::unique_ptr<GuestSession>> NativeAgent::Connect(const GuestSp
   if (!info.ok()) {
     gate->Close();
     conversation->Close();
-    return Explain(info.status(), spec, machine);
+    return info.status();
   }
   return std::make_unique<NativeSession>(spec.pod_id, *std::move(info), std::move(gate), std::move(conversation));
 }

@@ -20,6 +20,9 @@ class NativeAgent : public Agent {
     // A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as
     // much, and it is said once more.
     absl::Duration hello_freshness = absl::Milliseconds(50);
+    // When nothing has come by then, it hangs up and comes anew: a guest that stood still while one connection ended
+    // and another began has been seen not to hear of the second one.
+    absl::Duration hello_patience = absl::Seconds(5);
   };
 
   explicit NativeAgent(IoThread& io) : NativeAgent(io, Options()) {}
@@ -32,6 +35,9 @@ class NativeAgent : public Agent {
                                                         GuestObserver& observer, const CallContext& context) override;
 
  private:
+  absl::StatusOr<std::unique_ptr<GuestSession>> TryConnect(const GuestSpec& spec, VirtualMachine& machine,
+                                                           GuestObserver& observer, const CallContext& context);
+
   IoThread& io_;
   const Options options_;
   const std::shared_ptr<LinkBudget> budget_ = std::make_shared<LinkBudget>();

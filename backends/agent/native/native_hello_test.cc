@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "backends/agent/native/testing/native_agent_fixture.h"
 #include "core/link/frame_codec.h"
@@ -127,6 +129,26 @@ TEST_F(NativeAgentTest, ASilentGuestFailsWithWhatItsConsoleSaid) {
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_AGENT_UNAVAILABLE);
   EXPECT_THAT(std::string(status.message()), HasSubstr("pod-1"));
   EXPECT_THAT(std::string(status.message()), ::testing::EndsWith("boot[1m line\nKernel panic"));
+}
+
+TEST_F(NativeAgentTest, AGuestThatStaysSilentIsConnectedToAnew) {
+  auto others = SocketPair();
+  GuestPeer second(std::move(others->second));
+  std::vector<UniqueFd> ends;
+  ends.push_back(std::move(others->first));
+  ends.push_back(std::move(host_end_));
+  SocketMachine machine([&]() -> absl::StatusOr<UniqueFd> {
+    UniqueFd end = std::move(ends.back());
+    ends.pop_back();
+    return end;
+  });
+  NativeAgent agent(io_, {.hello_freshness = absl::InfiniteDuration(), .hello_patience = absl::Seconds(1)});
+  std::thread guest([&] { second.AnswerHello({RunningProcess("c1")}); });
+  auto session = agent.Connect({"pod-1", "host-1"}, machine, observer_, context_);
+  guest.join();
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ((*session)->info().processes.size(), 1u);
+  EXPECT_TRUE(ends.empty());
 }
 
 TEST_F(NativeAgentTest, AGuestThatHangsUpIsUnavailable) {
