@@ -148,6 +148,46 @@ class PodEndpointsTest : public testing::Test {
     return dump;
   }
 
+  // Joins, and undoes it, with each call of the kernel failing in turn, of which there are so many at least.
+  void FailEachCall(int least) {
+    const std::string before = Dump();
+    int left = 0;
+    PodEndpoints::Options options;
+    options.netlink = [&left](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
+      auto kernel = OpenKernelNetlink(netns);
+      if (!kernel.ok()) return kernel.status();
+      return std::make_unique<FailingNetlink>(*std::move(kernel), &left);
+    };
+    PodEndpoints failing(filesystem_, options);
+    int calls = 0;
+    for (int nth = 1; nth < 100; ++nth) {
+      ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+      left = nth;
+      const auto joined = failing.JoinAll(pod_, {}, Soon());
+      if (joined.ok()) break;
+      ++calls;
+      EXPECT_EQ(DetailOf(joined.status()).value_or(ErrorDetail()).reason, v1::ERROR_REASON_NETWORK) << joined.status();
+      EXPECT_THAT(std::string(joined.status().message()), HasSubstr("injected"));
+      EXPECT_EQ(Dump(), before) << "call " << nth;
+      EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+      EXPECT_EQ(Dump(), before) << "call " << nth;
+    }
+    EXPECT_GE(calls, least);
+
+    for (int nth = 1; nth < 100; ++nth) {
+      ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+      ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
+      left = nth;
+      const absl::Status status = failing.LeaveAll(pod_);
+      if (status.ok()) break;
+      EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
+      EXPECT_EQ(Dump(), before) << "call " << nth;
+    }
+    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+    EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+    EXPECT_EQ(Dump(), before);
+  }
+
   CallContext Soon() { return {absl::Now() + absl::Seconds(30), nullptr}; }
 
   TemporaryDirectory directory_;
@@ -203,43 +243,7 @@ TEST_F(PodEndpointsTest, JoinsWhatHasAnAddressAndUndoesItAlsoAfterACrash) {
   EXPECT_FALSE(std::filesystem::exists(PodEndpoints::NamespacePath(pod_)));
 }
 
-TEST_F(PodEndpointsTest, NothingStaysBehindWhicheverCallOfTheKernelFails) {
-  const std::string before = Dump();
-  int left = 0;
-  PodEndpoints::Options options;
-  options.netlink = [&left](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
-    auto kernel = OpenKernelNetlink(netns);
-    if (!kernel.ok()) return kernel.status();
-    return std::make_unique<FailingNetlink>(*std::move(kernel), &left);
-  };
-  PodEndpoints failing(filesystem_, options);
-  int calls = 0;
-  for (int nth = 1; nth < 100; ++nth) {
-    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
-    left = nth;
-    const auto joined = failing.JoinAll(pod_, {}, Soon());
-    if (joined.ok()) break;
-    ++calls;
-    EXPECT_EQ(DetailOf(joined.status()).value_or(ErrorDetail()).reason, v1::ERROR_REASON_NETWORK) << joined.status();
-    EXPECT_THAT(std::string(joined.status().message()), HasSubstr("injected"));
-    EXPECT_EQ(Dump(), before) << "call " << nth;
-    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
-    EXPECT_EQ(Dump(), before) << "call " << nth;
-  }
-  EXPECT_GE(calls, 10);
-
-  for (int nth = 1; nth < 100; ++nth) {
-    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
-    ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
-    left = nth;
-    const absl::Status status = failing.LeaveAll(pod_);
-    if (status.ok()) break;
-    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
-    EXPECT_EQ(Dump(), before) << "call " << nth;
-  }
-  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
-  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
-}
+TEST_F(PodEndpointsTest, NothingStaysBehindWhicheverCallOfTheKernelFails) { FailEachCall(/*least=*/10); }
 
 // Joins that change the interface, of a kind that can be a port of a bridge.
 class ChangingJoinTest : public PodEndpointsTest, public testing::WithParamInterface<v1::InterfaceJoin> {
@@ -282,39 +286,7 @@ TEST_P(ChangingJoinTest, TheGuestHasTheAddressesAndTheyComeBackAlsoAfterACrash) 
   EXPECT_EQ(Dump(), before);
 }
 
-TEST_P(ChangingJoinTest, NothingStaysBehindWhicheverCallOfTheKernelFails) {
-  const std::string before = Dump();
-  int left = 0;
-  PodEndpoints::Options options;
-  options.netlink = [&left](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
-    auto kernel = OpenKernelNetlink(netns);
-    if (!kernel.ok()) return kernel.status();
-    return std::make_unique<FailingNetlink>(*std::move(kernel), &left);
-  };
-  PodEndpoints failing(filesystem_, options);
-  int calls = 0;
-  for (int nth = 1; nth < 100; ++nth) {
-    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
-    left = nth;
-    const auto joined = failing.JoinAll(pod_, {}, Soon());
-    if (joined.ok()) break;
-    ++calls;
-    EXPECT_THAT(std::string(joined.status().message()), HasSubstr("injected"));
-    EXPECT_EQ(Dump(), before) << "call " << nth;
-  }
-  EXPECT_GE(calls, 12);
-  for (int nth = 1; nth < 100; ++nth) {
-    ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
-    ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
-    left = nth;
-    if (failing.LeaveAll(pod_).ok()) break;
-    EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
-    EXPECT_EQ(Dump(), before) << "call " << nth;
-  }
-  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
-  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
-  EXPECT_EQ(Dump(), before);
-}
+TEST_P(ChangingJoinTest, NothingStaysBehindWhicheverCallOfTheKernelFails) { FailEachCall(/*least=*/12); }
 
 TEST_P(ChangingJoinTest, AKernelWithoutTrafficControlJoinsByABridge) {
   const std::string before = Dump();
