@@ -122,7 +122,7 @@ def run(binaries, rounds):
             beside=beside(output)),
     ]
     for count in AT_ONCE:
-        rows.append(Row(SECTION, "%d pods at once, until all are ready, clone ÷ cold" % count, ratio(many[count]), "×",
+        rows.append(Row(SECTION, "%d pod%s at once, until all are ready, clone ÷ cold" % (count, "" if count == 1 else "s"), ratio(many[count]), "×",
                         beside=beside(many[count])))
     rows += [
         Row(SECTION, "unique memory of QEMU, 8th clone ÷ first", last_memory / first_memory, "×", 0.25,
