@@ -27,8 +27,8 @@ namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
 // The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc,
-// network_operations.cc, port_forward_operations.cc, template_operations.cc and checkpoint_operations.cc; what Open
-// does is in pod_recovery.cc.
+// network_operations.cc, port_forward_operations.cc, template_operations.cc and checkpoint_operations.cc; what a pod's
+// configuration may be is in pod_configuration.cc, and what Open does in pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/mounts.h"
+#include "core/pod/clean_up.h"
 #include "core/pod/pod_checkpoint.h"
 #include "core/pod/pod_lifecycle.h"
 #include "core/status/error_detail.h"
@@ -16,12 +17,6 @@
 
 namespace vcd {
 namespace {
-
-CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
-
-void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& status) {
-  if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
-}
 
 // A guest that may get directories of the host later needs memory that their server can share, and so do programs that
 // serve its network interfaces.
@@ -90,7 +85,7 @@ TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodCon
   subject.hypervisor = &hypervisor;
   subject.agent = &agent;
   subject.trust_domain = config.trust_domain().empty() ? options.trust_domain : config.trust_domain();
-  subject.spec.config = config.hypervisor_config();
+  subject.config = config.hypervisor_config();
   return subject;
 }
 

@@ -13,6 +13,7 @@
 #include "core/log/logger.h"
 #include "core/model/mounts.h"
 #include "core/os/supervised_process.h"
+#include "core/pod/clean_up.h"
 #include "core/pod/container_attachments.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/guest_dials.h"
@@ -27,15 +28,8 @@
 namespace vcd {
 namespace {
 
-// What cleaning up may take, whatever became of the operation.
-CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}; }
-
 // A guest that takes longer is no reason to keep the pod from going on.
 constexpr absl::Duration kClockTime = absl::Seconds(2);
-
-void LogFailure(const Pod& pod, absl::string_view step, const absl::Status& status) {
-  if (!status.ok()) LogError(pod.id(), absl::StrCat(step, ": ", status.message()));
-}
 
 // Whether the pod is on its way out, until its records are gone.
 bool Disappears(const state::v1::PodRecord& record) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -47,12 +49,11 @@ absl::Status MustBoot(absl::string_view why) { return absl::FailedPreconditionEr
 
 // `info` and what follows it is guarded by Templates::mu_, but for what never changes there: key and trust domain.
 struct Templates::Entry {
-  TemplateSubject subject;  // Of one that this daemon has used, or is to make.
+  TemplateSubject subject;  // Of one that this daemon has used, has made, or is to make.
   Cancellation given_up;
 
   TemplateInfo info;
-  std::string directory;             // Set once the template is there.
-  Hypervisor* hypervisor = nullptr;  // That has used it.
+  std::string directory;  // Set once the template is there.
   int leases = 0;
   bool dropped = false;
   int failures_in_a_row = 0;
@@ -140,7 +141,9 @@ absl::StatusOr<std::string> Templates::KeyOf(const TemplateSubject& subject, con
   if (!subject.hypervisor->capabilities().images) return MustBoot("this hypervisor saves no machines");
   // Without an answer of the guest nobody knows when it is worth to be saved.
   if (!subject.agent->capabilities().runs_processes) return MustBoot("the pod's agent does not talk to a guest");
-  VCD_ASSIGN_OR_RETURN(const std::string image, subject.hypervisor->ImageKey(subject.spec, context));
+  VmSpec spec;
+  spec.config = subject.config;
+  VCD_ASSIGN_OR_RETURN(const std::string image, subject.hypervisor->ImageKey(spec, context));
   return DigestOf(absl::StrCat(image, "/", subject.trust_domain));
 }
 
@@ -149,10 +152,10 @@ std::shared_ptr<Templates::Entry> Templates::AddLocked(const TemplateSubject& su
   entry->subject = subject;
   entry->info.key = key;
   entry->info.trust_domain = subject.trust_domain;
-  entry->info.vcpus = subject.spec.config.default_vcpus();
-  entry->info.memory_mib = subject.spec.config.default_memory_mib();
-  entry->info.kernel_path = subject.spec.config.kernel_path();
-  entry->info.machine_type = subject.spec.config.machine_type();
+  entry->info.vcpus = subject.config.default_vcpus();
+  entry->info.memory_mib = subject.config.default_memory_mib();
+  entry->info.kernel_path = subject.config.kernel_path();
+  entry->info.machine_type = subject.config.machine_type();
   entry->info.created_at = absl::Now();
   entry->info.last_used_at = absl::InfinitePast();
   entries_[key] = entry;
@@ -171,7 +174,6 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
       if (entry->info.state == TemplateState::kReady) {
         entry->info.last_used_at = absl::Now();
         entry->subject = subject;
-        entry->hypervisor = subject.hypervisor;
         ++entry->leases;
         return Lease(this, entry);
       }
@@ -189,22 +191,24 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
 void Templates::Prepare(const TemplateSubject& subject, const CallContext& context, Done done) {
   const absl::StatusOr<std::string> key = KeyOf(subject, context);
   if (!key.ok()) return done(key.status());
-  if (!shutdown_.status().ok()) return done(shutdown_.status());
-  TemplateInfo ready;
+  absl::StatusOr<TemplateInfo> answer = absl::UnknownError("it waits");
   {
     MutexLock lock(&mu_);
     while (!open_) opened_.Wait(&mu_);
     const auto found = entries_.find(*key);
     std::shared_ptr<Entry> entry = found == entries_.end() ? nullptr : found->second;
-    // Who asks for it by name does not wait for the time of the next try.
-    if (entry == nullptr || entry->info.state == TemplateState::kFailed) entry = AddLocked(subject, *key);
-    if (entry->info.state == TemplateState::kReady) {
-      ready = entry->info;
+    // BeginShutdown tells who waits by then, and nobody later.
+    if (!shutdown_.status().ok()) {
+      answer = shutdown_.status();
+    } else if (entry != nullptr && entry->info.state == TemplateState::kReady) {
+      answer = entry->info;
     } else {
-      entry->waiting.push_back(std::move(done));
+      // Who asks for it by name does not wait for the time of the next try.
+      if (entry == nullptr || entry->info.state == TemplateState::kFailed) entry = AddLocked(subject, *key);
+      entry->waiting.push_back(std::exchange(done, nullptr));
     }
   }
-  if (!ready.key.empty()) return done(std::move(ready));
+  if (done != nullptr) return done(std::move(answer));
   BuildNext();
 }
 
@@ -310,11 +314,10 @@ void Templates::Build(const std::shared_ptr<Entry>& entry) {
 
 absl::Status Templates::BuildIn(Entry& entry, const std::string& directory) {
   const std::string name = absl::StrCat("template-", ShortKey(entry.info.key));
-  VmSpec spec = entry.subject.spec;
+  VmSpec spec;
+  spec.config = entry.subject.config;
   spec.pod_id = name;
   spec.run_dir = absl::StrCat(options_.run_dir, "/", name);
-  spec.netns_path.clear();
-  spec.annotations.clear();
   const CallContext context{absl::Now() + options_.build_timeout, &entry.given_up};
   VCD_RETURN_IF_ERROR(BuildTemplate(*entry.subject.hypervisor, *entry.subject.agent, std::move(spec), directory,
                                     options_.settle_time, context));
@@ -364,7 +367,7 @@ bool Templates::DropLocked(const std::shared_ptr<Entry>& entry) {
 }
 
 void Templates::RemoveFiles(const Entry& entry) {
-  if (entry.hypervisor != nullptr) entry.hypervisor->ForgetImage(entry.directory);
+  if (entry.subject.hypervisor != nullptr) entry.subject.hypervisor->ForgetImage(entry.directory);
   const absl::Status removed = store_.Remove(entry.directory);
   if (!removed.ok()) LogError("", absl::StrCat("remove a template: ", removed.message()));
 }

@@ -32,8 +32,8 @@ namespace vcd {
 struct TemplateSubject {
   Hypervisor* hypervisor = nullptr;
   Agent* agent = nullptr;
-  std::string trust_domain;  // Not empty.
-  VmSpec spec;               // Its configuration; nothing of a pod.
+  std::string trust_domain;     // Not empty.
+  v1::HypervisorConfig config;  // As Hypervisor::Resolve returned it.
 };
 
 // Machines that were booted once, and that pods go on from: finds them, has them made in the background, bounds what

@@ -55,7 +55,7 @@ class TemplatesTest : public testing::Test {
     subject.hypervisor = &hypervisor_;
     subject.agent = &agent_;
     subject.trust_domain = domain;
-    subject.spec.config.set_default_memory_mib(memory_mib);
+    subject.config.set_default_memory_mib(memory_mib);
     return subject;
   }
 
