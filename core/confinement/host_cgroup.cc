@@ -203,7 +203,8 @@ absl::Status HostCgroups::Remove(const std::string& name) const {
   const absl::Time patience = absl::Now() + kEndingTime;
   for (const Hierarchy& hierarchy : hierarchies_) {
     const std::string directory = Directory(hierarchy, name);
-    while (rmdir(directory.c_str()) != 0 && errno != ENOENT) {
+    // Asked first: of what is mounted read-only (EROFS) rmdir does not say that there is none.
+    while (access(directory.c_str(), F_OK) == 0 && rmdir(directory.c_str()) != 0 && errno != ENOENT) {
       const int error = errno;
       if (error == EBUSY && absl::Now() < patience) {
         absl::SleepFor(kEndingStep);

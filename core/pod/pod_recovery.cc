@@ -221,6 +221,11 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   std::shared_ptr<Pod> pod = MakePod(*config, *std::move(record));
   // Before anybody is served: what this pod writes to is not to be given to another.
   ClaimDisks(*pod);
+  if (config_missing && damage.ok()) {
+    // Should that fail, nothing but a deletion may come: what is written as its configuration would be an empty one.
+    config_damage = absl::FailedPreconditionError(absl::StrCat(
+        "pod ", pod_id, ": its creation or deletion was cut off and is still to be cleaned up; delete it"));
+  }
   if (!config_damage.ok()) pod->SetConfigDamage(config_damage);
   // Its id is in the list once.
   (void)registry_.Add(pod, std::make_shared<const PodSnapshot>(pod->View()));

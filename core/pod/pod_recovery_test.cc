@@ -171,6 +171,22 @@ TEST_F(PodRecoveryTest, AMachineThatCannotBeEndedKeepsItsPodFromBootingASecondOn
   EXPECT_THAT(hypervisor().live_machines(), IsEmpty());
 }
 
+TEST_F(PodRecoveryTest, AHalfDeletedPodThatCannotBeCleanedUpTakesNothingButItsDeletion) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  hypervisor().FailNth("Reap", 1, absl::InternalError("it does not die"));
+  ASSERT_FALSE(Delete("web", /*force=*/true).ok());
+  runtime_.reset();
+  ASSERT_TRUE(filesystem_.RemoveFile(options_.state_dir + "/pods/web/config.json").ok());
+  hypervisor().FailNth("Reap", 1, absl::InternalError("it does not die"));
+  Restart();
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  const absl::Status annotated = Annotate("web", "org.example/seen", "1").status();
+  EXPECT_EQ(annotated.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(annotated.message()), HasSubstr("deletion was cut off"));
+  Restart();
+  ExpectNothingLeft();
+}
+
 TEST_F(PodRecoveryTest, ABackendThatIsGoneMakesThePodFailedUntilItIsBack) {
   ASSERT_TRUE(Create(Config("web")).ok());
   runtime_.reset();
