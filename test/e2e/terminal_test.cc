@@ -123,7 +123,7 @@ TEST_F(TerminalTest, ATerminalOutlivesTheDaemon) {
 // More than every buffer on the way, in both directions, unspoilt.
 TEST_F(TerminalTest, MuchDataPassesWhole) {
   RunDetached("box", {"sleep", "1000"});
-  const std::string count = "67108864";
+  const std::string count = "16777216";
   const std::string sum =
       Trimmed(Exec("box", {"sh", "-c", "head -c " + count + " /dev/zero | tr '\\0' v | sha256sum"}).out);
   const ProgramResult result = Exec("box", {"sh", "-c", "head -c " + count + " /dev/zero | tr '\\0' v"});

@@ -3,6 +3,7 @@
 #define VCD_TEST_RECOVERY_SCENARIO_TEST_H_
 
 #include <cctype>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class ScenarioTest : public testing::TestWithParam<Scenario> {
 
   // What may be seen of `web`: what the operation makes of it, and if it was not acknowledged, also what was before.
   std::vector<std::string> Allowed(bool acknowledged) const;
+
+  // Whether tools/crash_report.sh runs this, which has the time to try all there is.
+  static bool Reports() { return std::getenv("VCD_CRASH_REPORT_DIR") != nullptr; }
 
   // Writes the row of the report: `kind` of fault, the scenario and what was counted.
   void Report(const std::string& kind) const;
