@@ -11,11 +11,10 @@
 #include "core/status/status_macros.h"
 
 namespace vcd {
-namespace {
 
-absl::Status ShuttingDown() { return absl::UnavailableError("vcd is shutting down; try again when it is back"); }
-
-}  // namespace
+absl::Status LivePodRuntime::ShuttingDown() {
+  return absl::UnavailableError("vcd is shutting down; try again when it is back");
+}
 
 absl::StatusOr<std::unique_ptr<PodRuntime>> PodRuntime::Open(const PodRuntimeOptions& options, const Backends& backends,
                                                              Filesystem& filesystem, IoThread& io, WorkerPool& pool,
@@ -73,6 +72,19 @@ void LivePodRuntime::BeginShutdown() {
 void LivePodRuntime::WaitReconciled() {
   MutexLock lock(&mu_);
   while (reconciling_ > 0) reconciled_.Wait(&mu_);
+}
+
+void LivePodRuntime::AwaitRecovery(const std::string& pod_id, absl::Time deadline, DoneCallback done) {
+  const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+  if (!pod.ok()) return done(pod.status());
+  const std::shared_ptr<RecoveryWait> recovery = (*pod)->recovery();
+  if (recovery == nullptr) return done(absl::OkStatus());
+  work_.Begin();
+  recovery->Add(deadline, [this, pod = *pod, done = std::move(done)](const absl::Status& status) mutable {
+    done(absl::IsDeadlineExceeded(status) ? pod->StillRecovering() : status);
+    done = nullptr;
+    work_.End();
+  });
 }
 
 absl::StatusOr<std::shared_ptr<const PodSnapshot>> LivePodRuntime::GetPod(const std::string& pod_id) const {

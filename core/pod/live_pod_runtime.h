@@ -93,6 +93,7 @@ class LivePodRuntime : public PodRuntime {
                          ContainerStatsCallback done) override;
   void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) override;
 
+  void AwaitRecovery(const std::string& pod_id, absl::Time deadline, DoneCallback done) override;
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
   absl::StatusOr<std::vector<v1::ExecInfo>> ListExecs(const std::string& pod_id,
@@ -114,7 +115,8 @@ class LivePodRuntime : public PodRuntime {
                                                             const ConsoleSelection& selection) override;
   absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
   bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
-  void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;
+  void CloseInput(const std::string& pod_id, const ProcessKey& process, absl::Time deadline,
+                  DoneCallback done) override;
   void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
                       const MutationOptions& options, DoneCallback done) override;
 
@@ -156,6 +158,7 @@ class LivePodRuntime : public PodRuntime {
   DoneCallback Enter(const Operation& operation, DoneCallback done);
   // OK when the pod has not done the request; sets `repeated` when it has.
   static absl::Status CheckRepeated(const Pod& pod, const state::v1::Request& request, bool* repeated);
+  static absl::Status ShuttingDown();
 
   // pod_operations.cc
   void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);

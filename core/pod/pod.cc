@@ -355,20 +355,35 @@ std::vector<v1::ExecInfo> Pod::Execs(const std::string& container_id) const {
   return execs;
 }
 
-void Pod::SetReconciling(bool reconciling) {
+void Pod::BeginRecovery() {
   MutexLock lock(&mu_);
-  reconciling_ = reconciling;
+  recovery_ = std::make_shared<RecoveryWait>(environment_.io);
+}
+
+void Pod::EndRecovery(const absl::Status& status) {
+  std::shared_ptr<RecoveryWait> recovery;
+  {
+    MutexLock lock(&mu_);
+    recovery.swap(recovery_);
+  }
+  if (recovery != nullptr) recovery->End(status);
+}
+
+std::shared_ptr<RecoveryWait> Pod::recovery() const {
+  MutexLock lock(&mu_);
+  return recovery_;
+}
+
+absl::Status Pod::StillRecovering() const {
+  return WithDetail(
+      absl::UnavailableError(absl::StrCat("pod ", id_,
+                                          ": vcd was restarted and still asks the guest what runs in it; try again, or "
+                                          "stop the pod with force, which does not wait for its guest")),
+      {v1::ERROR_REASON_AGENT_UNAVAILABLE, {{"pod_id", id_}}});
 }
 
 absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
-  {
-    MutexLock lock(&mu_);
-    if (reconciling_) {
-      return WithDetail(absl::UnavailableError(absl::StrCat(
-                            "pod ", id_, ": vcd has just started and still asks the guest what runs in it; try again")),
-                        {v1::ERROR_REASON_AGENT_UNAVAILABLE, {{"pod_id", id_}}});
-    }
-  }
+  if (recovery() != nullptr) return StillRecovering();
   if (IsDial(key)) {
     return WithDetail(absl::NotFoundError(absl::StrCat("pod ", id_, ": ", DescribeProcess(key),
                                                        " is no more; the pod has been stopped meanwhile")),

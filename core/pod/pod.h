@@ -20,6 +20,7 @@
 #include "core/pod/pod_environment.h"
 #include "core/pod/pod_record.h"
 #include "core/pod/process_entry.h"
+#include "core/pod/recovery_wait.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 
@@ -126,10 +127,17 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   std::vector<ProcessKey> EndedExecs(size_t keep) const ABSL_LOCKS_EXCLUDED(mu_);
   // The execs that are known, of one container or, when that is empty, of all; in order.
   std::vector<v1::ExecInfo> Execs(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
-  // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it.
-  // kNotFound; kUnavailable as long as a restarted daemon has not asked the guest for its processes.
-  absl::Status ProcessNotFound(const ProcessKey& key) const;
-  void SetReconciling(bool reconciling);
+  // kNotFound (PROCESS_NOT_FOUND or CONTAINER_NOT_FOUND) naming it; kUnavailable (AGENT_UNAVAILABLE) during recovery.
+  absl::Status ProcessNotFound(const ProcessKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // ---- Recovery: from the daemon's start until it is known what runs in a pod that was there already ----
+  void BeginRecovery() ABSL_LOCKS_EXCLUDED(mu_);
+  // Lets those go on that wait for it, here; with the reason when it was cut short. Does nothing a second time.
+  void EndRecovery(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Null when there is none.
+  std::shared_ptr<RecoveryWait> recovery() const ABSL_LOCKS_EXCLUDED(mu_);
+  // kUnavailable (AGENT_UNAVAILABLE) for who does not wait for it any longer.
+  absl::Status StillRecovering() const;
 
   // ---- Connections to ports of the guest: processes of no container ----
   // Forgets one that has ended and whose caller is gone, in the guest too; not here when it is there still. Blocks on
@@ -200,7 +208,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   state::v1::PodRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes_ ABSL_GUARDED_BY(mu_);
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);
-  bool reconciling_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<RecoveryWait> recovery_ ABSL_GUARDED_BY(mu_);
 };
 
 // Whether a process is a connection to a port of the guest.

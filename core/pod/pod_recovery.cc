@@ -136,7 +136,7 @@ void LivePodRuntime::ReconcileAll() {
     reconciling_ = pods.size();
   }
   for (const std::shared_ptr<Pod>& pod : pods) {
-    pod->SetReconciling(true);
+    pod->BeginRecovery();
     // The lock is asked for before anybody is served, so whatever comes for this pod waits behind.
     Operation operation;
     operation.name = "reconciliation after a restart";
@@ -146,11 +146,12 @@ void LivePodRuntime::ReconcileAll() {
     Submit(
         pod->id(), operation,
         [this](Pod& pod, Grant& grant) {
-          metrics_.PodRecovered(Reconcile(pod, grant));
-          pod.SetReconciling(false);
-          return absl::OkStatus();
+          const RecoveryOutcome outcome = Reconcile(pod, grant);
+          metrics_.PodRecovered(outcome);
+          return outcome == RecoveryOutcome::kPostponed ? ShuttingDown() : absl::OkStatus();
         },
-        [this](const absl::Status&) {
+        [this, pod](const absl::Status& status) {
+          pod->EndRecovery(status);
           MutexLock lock(&mu_);
           if (--reconciling_ > 0) return;
           metrics_.Reconciled(absl::Now() - opened_);
@@ -379,6 +380,8 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
       FinishResize(pod, context);
   }
   if (pod.session() != nullptr) EndCopies(pod, context);
+  // What is left to do does not keep a signal from its process.
+  pod.EndRecovery(absl::OkStatus());
   // Containers that were being made were not promised to anybody; those that were being deleted go.
   for (const state::v1::ContainerRecord& container : record.containers()) {
     const bool configured = std::any_of(config.containers().begin(), config.containers().end(),

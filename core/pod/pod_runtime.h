@@ -249,6 +249,11 @@ class PodRuntime {
   virtual void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) = 0;
 
   // ---- Processes; an empty process id is the container's first process ----
+  // Runs `done` when it is known what runs in the pod: at once, on this thread, but for a pod that was there when the
+  // daemon started. That one is known once its guest has told; kUnavailable (AGENT_UNAVAILABLE) when that is not before
+  // the deadline, and what cut the recovery short when force did. To be asked before Wait, Attach and OpenInput, which
+  // do not wait themselves; Signal, CloseInput and ResizeTerminal do.
+  virtual void AwaitRecovery(const std::string& pod_id, absl::Time deadline, DoneCallback done) = 0;
   virtual void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
                     const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) = 0;
   // Those that are known of a container, or of all when `container_id` is empty. Does not wait.
@@ -292,8 +297,10 @@ class PodRuntime {
                                                                  const ProcessKey& process) = 0;
   // Whether somebody has that right now.
   virtual bool HasWriter(const std::string& pod_id, const ProcessKey& process) const = 0;
-  // Ends the process's standard input, whoever writes to it. kFailedPrecondition when it is closed.
-  virtual void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) = 0;
+  // Ends the process's standard input, whoever writes to it, when it is known by `deadline`. kFailedPrecondition when
+  // it is closed.
+  virtual void CloseInput(const std::string& pod_id, const ProcessKey& process, absl::Time deadline,
+                          DoneCallback done) = 0;
   // Takes no lock, as Signal. kFailedPrecondition for a process without a terminal, or that has ended.
   virtual void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
                               const MutationOptions& options, DoneCallback done) = 0;

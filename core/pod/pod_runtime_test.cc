@@ -189,7 +189,7 @@ TEST_F(PodRuntimeTest, AProcessHasOneWriter) {
   EXPECT_FALSE(runtime_->HasWriter("web", {"main", ""}));
   EXPECT_TRUE(runtime_->OpenInput("web", {"main", ""}).ok());
   EXPECT_EQ(ReasonOf(runtime_->OpenInput("web", {"main", "none"}).status()), v1::ERROR_REASON_PROCESS_NOT_FOUND);
-  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, done); }).ok());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, Soon().deadline, done); }).ok());
   EXPECT_EQ(Wait("web")->code(), 0);
 }
 
@@ -206,7 +206,7 @@ TEST_F(PodRuntimeTest, TerminalsAreResized) {
     return AwaitDone([&](auto done) { runtime_->ResizeTerminal("web", process, size, options, done); });
   };
   EXPECT_EQ(resize({"main", ""}), absl::OkStatus());
-  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, done); }).ok());
+  EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->CloseInput("web", {"main", ""}, Soon().deadline, done); }).ok());
   EXPECT_EQ(Wait("web")->code(), 0);
   auto log = runtime_->ReadLogs("web", "main", {.follow = true, .tail_lines = 1});
   ASSERT_TRUE(log.ok());

@@ -25,6 +25,9 @@ namespace {
 // Ended execs whose exit may still be asked for; older ones are forgotten, here and in the guest.
 constexpr size_t kEndedExecsKept = 64;
 
+// How long a guest may take for a signal, or for the size of a terminal.
+constexpr absl::Duration kSignalCeiling = absl::Seconds(30);
+
 // What the ids of processes begin with that pack or unpack files.
 constexpr char kCopyPrefix[] = "copy-";
 
@@ -175,10 +178,15 @@ void LivePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process
   state::v1::Request request;
   request.set_request_id(options.request_id);
   request.set_fingerprint(operation.fingerprint);
-  const absl::Time deadline = std::min(options.deadline, absl::Now() + absl::Seconds(30));
-  work_.Post([this, pod_id, process, signal, all, deadline, request, entered = std::move(entered)] {
-    entered(WithMetadata(SendSignal(pod_id, process, signal, all, deadline, request), "pod_id", pod_id));
-  });
+  AwaitRecovery(
+      pod_id, options.deadline,
+      [this, pod_id, process, signal, all, options, request, entered = std::move(entered)](const absl::Status& known) {
+        if (!known.ok()) return entered(known);
+        work_.Post([=, this] {
+          const absl::Time deadline = std::min(options.deadline, absl::Now() + kSignalCeiling);
+          entered(WithMetadata(SendSignal(pod_id, process, signal, all, deadline, request), "pod_id", pod_id));
+        });
+      });
 }
 
 absl::Status LivePodRuntime::SendSignal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,
@@ -280,23 +288,30 @@ bool LivePodRuntime::HasWriter(const std::string& pod_id, const ProcessKey& proc
   return entry != nullptr && entry->input_taken();
 }
 
-void LivePodRuntime::CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) {
-  absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  if (!pod.ok()) return done(pod.status());
-  if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
-  (*pod)->guest().WriteInput(process, "", /*close=*/true, std::move(done));
+void LivePodRuntime::CloseInput(const std::string& pod_id, const ProcessKey& process, absl::Time deadline,
+                                DoneCallback done) {
+  AwaitRecovery(pod_id, deadline, [this, pod_id, process, done = std::move(done)](const absl::Status& known) {
+    if (!known.ok()) return done(known);
+    const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+    if (!pod.ok()) return done(pod.status());
+    if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
+    (*pod)->guest().WriteInput(process, "", /*close=*/true, done);
+  });
 }
 
 void LivePodRuntime::ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
                                     const MutationOptions& options, DoneCallback done) {
   // Not remembered by its id: to do it again does no harm.
-  absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  if (!pod.ok()) return done(pod.status());
-  if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
-  const absl::Time deadline = std::min(options.deadline, absl::Now() + absl::Seconds(30));
-  work_.Post([pod = *std::move(pod), process, size, deadline, done = std::move(done)] {
-    const absl::Status resized = pod->guest().ResizeTerminal(process, size, deadline);
-    done(WithMetadata(Annotate(resized, absl::StrCat("pod ", pod->id())), "pod_id", pod->id()));
+  AwaitRecovery(pod_id, options.deadline, [=, this, done = std::move(done)](const absl::Status& known) {
+    if (!known.ok()) return done(known);
+    absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+    if (!pod.ok()) return done(pod.status());
+    if ((*pod)->FindProcess(process) == nullptr) return done((*pod)->ProcessNotFound(process));
+    work_.Post([pod = *std::move(pod), process, size, options, done] {
+      const absl::Time deadline = std::min(options.deadline, absl::Now() + kSignalCeiling);
+      const absl::Status resized = pod->guest().ResizeTerminal(process, size, deadline);
+      done(WithMetadata(Annotate(resized, absl::StrCat("pod ", pod->id())), "pod_id", pod->id()));
+    });
   });
 }
 

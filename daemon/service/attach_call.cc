@@ -10,6 +10,7 @@
 #include "core/model/process_validation.h"
 #include "core/os/mutex.h"
 #include "core/status/error_detail.h"
+#include "core/status/status_macros.h"
 #include "daemon/convert/status_mapping.h"
 #include "daemon/service/call_log.h"
 #include "daemon/service/request_check.h"
@@ -20,24 +21,26 @@ namespace {
 // How long a guest may take to resize a terminal, and hold up input with it.
 constexpr absl::Duration kResizeCeiling = absl::Seconds(10);
 
-// Two pumps share the call. Output: `attached` written → reader's Next → write → Next → … → its end → Wait → exit
+// First the process is to be known, which it is at once unless the daemon has just started. Then two pumps share the
+// call. Output: `attached` written → reader's Next → write → Next → … → its end → Wait → exit
 // status, written as the last. Input: read → the writer's Write → its `done` → read → …; it ends with the client's
 // half-close, which leaves standard input open: only `close_stdin` closes it. Who says so in the first message is the
 // process's writer from then on, others from their first input.
 //
-// The reader and the wait promise not to call any more once they are destroyed; the `done` of input does not, so it
-// holds the call itself. mu_ is never held while calling the runtime, whose callbacks may run at once and take it.
+// The reader and the wait promise not to call any more once they are destroyed; the `done` of input and of the recovery
+// do not, so they hold the call itself. mu_ is never held while calling the runtime, whose callbacks may run at once
+// and take it.
 class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse> {
  public:
-  static AttachCall* Start(PodRuntime& runtime) {
-    auto call = std::make_shared<AttachCall>(runtime);
+  static AttachCall* Start(PodRuntime& runtime, absl::Time known_by) {
+    auto call = std::make_shared<AttachCall>(runtime, known_by);
     MutexLock lock(&call->mu_);
     call->self_ = call;
     call->StartRead(&call->request_);
     return call.get();
   }
 
-  explicit AttachCall(PodRuntime& runtime) : runtime_(runtime) {}
+  AttachCall(PodRuntime& runtime, absl::Time known_by) : runtime_(runtime), known_by_(known_by) {}
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_) {
     v1::AttachRequest request;
@@ -101,28 +104,47 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
     absl::Status status = request.has_start()
                               ? CheckProcessIds(start.pod_id(), start.container_id(), start.process_id())
                               : InvalidField("start", "is missing: the first message must say which process");
-    if (status.ok()) {
-      auto reader =
-          runtime_.Attach(pod_id_, process_, start.from_start() ? OutputStart::kBeginning : OutputStart::kNow);
-      status = reader.status();
-      if (reader.ok()) reader_ = *std::move(reader);
-    }
-    if (status.ok() && start.stdin()) status = BecomeWriter();
     if (status.ok() && start.has_terminal_size())
       status = CheckTerminalSize("start.terminal_size", start.terminal_size());
+    std::shared_ptr<AttachCall> self;
     {
       MutexLock lock(&mu_);
       log_.emplace("Attach", CallKind::kRead, pod_id_);
       if (!status.ok()) return EndLocked(status);
+      self = self_;
+    }
+    runtime_.AwaitRecovery(pod_id_, known_by_, [self, start](const absl::Status& known) { self->Begin(start, known); });
+  }
+
+  // The process is known, or will not be. gRPC may be done by now, or be so at any time until the first write.
+  void Begin(const v1::AttachRequest::Start& start, absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
+    std::unique_ptr<OutputReader> reader;
+    std::unique_ptr<InputWriter> writer;
+    if (status.ok()) status = Take(start, &reader, &writer);
+    const bool writes = writer != nullptr;
+    {
+      MutexLock lock(&mu_);
+      if (!status.ok()) return EndLocked(status);
       if (ended_) return;
+      reader_ = std::move(reader);
+      writer_ = std::move(writer);
       response_.set_attached(true);
       StartWrite(&response_);
     }
     if (start.has_terminal_size()) {
-      Resize(start.terminal_size());
+      Resize(start.terminal_size(), writes);
     } else {
       OnInputTaken(absl::OkStatus());
     }
+  }
+
+  absl::Status Take(const v1::AttachRequest::Start& start, std::unique_ptr<OutputReader>* reader,
+                    std::unique_ptr<InputWriter>* writer) {
+    VCD_ASSIGN_OR_RETURN(
+        *reader, runtime_.Attach(pod_id_, process_, start.from_start() ? OutputStart::kBeginning : OutputStart::kNow));
+    if (!start.stdin()) return absl::OkStatus();
+    VCD_ASSIGN_OR_RETURN(*writer, runtime_.OpenInput(pod_id_, process_));
+    return absl::OkStatus();
   }
 
   // The reading pump's, as writer_ is.
@@ -143,7 +165,7 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
         return OnInputTaken(absl::OkStatus());
       case v1::AttachRequest::kResize: {
         const absl::Status status = CheckTerminalSize("resize", request.resize());
-        if (status.ok()) return Resize(request.resize());
+        if (status.ok()) return Resize(request.resize(), writer_ != nullptr);
         MutexLock lock(&mu_);
         return EndLocked(status);
       }
@@ -175,14 +197,14 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
   }
 
   // Of several clients' terminals the writer's counts, or any when nobody writes.
-  void Resize(const v1::TerminalSize& size) ABSL_LOCKS_EXCLUDED(mu_) {
+  void Resize(const v1::TerminalSize& size, bool writes) ABSL_LOCKS_EXCLUDED(mu_) {
     std::shared_ptr<AttachCall> self;
     {
       MutexLock lock(&mu_);
       self = self_;
     }
     if (self == nullptr) return;
-    if (writer_ == nullptr && runtime_.HasWriter(pod_id_, process_)) return OnInputTaken(absl::OkStatus());
+    if (!writes && runtime_.HasWriter(pod_id_, process_)) return OnInputTaken(absl::OkStatus());
     // That it cannot be done is no error here: a client tells its size unasked, and who has no terminal cannot use it.
     runtime_.ResizeTerminal(pod_id_, process_, size, {absl::Now() + kResizeCeiling, ""},
                             [self](const absl::Status&) { self->OnInputTaken(absl::OkStatus()); });
@@ -240,6 +262,7 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
   }
 
   PodRuntime& runtime_;
+  const absl::Time known_by_;
   // Set by the first message, before anything that uses them begins.
   std::string pod_id_;
   ProcessKey process_;
@@ -259,8 +282,9 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
 
 }  // namespace
 
-grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* StartAttachCall(PodRuntime& runtime) {
-  return AttachCall::Start(runtime);
+grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* StartAttachCall(PodRuntime& runtime,
+                                                                                absl::Time known_by) {
+  return AttachCall::Start(runtime, known_by);
 }
 
 }  // namespace vcd

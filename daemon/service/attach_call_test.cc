@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "core/status/error_detail.h"
 #include "daemon/service/process_service.h"
@@ -268,6 +269,54 @@ TEST_F(AttachCallTest, CancelledAttachBearsInputThatIsTakenLater) {
   stream->Finish();
   runtime_.AwaitReaders(0);
   runtime_.TakeInput();
+}
+
+TEST_F(AttachCallTest, AttachBeginsWhenTheProcessIsKnown) {
+  runtime_.BeginRecovery();
+  std::thread ends([this] {
+    runtime_.AwaitRecoveryWaits(1);
+    EXPECT_THAT(runtime_.calls(), ElementsAre());
+    runtime_.EndRecovery();
+  });
+  grpc::ClientContext context;
+  auto stream = Attach(context);
+  ends.join();
+  SendStdin(*stream, "a");
+  runtime_.AwaitInput("a");
+  runtime_.Write(StdStream::kStdout, "b");
+  v1::AttachResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.stdout(), "b");
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  runtime_.AwaitReaders(0);
+}
+
+TEST_F(AttachCallTest, AttachBearsAProcessThatIsKnownTooLate) {
+  runtime_.BeginRecovery();
+  v1::AttachRequest request;
+  request.mutable_start()->set_pod_id("web");
+  request.mutable_start()->set_container_id("main");
+  request.mutable_start()->set_stdin(true);
+  grpc::ClientContext context;
+  auto stream = stub_->Attach(&context);
+  ASSERT_TRUE(stream->Write(request));
+  runtime_.AwaitRecoveryWaits(1);
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  runtime_.EndRecovery();
+  runtime_.AwaitReaders(0);
+  runtime_.AwaitWriter(false);
+  // One that is never known.
+  runtime_.BeginRecovery();
+  grpc::ClientContext second;
+  stream = stub_->Attach(&second);
+  ASSERT_TRUE(stream->Write(request));
+  runtime_.AwaitRecoveryWaits(1);
+  runtime_.EndRecovery(absl::AbortedError("forced"));
+  v1::AttachResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::ABORTED);
 }
 
 TEST_F(AttachCallTest, AttachMustBeginWithStart) {

@@ -42,13 +42,14 @@ grpc::ServerUnaryReactor* ProcessService::ListExecs(grpc::CallbackServerContext*
   return call.FinishNow(execs.status());
 }
 
-grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* ProcessService::Attach(grpc::CallbackServerContext*) {
-  return StartAttachCall(runtime_);
+grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* ProcessService::Attach(
+    grpc::CallbackServerContext* context) {
+  return StartAttachCall(runtime_, DeadlineOf(*context));
 }
 
-grpc::ServerUnaryReactor* ProcessService::Wait(grpc::CallbackServerContext*, const v1::WaitRequest* request,
+grpc::ServerUnaryReactor* ProcessService::Wait(grpc::CallbackServerContext* context, const v1::WaitRequest* request,
                                                v1::WaitResponse* response) {
-  return StartWaitCall(runtime_, *request, *response);
+  return StartWaitCall(runtime_, *request, *response, DeadlineOf(*context));
 }
 
 grpc::ServerUnaryReactor* ProcessService::Signal(grpc::CallbackServerContext* context, const v1::SignalRequest* request,
@@ -67,7 +68,7 @@ grpc::ServerUnaryReactor* ProcessService::CloseStdin(grpc::CallbackServerContext
   const UnaryCall call(context, "CloseStdin", CallKind::kMutation, request->pod_id());
   const absl::Status status = CheckProcessIds(request->pod_id(), request->container_id(), request->process_id());
   if (!status.ok()) return call.FinishNow(status);
-  runtime_.CloseInput(request->pod_id(), ProcessKey{request->container_id(), request->process_id()},
+  runtime_.CloseInput(request->pod_id(), ProcessKey{request->container_id(), request->process_id()}, call.deadline(),
                       [call](absl::Status done) { call.Finish(done); });
   return call.reactor();
 }

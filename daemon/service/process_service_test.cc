@@ -17,6 +17,7 @@ namespace vcd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class ProcessServiceTest : public testing::Test {
  protected:
@@ -82,6 +83,46 @@ TEST_F(ProcessServiceTest, WaitAnswersWhenTheProcessEnds) {
   grpc::ClientContext again;
   EXPECT_TRUE(stub_->Wait(&again, WaitFor(""), &response).ok());
   EXPECT_EQ(response.exit_status().code(), 5);
+}
+
+TEST_F(ProcessServiceTest, WaitBeginsWhenTheProcessIsKnown) {
+  runtime_.BeginRecovery();
+  std::thread exits([this] {
+    runtime_.AwaitRecoveryWaits(1);
+    EXPECT_THAT(runtime_.calls(), IsEmpty());
+    runtime_.EndRecovery();
+    runtime_.AwaitWaits(1);
+    runtime_.Exit(5);
+  });
+  v1::WaitResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->Wait(&context, WaitFor(""), &response);
+  exits.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.exit_status().code(), 5);
+}
+
+TEST_F(ProcessServiceTest, WaitBearsAProcessThatIsKnownTooLate) {
+  runtime_.BeginRecovery();
+  v1::WaitResponse response;
+  grpc::ClientContext context;
+  std::thread cancels([&] {
+    runtime_.AwaitRecoveryWaits(1);
+    context.TryCancel();
+  });
+  EXPECT_EQ(stub_->Wait(&context, WaitFor(""), &response).error_code(), grpc::StatusCode::CANCELLED);
+  cancels.join();
+  runtime_.EndRecovery();
+  runtime_.AwaitWaits(0);
+  // One that is never known.
+  runtime_.BeginRecovery();
+  std::thread ends([&] {
+    runtime_.AwaitRecoveryWaits(1);
+    runtime_.EndRecovery(absl::AbortedError("forced"));
+  });
+  grpc::ClientContext again;
+  EXPECT_EQ(stub_->Wait(&again, WaitFor(""), &response).error_code(), grpc::StatusCode::ABORTED);
+  ends.join();
 }
 
 TEST_F(ProcessServiceTest, WaitEndsWithTheClientsDeadline) {

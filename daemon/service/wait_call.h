@@ -7,10 +7,11 @@
 
 namespace vcd {
 
-// ProcessService.Wait, to be returned by the handler; belongs to gRPC. Ends with the process or when the client goes,
-// and holds no thread until then. The runtime outlives it.
-grpc::ServerUnaryReactor* StartWaitCall(PodRuntime& runtime, const v1::WaitRequest& request,
-                                        v1::WaitResponse& response);
+// ProcessService.Wait, to be returned by the handler; lives as long as gRPC or a callback needs it. Ends with the
+// process or when the client goes, and holds no thread until then. A process that is not known yet is waited for until
+// `known_by`. The runtime outlives it.
+grpc::ServerUnaryReactor* StartWaitCall(PodRuntime& runtime, const v1::WaitRequest& request, v1::WaitResponse& response,
+                                        absl::Time known_by);
 
 }  // namespace vcd
 

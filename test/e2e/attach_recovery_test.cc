@@ -38,16 +38,13 @@ class Attached {
     request.mutable_start()->set_container_id("main");
     request.mutable_start()->set_process_id(process_id);
     request.mutable_start()->set_from_start(true);
-    // A daemon that has just started asks to be tried again until it has asked the guest.
-    do {
-      context_ = std::make_unique<grpc::ClientContext>();
-      context_->set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(4));
-      stream_ = stub_->Attach(context_.get());
-      EXPECT_TRUE(stream_->Write(request));
-    } while (!ReadBytes(1) && !exit_.has_value() && stream_->Finish().error_code() == grpc::StatusCode::UNAVAILABLE);
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(4));
+    // A daemon that has just started answers when it has asked the guest.
+    stream_ = stub_->Attach(&context_);
+    EXPECT_TRUE(stream_->Write(request));
   }
   ~Attached() {
-    context_->TryCancel();
+    context_.TryCancel();
     if (!finished_) (void)stream_->Finish();
   }
 
@@ -73,7 +70,7 @@ class Attached {
 
  private:
   const std::unique_ptr<v1::ProcessService::Stub> stub_;
-  std::unique_ptr<grpc::ClientContext> context_;
+  grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>> stream_;
   std::string output_;
   std::optional<int> exit_;

@@ -51,11 +51,16 @@ class PodRuntimeTest : public testing::Test, public PodClient {
   PodRuntime& runtime() override { return *runtime_; }
 
   void Restart() {
+    ASSERT_NO_FATAL_FAILURE(BeginRestart());
+    runtime_->WaitReconciled();
+  }
+
+  // Without waiting for what it reconciles.
+  void BeginRestart() {
     runtime_.reset();
     auto runtime = PodRuntime::Open(options_, backends_, filesystem_, io_, pool_, events_);
     ASSERT_TRUE(runtime.ok()) << runtime.status();
     runtime_ = *std::move(runtime);
-    runtime_->WaitReconciled();
   }
 
   v1::PodConfig Config(const std::string& id, const std::string& program = "sleep") {

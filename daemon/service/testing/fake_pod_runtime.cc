@@ -134,6 +134,34 @@ void FakePodRuntime::TakeInput(absl::Status status) {
   done(std::move(status));
 }
 
+void FakePodRuntime::BeginRecovery() {
+  MutexLock lock(&mu_);
+  recovering_ = true;
+}
+
+void FakePodRuntime::EndRecovery(const absl::Status& status) {
+  std::vector<DoneCallback> done;
+  {
+    MutexLock lock(&mu_);
+    recovering_ = false;
+    done.swap(recovery_done_);
+  }
+  for (const DoneCallback& each : done) each(status);
+}
+
+void FakePodRuntime::AwaitRecovery(const std::string&, absl::Time deadline, DoneCallback done) {
+  {
+    MutexLock lock(&mu_);
+    last_deadline_ = deadline;
+    if (recovering_) {
+      recovery_done_.push_back(std::move(done));
+      changed_.NotifyAll();
+      return;
+    }
+  }
+  done(absl::OkStatus());
+}
+
 std::vector<std::string> FakePodRuntime::calls() const {
   MutexLock lock(&mu_);
   return calls_;
@@ -177,6 +205,11 @@ void FakePodRuntime::AwaitWriter(bool there) const {
 void FakePodRuntime::AwaitReaders(int count) const {
   MutexLock lock(&mu_);
   while (static_cast<int>(readers_.size()) != count) changed_.Wait(&mu_);
+}
+
+void FakePodRuntime::AwaitRecoveryWaits(int count) const {
+  MutexLock lock(&mu_);
+  while (static_cast<int>(recovery_done_.size()) != count) changed_.Wait(&mu_);
 }
 
 void FakePodRuntime::AwaitWaits(int count) const {
@@ -547,7 +580,7 @@ bool FakePodRuntime::HasWriter(const std::string&, const ProcessKey&) const {
   return input_taken_;
 }
 
-void FakePodRuntime::CloseInput(const std::string&, const ProcessKey&, DoneCallback done) {
+void FakePodRuntime::CloseInput(const std::string&, const ProcessKey&, absl::Time, DoneCallback done) {
   WriteInput("", /*close=*/true, std::move(done));
 }
 

@@ -36,6 +36,9 @@ class FakePodRuntime : public PodRuntime {
   // Whether input is answered at once; otherwise when TakeInput is called.
   void HoldInput(bool hold);
   void TakeInput(absl::Status status = absl::OkStatus());
+  // Whether it is not known yet what runs in pods: who asks then waits for EndRecovery.
+  void BeginRecovery();
+  void EndRecovery(const absl::Status& status = absl::OkStatus());
 
   // ---- What the test sees ----
   // Mutations and starts of reading, as "StopPod web force=1 grace=3s".
@@ -50,6 +53,7 @@ class FakePodRuntime : public PodRuntime {
   void AwaitWriter(bool there) const;
   void AwaitReaders(int count) const;
   void AwaitWaits(int count) const;
+  void AwaitRecoveryWaits(int count) const;
 
   // ---- PodRuntime ----
   void WaitReconciled() override {}
@@ -102,6 +106,7 @@ class FakePodRuntime : public PodRuntime {
   void GetContainerStats(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
                          ContainerStatsCallback done) override;
   void GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) override;
+  void AwaitRecovery(const std::string& pod_id, absl::Time deadline, DoneCallback done) override;
   void Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd, const MutationOptions& options,
             std::function<void(absl::StatusOr<ExecResult>)> done) override;
   // Two, one of which has ended.
@@ -124,7 +129,8 @@ class FakePodRuntime : public PodRuntime {
                                                             const ConsoleSelection& selection) override;
   absl::StatusOr<std::unique_ptr<InputWriter>> OpenInput(const std::string& pod_id, const ProcessKey& process) override;
   bool HasWriter(const std::string& pod_id, const ProcessKey& process) const override;
-  void CloseInput(const std::string& pod_id, const ProcessKey& process, DoneCallback done) override;
+  void CloseInput(const std::string& pod_id, const ProcessKey& process, absl::Time deadline,
+                  DoneCallback done) override;
   void ResizeTerminal(const std::string& pod_id, const ProcessKey& process, const v1::TerminalSize& size,
                       const MutationOptions& options, DoneCallback done) override;
 
@@ -159,6 +165,8 @@ class FakePodRuntime : public PodRuntime {
   bool input_closed_ ABSL_GUARDED_BY(mu_) = false;
   bool hold_input_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<DoneCallback> input_done_ ABSL_GUARDED_BY(mu_);
+  bool recovering_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<DoneCallback> recovery_done_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace vcd
