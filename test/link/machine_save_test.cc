@@ -3,8 +3,6 @@
 // emulated, and the real guest.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -15,12 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "backends/agent/native/native_agent.h"
-#include "backends/hypervisor/qemu/qemu_hypervisor.h"
-#include "core/agent/testing/recording_observer.h"
-#include "core/os/io_thread.h"
-#include "guest/image/testing/busybox_root.h"
-#include "guest/image/testing/test_machine.h"
+#include "test/link/machine_fixture.h"
 
 namespace vcd {
 namespace {
@@ -28,16 +21,12 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const ProcessKey kCounter{"counter", ""};
 // Counts in its memory, reads its disk for each number, and keeps the last in a file of its overlay.
 constexpr char kCount[] =
     "n=0; while :; do n=$((n+1)); echo $n > /count; cat /count; md5sum /bin/busybox > /dev/null; sleep 0.05; done";
 
-CallContext Soon() { return {absl::Now() + absl::Seconds(120), nullptr}; }
-
-// The whole lines among what was told.
-std::vector<int> Numbers(const RecordingObserver& observer, bool began_at_a_line) {
-  const std::string output = observer.Output(kCounter, StdStream::kStdout);
+// The whole lines of what was told.
+std::vector<int> NumbersIn(const std::string& output, bool began_at_a_line) {
   std::vector<std::string> lines = absl::StrSplit(output.substr(0, output.rfind('\n')), '\n', absl::SkipEmpty());
   if (!began_at_a_line && !lines.empty()) lines.erase(lines.begin());
   std::vector<int> numbers;
@@ -49,78 +38,17 @@ std::vector<int> Numbers(const RecordingObserver& observer, bool began_at_a_line
   return numbers;
 }
 
-// Waits for more output than there is.
-void AwaitMore(RecordingObserver& observer) {
-  const size_t now = observer.Output(kCounter, StdStream::kStdout).size();
-  EXPECT_TRUE(observer.WaitForOutput(kCounter, StdStream::kStdout, now + 40));
-}
-
 void ExpectEachOnce(const std::vector<int>& numbers) {
   for (size_t i = 1; i < numbers.size(); ++i) EXPECT_EQ(numbers[i], numbers[i - 1] + 1);
 }
 
-class MachineSaveTest : public testing::Test {
+class MachineSaveTest : public MachineFixture {
  protected:
-  void SetUp() override {
-    if (const std::string why = guest::TestMachine::WhyNot(); !why.empty()) GTEST_SKIP() << why;
-    char root[] = "/tmp/vcd-test-XXXXXX";
-    root_ = mkdtemp(root);
-    std::filesystem::permissions(root_, std::filesystem::perms(0755));
-    guest::MakeBusyboxRoot(root_ + "/root");
-    const std::string make = absl::StrCat("mkfs.erofs --quiet -T0 ", root_, "/root.erofs ", root_, "/root");
-    ASSERT_EQ(system(make.c_str()), 0);
-    QemuOptions options;
-    options.kernel_path = std::filesystem::canonical("guest/image/vmlinux").string();
-    options.initrd_path = std::filesystem::canonical("guest/image/initramfs.cpio").string();
-    options.accelerator = "tcg";
-    hypervisor_ = QemuHypervisor::Create(io_, options).value();
-  }
-
-  void TearDown() override {
-    for (const std::string& run_dir : run_dirs_) EXPECT_EQ(hypervisor_->Reap(run_dir, Soon()), absl::OkStatus());
-    if (!root_.empty()) std::filesystem::remove_all(root_);
-  }
-
-  VmSpec Spec(const std::string& id, const std::string& disk_driver) {
-    VmSpec spec;
-    spec.pod_id = id;
-    spec.run_dir = root_ + "/" + id;
-    std::filesystem::create_directory(spec.run_dir);
-    run_dirs_.push_back(spec.run_dir);
-    v1::HypervisorConfig config;
-    config.set_block_device_driver(disk_driver);
-    spec.config = hypervisor_->Resolve(config).value();
-    return spec;
-  }
-
-  std::unique_ptr<GuestSession> Talk(const std::string& id, VirtualMachine& machine, RecordingObserver& observer) {
-    auto session = agent_.Connect({id, id, ""}, machine, observer, Soon());
-    EXPECT_TRUE(session.ok()) << session.status();
-    if (!session.ok()) return nullptr;
-    (*session)->Observe();
-    observer.AcknowledgeTo(session->get());
-    return *std::move(session);
-  }
-
-  void StartCounter(VirtualMachine& machine, GuestSession& session) {
-    const auto disk = machine.AttachDisk({"rootfs-0", root_ + "/root.erofs", false}, Soon());
-    ASSERT_TRUE(disk.ok()) << disk.status();
-    GuestContainerSpec container;
-    container.config.set_id(kCounter.container_id);
-    for (const char* word : {"/bin/sh", "-c", kCount}) container.config.mutable_cmd()->add_args(word);
-    container.rootfs = DiskRootfs{*disk, "erofs"};
-    const auto pid = session.CreateContainer(container, Soon());
-    ASSERT_TRUE(pid.ok()) << pid.status();
-    ASSERT_EQ(session.StartContainer(kCounter.container_id, Soon()), absl::OkStatus());
+  static std::vector<int> Numbers(const RecordingObserver& observer, bool began_at_a_line) {
+    return NumbersIn(observer.Output(kPrinter, StdStream::kStdout), began_at_a_line);
   }
 
   void SaveAndGoOn(bool shared_memory, const std::string& disk_driver);
-
-  std::string root_;
-  std::vector<std::string> run_dirs_;
-  IoThread io_;
-  std::unique_ptr<QemuHypervisor> hypervisor_;
-  NativeAgent agent_{io_};
 };
 
 void MachineSaveTest::SaveAndGoOn(bool shared_memory, const std::string& disk_driver) {
@@ -131,7 +59,7 @@ void MachineSaveTest::SaveAndGoOn(bool shared_memory, const std::string& disk_dr
   RecordingObserver before;
   auto session = Talk("first", **machine, before);
   ASSERT_NE(session, nullptr);
-  ASSERT_NO_FATAL_FAILURE(StartCounter(**machine, *session));
+  ASSERT_NO_FATAL_FAILURE(StartPrinter(kCount, **machine, *session));
   AwaitMore(before);
   // So that the stream goes on at a place that is known.
   before.AcknowledgeTo(nullptr);
@@ -178,7 +106,7 @@ void MachineSaveTest::SaveAndGoOn(bool shared_memory, const std::string& disk_dr
   EXPECT_LE(numbers.front(), went_on.back());
   EXPECT_EQ(elsewhere.complaints(), "");
   // Its disks can be taken away, and others given to it.
-  EXPECT_EQ(other->RemoveContainer(kCounter.container_id, Soon()), absl::OkStatus());
+  EXPECT_EQ(other->RemoveContainer(kPrinter.container_id, Soon()), absl::OkStatus());
   EXPECT_EQ((*second)->DetachDisk("rootfs-0", Soon()), absl::OkStatus());
   EXPECT_TRUE((*second)->AttachDisk({"rootfs-1", root_ + "/root.erofs", false}, Soon()).ok());
   elsewhere.AcknowledgeTo(nullptr);

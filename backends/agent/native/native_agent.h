@@ -20,8 +20,8 @@ class NativeAgent : public Agent {
     // A HELLO may wait in the socket while the guest boots. Answered after that long, its time of day is wrong by as
     // much, and it is said once more.
     absl::Duration hello_freshness = absl::Milliseconds(50);
-    // When nothing has come by then, it hangs up and comes anew: a guest that stood still while one connection ended
-    // and another began has been seen not to hear of the second one.
+    // When nothing has come by then, it hangs up and comes anew: to be safe, should a connection that was lost on the
+    // way be all that is wrong.
     absl::Duration hello_patience = absl::Seconds(5);
   };
 

@@ -177,6 +177,8 @@ std::string TracesOfTheEnd(const std::string& run_dir, const QemuConfinement& co
 }
 
 absl::Status QemuMachine::AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context) {
+  // For all that is known.
+  stood_still_ = true;
   VCD_RETURN_IF_ERROR(control_->Execute("query-status", nullptr, Step(context)).status());
   VCD_RETURN_IF_ERROR(CancelSaving(*control_));
   VCD_RETURN_IF_ERROR(disks_->Adopt(record, context));
@@ -207,8 +209,16 @@ absl::Status QemuMachine::Explained(const absl::Status& status) {
       {v1::ERROR_REASON_VM_EXITED, {}});
 }
 
+// While a machine stands still its port does not hear of connections that end and begin. What the guest writes when it
+// goes on and nobody listens yet stops the port, and only the end of a connection that it hears of sets it free: QEMU
+// waits for room in one that is gone. So one comes and goes before the one that counts; they are served in order.
+void QemuMachine::FreeAgentPort() const {
+  if (stood_still_) ConnectUnix(options_.run_dir, kAgentSocket).IgnoreError();
+}
+
 absl::StatusOr<UniqueFd> QemuMachine::ConnectAgent(const CallContext& context) {
   VCD_RETURN_IF_ERROR(context.Check("connect to the agent's port"));
+  FreeAgentPort();
   absl::StatusOr<UniqueFd> stream = ConnectUnix(options_.run_dir, kAgentSocket);
   if (stream.ok() && !process_->exited()) return stream;
   if (absl::IsNotFound(stream.status()) || stream.ok()) stream = absl::UnavailableError("nobody listens");
@@ -216,6 +226,7 @@ absl::StatusOr<UniqueFd> QemuMachine::ConnectAgent(const CallContext& context) {
 }
 
 absl::Status QemuMachine::Pause(const CallContext& context) {
+  stood_still_ = true;
   return Explained(control_->Execute("stop", nullptr, Step(context)).status());
 }
 

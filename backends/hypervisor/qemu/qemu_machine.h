@@ -2,6 +2,7 @@
 #ifndef VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
 #define VCD_BACKENDS_HYPERVISOR_QEMU_QEMU_MACHINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -99,6 +100,7 @@ class QemuMachine : public VirtualMachine {
   absl::StatusOr<QemuImage::Machine> DescribeForImage(const CallContext& context);
   // What the pod's control group on the host shall let the guest have.
   absl::Status AllowMemory(uint32_t memory_mib) const;
+  void FreeAgentPort() const;
   // Makes of an error of a machine that has ended one that says so.
   absl::Status Explained(const absl::Status& status);
   // Quit, SIGTERM; OK when it has ended.
@@ -108,6 +110,8 @@ class QemuMachine : public VirtualMachine {
   const Options options_;
   ExitNotice notice_;
   const std::shared_ptr<SupervisedProcess> process_;
+
+  std::atomic<bool> stood_still_{false};  // At some time, so that a connection may have ended then.
 
   Mutex mu_;
   bool monitor_closed_ ABSL_GUARDED_BY(mu_) = true;
