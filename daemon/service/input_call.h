@@ -54,7 +54,7 @@ class InputCall : public ProcessCall<Reactor, Process> {
     return absl::OkStatus();
   }
 
-  void Go() override {
+  void Go() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mu_) {
     this->StartRead(&request_);
     ProcessCall<Reactor, Process>::Go();
   }

@@ -3,7 +3,12 @@
 #define VCD_DAEMON_SERVICE_POD_SERVICE_H_
 
 #include "core/pod/pod_runtime.h"
+
+// Of what gRPC makes, a method that takes bytes hides the one that takes messages, which nobody calls.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverloaded-virtual"
 #include "proto/vcd/v1/pod_service.grpc.pb.h"
+#pragma GCC diagnostic pop
 
 namespace vcd {
 

@@ -70,17 +70,18 @@ class PortForwardCall final : public InputCall<grpc::ServerBidiReactor<v1::PortF
     }
   }
 
-  void Go() override {
+  void Go() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     InputCall::Go();
     response_.set_connected(true);
     StartWrite(&response_);
   }
 
-  // The output pump's, as closed_ is: says so once, when there is nothing left to write before it.
-  bool TellClosed() {
+  // The output pump's: says so once, when there is nothing left to write before it. The lock also shows what OnOutput
+  // noted, as ShowToOnDone does.
+  bool TellClosed() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
     if (closed_ || !process().peer_ended()) return false;
     closed_ = true;
-    MutexLock lock(&mu_);
     if (ended()) return true;
     response_.set_closed(true);
     StartWrite(&response_);
@@ -103,7 +104,7 @@ class PortForwardCall final : public InputCall<grpc::ServerBidiReactor<v1::PortF
   }
 
   const absl::Time deadline_;
-  bool closed_ = false;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   v1::PortForwardResponse response_ ABSL_GUARDED_BY(mu_);
 };
 
