@@ -51,6 +51,7 @@ absl::StatusOr<ProcessUsage> ParseProcessUsage(const std::string& stat, const st
   usage.private_bytes = (Kilobytes(smaps_rollup, "Private_Clean") + Kilobytes(smaps_rollup, "Private_Dirty") +
                          Kilobytes(smaps_rollup, "Private_Hugetlb")) *
                         kKib;
+  usage.anonymous_bytes = Kilobytes(smaps_rollup, "Anonymous") * kKib;
   return usage;
 }
 

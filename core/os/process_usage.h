@@ -14,10 +14,11 @@ namespace vcd {
 
 // What a process uses of its host. Kernel threads and shared pages are counted where they belong.
 struct ProcessUsage {
-  absl::Duration cpu_time;     // In user and kernel mode, of all its threads; a guest's is among it.
-  uint64_t rss_bytes = 0;      // Resident memory.
-  uint64_t pss_bytes = 0;      // The same, with pages that others have too shared out among them.
-  uint64_t private_bytes = 0;  // Pages that no other process has.
+  absl::Duration cpu_time;       // In user and kernel mode, of all its threads; a guest's is among it.
+  uint64_t rss_bytes = 0;        // Resident memory.
+  uint64_t pss_bytes = 0;        // The same, with pages that others have too shared out among them.
+  uint64_t private_bytes = 0;    // Pages that no other process has.
+  uint64_t anonymous_bytes = 0;  // Pages of no file: its own, and what it changed of a file that it maps for itself.
   uint32_t threads = 0;
 };
 

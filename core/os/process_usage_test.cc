@@ -20,13 +20,15 @@ TEST(ProcessUsageTest, ParsesWhatTheKernelTells) {
       ParseProcessUsage(stat,
                         "00400000-7fff0000 ---p 00000000 00:00 0    [rollup]\n"
                         "Rss:                 100 kB\nPss:                  60 kB\nPss_Anon:             50 kB\n"
-                        "Private_Clean:        10 kB\nPrivate_Dirty:        30 kB\nPrivate_Hugetlb:       0 kB\n");
+                        "Private_Clean:        10 kB\nPrivate_Dirty:        30 kB\nAnonymous:            25 kB\n"
+                        "Private_Hugetlb:       0 kB\n");
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->cpu_time, absl::Seconds(4));
   EXPECT_EQ(usage->threads, 5u);
   EXPECT_EQ(usage->rss_bytes, 100u << 10);
   EXPECT_EQ(usage->pss_bytes, 60u << 10);
   EXPECT_EQ(usage->private_bytes, 40u << 10);
+  EXPECT_EQ(usage->anonymous_bytes, 25u << 10);
   for (const char* text : {"", "77", "77 (x)", "77 (x) S 1", "77 (x) S a b c d e f g h i j k l m n o p q r s t"}) {
     EXPECT_EQ(ParseProcessUsage(text, "").status().code(), absl::StatusCode::kDataLoss) << text;
   }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/boot_gate.h"
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/pod/undo_stack.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -12,93 +16,243 @@
 namespace vcd {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
-TEST(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
-  BootGate gate(2);
-  std::vector<int> entered;
-  std::vector<std::unique_ptr<BootGate::Place>> places;
-  const Cancellation never;
-  for (int i = 0; i < 4; ++i) {
-    gate.Enter(std::to_string(i), never, [&, i](std::unique_ptr<BootGate::Place> place) {
-      entered.push_back(i);
-      places.push_back(std::move(place));
-    });
-  }
-  EXPECT_THAT(entered, ElementsAre(0, 1));
-  EXPECT_EQ(gate.waiting(), 2u);
-  EXPECT_EQ(gate.taken(), 2u);
-  {
-    auto leaving = std::move(places.front());
-    places.erase(places.begin());
-  }
-  EXPECT_THAT(entered, ElementsAre(0, 1, 2));
-  {
-    auto leaving = std::move(places.front());
-    places.erase(places.begin());
-  }
-  EXPECT_THAT(entered, ElementsAre(0, 1, 2, 3));
-  EXPECT_EQ(gate.waiting(), 0u);
-  places.clear();
-  EXPECT_EQ(gate.taken(), 0u);
-}
+constexpr uint64_t kMib = uint64_t{1} << 20;
 
-TEST(BootGateTest, WhatGoesFirstNeedsAPlaceToo) {
-  BootGate gate(1);
-  std::vector<std::string> entered;
-  std::unique_ptr<BootGate::Place> place;
-  const Cancellation never;
-  const auto enter = [&](const std::string& name) {
-    return [&entered, &place, name](std::unique_ptr<BootGate::Place> given) {
-      entered.push_back(name);
-      place = std::move(given);
+// A gate on a host and a clock of the test's, and who got in, in order: "web", or "web: why not".
+class BootGateTest : public testing::Test {
+ protected:
+  void Limit(uint32_t places, uint64_t reserve_mib = 0) {
+    gate_ = std::make_unique<BootGate>(BootLimits{places,
+                                                  [this] {
+                                                    return HostMemory{total_mib_ * kMib, available_mib_ * kMib};
+                                                  },
+                                                  reserve_mib * kMib, [this] { return now_; }});
+  }
+  ~BootGateTest() override {
+    for (auto& [name, place] : std::exchange(places_, {})) place.reset();
+  }
+
+  void Enter(const std::string& pod_id, const BootNeed& need = {}) { Enter(pod_id, need, never_); }
+  void Enter(const std::string& pod_id, const BootNeed& need, const Cancellation& cancellation) {
+    gate_->Enter(pod_id, need, cancellation, Note(pod_id));
+  }
+  void EnterFirst(const std::string& name, const BootNeed& need = {}) { gate_->EnterFirst(need, Note(name)); }
+  void Leave(const std::string& name) {
+    const std::unique_ptr<BootGate::Place> place = std::move(places_.at(name));
+    places_.erase(name);
+  }
+  BootNeed Needs(uint64_t memory_mib) const { return {memory_mib * kMib, false, absl::InfiniteFuture()}; }
+  BootNeed Within(absl::Duration time, bool clone = false) const { return {0, clone, now_ + time}; }
+  // A start that takes so long.
+  void Take(absl::Duration time, bool clone = false) {
+    Enter("past", {0, clone, absl::InfiniteFuture()});
+    now_ += time;
+    Leave("past");
+    entered_.clear();
+  }
+
+  uint64_t total_mib_ = 1000;
+  uint64_t available_mib_ = 1000;
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  const Cancellation never_;
+  std::unique_ptr<BootGate> gate_;
+  std::map<std::string, std::unique_ptr<BootGate::Place>> places_;
+  std::vector<std::string> entered_;
+  absl::Status refusal_;
+
+ private:
+  BootGate::Entered Note(const std::string& name) {
+    return [this, name](absl::StatusOr<std::unique_ptr<BootGate::Place>> place) {
+      if (place.ok()) {
+        entered_.push_back(name);
+        places_[name] = *std::move(place);
+      } else {
+        entered_.push_back(absl::StrCat(name, ": ", absl::StatusCodeToString(place.status().code())));
+        refusal_ = place.status();
+      }
     };
-  };
-  gate.EnterFirst(enter("free"));
-  gate.Enter("pod", never, enter("pod"));
-  gate.EnterFirst(enter("first"));
-  EXPECT_THAT(entered, ElementsAre("free"));
-  { const auto leaving = std::move(place); }
-  EXPECT_THAT(entered, ElementsAre("free", "first"));
-  { const auto leaving = std::move(place); }
-  EXPECT_THAT(entered, ElementsAre("free", "first", "pod"));
+  }
+};
+
+TEST_F(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
+  Limit(2);
+  for (const char* pod_id : {"a", "b", "c", "d"}) Enter(pod_id);
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  EXPECT_EQ(gate_->load().waiting, 2u);
+  EXPECT_EQ(gate_->load().taken, 2u);
+  Leave("a");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "c"));
+  Leave("b");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(gate_->load().waiting, 0u);
+  Leave("c");
+  Leave("d");
+  EXPECT_EQ(gate_->load().taken, 0u);
 }
 
-TEST(BootGateTest, WhoIsCancelledWaitsNoLonger) {
-  BootGate gate(1);
-  std::unique_ptr<BootGate::Place> first;
-  const Cancellation never;
-  gate.Enter("first", never, [&](std::unique_ptr<BootGate::Place> place) { first = std::move(place); });
-  std::vector<std::string> order;
-  const auto enter = [&](const std::string& pod_id, const Cancellation& cancellation) {
-    gate.Enter(pod_id, cancellation, [&order, pod_id](std::unique_ptr<BootGate::Place> place) {
-      order.push_back(pod_id + (place == nullptr ? " withdrawn" : " entered"));
-    });
-  };
-  enter("web", never);
-  enter("db", never);
-  gate.Withdraw("web");
-  gate.Withdraw("web");
-  EXPECT_THAT(order, ElementsAre("web withdrawn"));
+TEST_F(BootGateTest, WhatGoesFirstNeedsAPlaceToo) {
+  Limit(1);
+  EnterFirst("free");
+  Enter("pod");
+  EnterFirst("first");
+  EXPECT_THAT(entered_, ElementsAre("free"));
+  Leave("free");
+  EXPECT_THAT(entered_, ElementsAre("free", "first"));
+  Leave("first");
+  EXPECT_THAT(entered_, ElementsAre("free", "first", "pod"));
+}
+
+TEST_F(BootGateTest, WhoIsCancelledWaitsNoLonger) {
+  Limit(1);
+  Enter("first");
+  entered_.clear();
+  Enter("web");
+  Enter("db");
+  gate_->Withdraw("web");
+  gate_->Withdraw("web");
+  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED"));
 
   Cancellation cancelled;
   cancelled.Cancel(absl::AbortedError("forced"));
-  enter("late", cancelled);
-  EXPECT_THAT(order, ElementsAre("web withdrawn", "late withdrawn"));
+  Enter("late", {}, cancelled);
+  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED", "late: CANCELLED"));
 
-  first.reset();
-  EXPECT_THAT(order, ElementsAre("web withdrawn", "late withdrawn", "db entered"));
+  Leave("first");
+  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED", "late: CANCELLED", "db"));
 }
 
-TEST(BootGateTest, WithdrawAllEndsAllWaiting) {
-  BootGate gate(0);
-  const Cancellation never;
-  int withdrawn = 0;
-  for (const char* pod_id : {"web", "db"}) {
-    gate.Enter(pod_id, never, [&](std::unique_ptr<BootGate::Place> place) { withdrawn += place == nullptr; });
+TEST_F(BootGateTest, WithdrawAllEndsAllWaiting) {
+  Limit(1);
+  for (const char* pod_id : {"first", "web", "db"}) Enter(pod_id);
+  gate_->WithdrawAll();
+  EXPECT_THAT(entered_, ElementsAre("first", "web: CANCELLED", "db: CANCELLED"));
+}
+
+TEST_F(BootGateTest, WhatStartsAtOnceFitsTheHostTogether) {
+  Limit(8, /*reserve_mib=*/100);
+  Enter("a", Needs(400));
+  Enter("b", Needs(500));
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  EXPECT_EQ(gate_->load().memory_bytes, 900 * kMib);
+  Enter("c", Needs(1));
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  // What it took is in what is available.
+  available_mib_ = 601;
+  Leave("a");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "c"));
+  EXPECT_EQ(gate_->load().refused_for_memory, 0u);
+}
+
+TEST_F(BootGateTest, ABigOneIsNotOvertaken) {
+  Limit(8);
+  Enter("a", Needs(300));
+  Enter("b", Needs(300));
+  Enter("big", Needs(900));
+  Enter("small", Needs(10));
+  Enter("pretended", Needs(0));
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  Leave("a");
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  Leave("b");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "big", "small", "pretended"));
+}
+
+TEST_F(BootGateTest, ABigOneThatIsWithdrawnLetsOthersIn) {
+  Limit(8);
+  Enter("a", Needs(300));
+  Enter("big", Needs(900));
+  Enter("small", Needs(10));
+  gate_->Withdraw("big");
+  EXPECT_THAT(entered_, ElementsAre("a", "big: CANCELLED", "small"));
+}
+
+TEST_F(BootGateTest, WhatNeverFitsIsRefusedAtOnce) {
+  Limit(1, /*reserve_mib=*/200);
+  Enter("boots", Needs(100));
+  Enter("huge", Needs(801));
+  EXPECT_THAT(entered_, ElementsAre("boots", "huge: RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(std::string(refusal_.message()),
+              AllOf(HasSubstr("a machine of 801 MiB never fits"), HasSubstr("the host has 1000 MiB"),
+                    HasSubstr("200 MiB are kept back (admission.memory_reserve_mib)")));
+  EnterFirst("template", Needs(801));
+  EXPECT_EQ(entered_.back(), "template: RESOURCE_EXHAUSTED");
+  EXPECT_EQ(gate_->load().refused_for_memory, 2u);
+}
+
+TEST_F(BootGateTest, WhatHasNoRoomIsRefusedOnceNothingIsStarting) {
+  Limit(2, /*reserve_mib=*/100);
+  available_mib_ = 500;
+  Enter("boots", Needs(300));
+  Enter("web", Needs(401));
+  Enter("db", Needs(200));
+  EXPECT_THAT(entered_, ElementsAre("boots"));
+  available_mib_ = 490;
+  Leave("boots");
+  EXPECT_THAT(entered_, ElementsAre("boots", "web: RESOURCE_EXHAUSTED", "db"));
+  EXPECT_THAT(std::string(refusal_.message()),
+              AllOf(HasSubstr("a machine of 401 MiB does not fit"), HasSubstr("490 MiB of the host's memory"),
+                    HasSubstr("100 MiB are kept back (admission.memory_reserve_mib)")));
+  EXPECT_EQ(gate_->load().refused_for_memory, 1u);
+}
+
+TEST(UnboundedBootGateTest, MemoryThatNobodyKnowsBoundsNothing) {
+  for (const bool asks : {false, true}) {
+    BootLimits limits;
+    if (asks) limits.memory = [] { return std::optional<HostMemory>(); };
+    BootGate gate(limits);
+    const Cancellation never;
+    bool entered = false;
+    gate.Enter("web", {uint64_t{1} << 60, false, absl::InfiniteFuture()}, never,
+               [&entered](const auto& place) { entered = place.ok(); });
+    EXPECT_TRUE(entered) << asks;
   }
-  gate.WithdrawAll();
-  EXPECT_EQ(withdrawn, 2);
+}
+
+TEST_F(BootGateTest, ADeadlineThatCannotBeMetIsToldAtOnce) {
+  Limit(2);
+  for (int i = 0; i < 3; ++i) Take(absl::Seconds(4));
+  for (int i = 0; i < 3; ++i) Take(absl::Seconds(1), /*clone=*/true);
+  EXPECT_EQ(gate_->load().wait, absl::ZeroDuration());
+  // Who has a place is never refused: what it takes may have changed.
+  Enter("a", Within(absl::Seconds(1)));
+  Enter("b", Within(absl::Seconds(1)));
+  now_ += absl::Seconds(2);
+  EXPECT_EQ(gate_->load().wait, absl::Seconds(2));
+  Enter("c", Within(absl::Seconds(6)));
+  EXPECT_EQ(gate_->load().wait, absl::Seconds(4));
+  EXPECT_THAT(entered_, ElementsAre("a", "b"));
+  Enter("late", Within(absl::Seconds(7.9)));
+  EXPECT_EQ(entered_.back(), "late: DEADLINE_EXCEEDED");
+  EXPECT_THAT(std::string(refusal_.message()),
+              AllOf(HasSubstr("2 machines are starting and 1 wait before it, which takes about 4s"),
+                    HasSubstr("its own start 4s"), HasSubstr("the deadline is in 7.9s")));
+  Enter("clone", Within(absl::Seconds(5), /*clone=*/true));
+  EXPECT_EQ(entered_.back(), "late: DEADLINE_EXCEEDED") << "a clone takes less, and waits";
+  EXPECT_EQ(gate_->load().refused_for_deadline, 1u);
+  // One that takes longer than the others did is as good as done.
+  now_ += absl::Hours(1);
+  EXPECT_EQ(gate_->load().wait, absl::Seconds(2.5));
+}
+
+TEST_F(BootGateTest, OneStartThatHungSaysNothingOfTheNext) {
+  Limit(1);
+  for (int i = 0; i < 7; ++i) Take(absl::Seconds(1));
+  Take(absl::Minutes(10));
+  Enter("a");
+  EXPECT_EQ(gate_->load().wait, absl::Seconds(1));
+}
+
+TEST_F(BootGateTest, NoDeadlineIsRefusedBeforeAnythingIsKnown) {
+  Limit(1);
+  Take(absl::Hours(1));
+  Enter("a");
+  Enter("b", Within(absl::Seconds(1)));
+  EXPECT_THAT(entered_, ElementsAre("a"));
+  EXPECT_EQ(gate_->load().waiting, 1u);
 }
 
 TEST(UndoStackTest, RunsLastFirstUnlessCommitted) {

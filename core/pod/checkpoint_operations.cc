@@ -162,7 +162,7 @@ void LivePodRuntime::RestorePod(const std::string& directory, const std::string&
   operation.name = "RestorePod";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, directory, pod_id});
-  operation.boots = [] { return true; };
+  operation.boots = [](const Pod& pod) { return NeedOf(pod); };
   if (directory.empty() || directory[0] != '/') {
     return done(InvalidField("directory", absl::StrCat("\"", directory, "\" is no absolute path")));
   }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/live_pod_runtime.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/request_id.h"
+#include "core/pod/machine_start.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -37,7 +39,7 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       // Microseconds, so that revisions go on growing over restarts.
       registry_(static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
       heartbeat_(io, {options.heartbeat_interval, options.heartbeat_timeout}, metrics_),
-      boot_gate_(options.max_parallel_boots),
+      boot_gate_({options.max_parallel_boots, options.host_memory, options.memory_reserve_bytes}),
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
@@ -100,8 +102,7 @@ std::vector<std::shared_ptr<const PodSnapshot>> LivePodRuntime::ListPodsAfter(co
 
 RuntimeLoad LivePodRuntime::load() const {
   RuntimeLoad load;
-  load.boots_waiting = boot_gate_.waiting();
-  load.boots_running = boot_gate_.taken();
+  load.boots = boot_gate_.load();
   MutexLock lock(&mu_);
   load.pods_reconciling = reconciling_;
   return load;
@@ -147,14 +148,21 @@ void LivePodRuntime::Dispatch(const std::string& pod_id, Operation operation, Bo
       return work_.End();
     }
     auto held = std::make_shared<PodLock>(*std::move(lock));
-    if (operation.boots == nullptr || !operation.boots()) return RunBody(*held, nullptr, pod_id, operation, body, done);
+    std::optional<BootNeed> need;
+    if (operation.boots != nullptr) {
+      const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
+      if (pod.ok()) need = operation.boots(**pod);
+    }
+    if (!need.has_value()) {
+      return RunBody(*held, std::unique_ptr<BootGate::Place>(), pod_id, operation, body, done);
+    }
+    need->deadline = operation.options.deadline;
     operation.clock->Enter(OperationPhase::kBootQueue);
     // Whoever gives a place back calls this, and must not do the next one's work.
     boot_gate_.Enter(
-        pod_id, held->cancellation(),
-        [this, held, pod_id, operation, body, done](std::unique_ptr<BootGate::Place> place) {
-          work_.Post([this, held, place = std::make_shared<std::unique_ptr<BootGate::Place>>(std::move(place)), pod_id,
-                      operation, body, done] { RunBody(*held, std::move(*place), pod_id, operation, body, done); });
+        pod_id, *need, held->cancellation(), [this, held, pod_id, operation, body, done](EnteredPlace place) {
+          work_.Post([this, held, place = std::make_shared<EnteredPlace>(std::move(place)), pod_id, operation, body,
+                      done] { RunBody(*held, std::move(*place), pod_id, operation, body, done); });
         });
   });
   // What it cancelled may be waiting for a place to boot.
@@ -172,8 +180,31 @@ absl::Status LivePodRuntime::CheckRepeated(const Pod& pod, const state::v1::Requ
   return absl::OkStatus();
 }
 
-void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
-                             const Operation& operation, const Body& body, const DoneCallback& done) {
+BootNeed LivePodRuntime::NeedOf(const Pod& pod) {
+  BootNeed need;
+  const v1::PodConfig config = pod.config();
+  const v1::HypervisorConfig& machine = config.hypervisor_config();
+  // Huge pages are not of the memory that is available, and a guest that is pretended takes none.
+  if (!machine.huge_pages() && !pod.hypervisor().capabilities().simulated_guest) {
+    need.memory_bytes = uint64_t{machine.default_memory_mib()} << 20;
+  }
+  return need;
+}
+
+BootNeed LivePodRuntime::NeedOrCloneOf(const Pod& pod) const {
+  BootNeed need = NeedOf(pod);
+  const v1::PodConfig config = pod.config();
+  if (config.disable_template()) return need;
+  const std::optional<uint64_t> clone =
+      templates_.CloneMemory(SubjectOf(pod.hypervisor(), pod.agent(), config, templates_.options()));
+  if (!clone.has_value()) return need;
+  need.clone = true;
+  if (!NeedsSharedMemory(config)) need.memory_bytes = std::min(need.memory_bytes, *clone);
+  return need;
+}
+
+void LivePodRuntime::RunBody(PodLock& lock, EnteredPlace place, const std::string& pod_id, const Operation& operation,
+                             const Body& body, const DoneCallback& done) {
   operation.clock->Enter(OperationPhase::kWork);
   const absl::Status status = [&]() -> absl::Status {
     VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
@@ -190,7 +221,7 @@ void LivePodRuntime::RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> pla
     if (repeated) return absl::OkStatus();
     return WithMetadata(body(*pod, grant), "pod_id", pod_id);
   }();
-  place.reset();
+  place = std::unique_ptr<BootGate::Place>();
   lock.Release();
   operation.clock->End(status);
   done(status);

@@ -121,12 +121,15 @@ class LivePodRuntime : public PodRuntime {
                       const MutationOptions& options, DoneCallback done) override;
 
  private:
+  using EnteredPlace = absl::StatusOr<std::unique_ptr<BootGate::Place>>;
   // What an operation's body gets beside the locked pod.
   struct Grant {
     PodLock& lock;
-    CallContext context;                     // How long it may take, and what cancels it.
-    std::unique_ptr<BootGate::Place> place;  // When its operation `boots`; null when it was cancelled meanwhile.
-    state::v1::Request request;              // What to note in the record with the result.
+    CallContext context;  // How long it may take, and what cancels it.
+    // When its operation boots; null when it does not. An error when it may not: to be returned before anything is
+    // done.
+    EnteredPlace place;
+    state::v1::Request request;  // What to note in the record with the result.
     OperationClock& clock;
     absl::Time asked_until;  // The request's deadline, which ends no work but what may be left undone.
   };
@@ -136,9 +139,10 @@ class LivePodRuntime : public PodRuntime {
     MutationOptions options;
     absl::Duration ceiling;  // Of the body.
     LockMode mode = LockMode::kExclusive;
-    uint64_t fingerprint = 0;               // Of the request, when it has an id.
-    absl::Status preempt;                   // Not OK: cancels what holds the lock with it, and goes before all others.
-    std::function<bool()> boots;            // Asked with the lock held: needs it a place in the boot gate? Null: no.
+    uint64_t fingerprint = 0;  // Of the request, when it has an id.
+    absl::Status preempt;      // Not OK: cancels what holds the lock with it, and goes before all others.
+    // Asked with the lock held: what a machine needs that the operation starts. Must not block. Null: it starts none.
+    std::function<std::optional<BootNeed>(const Pod&)> boots;
     const char* metric = nullptr;           // What metrics call it; null: as `name`.
     std::shared_ptr<OperationClock> clock;  // Set by Dispatch.
   };
@@ -148,8 +152,11 @@ class LivePodRuntime : public PodRuntime {
   void Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
   // The part of it behind the ledger.
   void Dispatch(const std::string& pod_id, Operation operation, Body body, DoneCallback done);
-  void RunBody(PodLock& lock, std::unique_ptr<BootGate::Place> place, const std::string& pod_id,
-               const Operation& operation, const Body& body, const DoneCallback& done);
+  void RunBody(PodLock& lock, EnteredPlace place, const std::string& pod_id, const Operation& operation,
+               const Body& body, const DoneCallback& done);
+  // What the pod's machine needs to start: by a boot or from a checkpoint, or from a template where that is likely.
+  static BootNeed NeedOf(const Pod& pod);
+  BootNeed NeedOrCloneOf(const Pod& pod) const;
   // Submit for bodies whose answer is the pod, or a container of it.
   void SubmitForPod(const std::string& pod_id, const Operation& operation, const Body& body, PodCallback done);
   void SubmitForContainer(const std::string& pod_id, const std::string& container_id, const Operation& operation,

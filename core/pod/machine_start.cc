@@ -7,8 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/hypervisor/process_record.h"
 #include "core/log/logger.h"
 #include "core/model/mounts.h"
+#include "core/os/process_usage.h"
 #include "core/pod/clean_up.h"
 #include "core/pod/pod_checkpoint.h"
 #include "core/pod/pod_lifecycle.h"
@@ -17,14 +19,6 @@
 
 namespace vcd {
 namespace {
-
-// A guest that may get directories of the host later needs memory that their server can share, and so do programs that
-// serve its network interfaces.
-bool NeedsSharedMemory(const v1::PodConfig& config) {
-  return config.containers().empty() || !config.volumes().empty() ||
-         !config.network_config().vhost_user_sockets().empty() ||
-         std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
-}
 
 VmSpec MachineOf(const Pod& pod) {
   const v1::PodConfig config = pod.config();
@@ -78,6 +72,14 @@ absl::Status Clone(Pod& pod, const VmSpec& spec, const CallContext& context, Ope
 }
 
 }  // namespace
+
+// A guest that may get directories of the host later needs memory that their server can share, and so do programs that
+// serve its network interfaces.
+bool NeedsSharedMemory(const v1::PodConfig& config) {
+  return config.containers().empty() || !config.volumes().empty() ||
+         !config.network_config().vhost_user_sockets().empty() ||
+         std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
+}
 
 TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodConfig& config,
                           const TemplateOptions& options) {
@@ -143,6 +145,14 @@ absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoi
   VCD_RETURN_IF_ERROR(ReconnectGuest(pod, context.Within(environment.options.boot_timeout)));
   environment.metrics.MachineStarted(MachineStartKind::kRestored);
   return MachineStart{v1::VM_START_RESTORED, "", ""};
+}
+
+void MeasureClone(const Pod& pod, const MachineStart& start, Templates& templates) {
+  if (start.how != v1::VM_START_CLONE || NeedsSharedMemory(pod.config())) return;
+  templates.MeasureClone(start.template_key, [&pod] {
+    const absl::StatusOr<ProcessUsage> vmm = ReadProcessUsage(FromRecord(pod.machine()->Record().process()));
+    return vmm.ok() ? vmm->anonymous_bytes : 0;
+  });
 }
 
 void StopMachine(Pod& pod) {

@@ -23,6 +23,9 @@ struct MachineStart {
   std::string template_key;  // Of the one that it is from.
 };
 
+// Whether memory of the pod's guest is shared with other processes: a clone has a copy of all of it then.
+bool NeedsSharedMemory(const v1::PodConfig& config);
+
 // What tells which template a pod of that configuration may go on from.
 TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodConfig& config,
                           const TemplateOptions& options);
@@ -37,6 +40,10 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
 absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoint, const PodEnvironment& environment,
                                             const std::string& netns_path, const CallContext& context,
                                             OperationClock& clock);
+
+// Has the templates know what a clone takes of the host's memory once its containers are there. Blocks for some
+// milliseconds when that is not known yet.
+void MeasureClone(const Pod& pod, const MachineStart& start, Templates& templates);
 
 // Ends what there is of both by force. Errors are logged.
 void StopMachine(Pod& pod);

@@ -252,6 +252,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     begun.container_ids.push_back(container.id());
     VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context, clock));
   }
+  MeasureClone(pod, *start, environment.templates);
   VCD_RETURN_IF_ERROR(context.Check("bring the pod up"));
   clock.Enter(OperationPhase::kPersist);
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {

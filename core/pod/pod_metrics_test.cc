@@ -152,17 +152,17 @@ TEST_F(PodMetricsTest, StartOfAHeldPodKeepsTheTimelineOfItsBoot) {
 }
 
 TEST_F(PodMetricsTest, LoadShowsTheQueueOfBoots) {
-  EXPECT_EQ(runtime_->load().boots_running, 0u);
+  EXPECT_EQ(runtime_->load().boots.taken, 0u);
   hypervisor().HangNth("Boot", 1);
   Completion<v1::Pod> hung;
   runtime_->RunPod(Config("a"), Soon(), [hung](absl::StatusOr<v1::Pod> pod) { hung.Set(std::move(pod)); });
   ASSERT_TRUE(hypervisor().WaitUntilHanging("Boot"));
-  EXPECT_EQ(runtime_->load().boots_running, 1u);
-  EXPECT_EQ(runtime_->load().boots_waiting, 0u);
+  EXPECT_EQ(runtime_->load().boots.taken, 1u);
+  EXPECT_EQ(runtime_->load().boots.waiting, 0u);
   // Either it or the undo of the creation, which it cancels, removes the pod.
   (void)Delete("a");
   EXPECT_FALSE(hung.Wait({Soon().deadline, nullptr}, "the answer").ok());
-  EXPECT_EQ(runtime_->load().boots_running, 0u);
+  EXPECT_EQ(runtime_->load().boots.taken, 0u);
 }
 
 TEST_F(PodMetricsTest, RecoveryTellsWhatCameOfEachPod) {

@@ -38,7 +38,7 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptio
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, FingerprintPart(asked)});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(asked, options_);
-  operation.boots = [] { return true; };
+  operation.boots = [this](const Pod& pod) { return NeedOrCloneOf(pod); };
   // Chosen here, so that a request that joins this one knows it too.
   if (asked.id().empty()) asked.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
   const std::string id = asked.id();
@@ -112,6 +112,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* 
   grant.clock.Enter(OperationPhase::kPersist);
   absl::Status status = [&] {
     VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
+    VCD_RETURN_IF_ERROR(grant.place.status());
     VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
     VCD_RETURN_IF_ERROR(grant.lock.TakeLockFile());
     // The record first: without it a configuration would look like a pod that was stopped by a reboot.
@@ -121,7 +122,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* 
     }));
     VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
     const absl::Status up = BringUp(
-        pod, environment_, std::move(grant.place),
+        pod, environment_, *std::move(grant.place),
         [&](state::v1::PodRecord& record) {
           if (!start) SetDone(record, grant.request);
         },
@@ -169,9 +170,8 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTimeOf(pod_id);
   // One that is ready has booted, and need not wait for those that boot.
-  operation.boots = [this, pod_id] {
-    const absl::StatusOr<std::shared_ptr<const PodSnapshot>> snapshot = registry_.Snapshot(pod_id);
-    return snapshot.ok() && (*snapshot)->state() == v1::POD_STATE_STOPPED;
+  operation.boots = [this](const Pod& pod) {
+    return pod.state() == v1::POD_STATE_STOPPED ? std::optional<BootNeed>(NeedOrCloneOf(pod)) : std::nullopt;
   };
   SubmitForPod(
       pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
@@ -180,6 +180,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
 absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
+  if (!grant.place.ok()) return Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": start"));
   grant.clock.Enter(OperationPhase::kPersist);
   const bool boots = pod.state() == v1::POD_STATE_STOPPED;
   // Of its last life, when that was ended in a hurry.
@@ -197,7 +198,7 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
   absl::Status status;
   if (boots) {
     status = BringUp(
-        pod, environment_, std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
+        pod, environment_, *std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
   }
   if (status.ok()) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
   if (status.ok()) {

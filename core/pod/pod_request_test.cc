@@ -2,6 +2,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +16,7 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class PodRequestTest : public PodRuntimeTest {
  protected:
@@ -181,6 +184,39 @@ TEST_F(PodRequestTest, AReadyPodStartsWhileNoPlaceToBootIsFree) {
   EXPECT_EQ(Start("ready")->state(), v1::POD_STATE_RUNNING);
   EXPECT_TRUE(Delete("boots", /*force=*/true).ok());
   EXPECT_FALSE(booting.Wait({Soon().deadline, nullptr}, "creation").ok());
+}
+
+TEST_F(PodRequestTest, APodThatDoesNotFitTheHostIsRefusedAndNothingIsLeft) {
+  options_.host_memory = [] { return HostMemory{uint64_t{1000} << 20, uint64_t{500} << 20}; };
+  options_.memory_reserve_bytes = uint64_t{100} << 20;
+  Restart();
+  v1::PodConfig config = Config("web");
+  config.mutable_hypervisor_config()->set_default_memory_mib(401);
+  const absl::Status now = Create(config).status();
+  EXPECT_EQ(now.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(now.message(), HasSubstr("pod web: a machine of 401 MiB does not fit"));
+  ExpectNothingLeft();
+  config.mutable_hypervisor_config()->set_default_memory_mib(901);
+  EXPECT_THAT(Run(config).status().message(), HasSubstr("pod web: a machine of 901 MiB never fits"));
+  EXPECT_THAT(hypervisor().calls(), Not(Contains("Boot web")));
+  ExpectNothingLeft();
+  config.mutable_hypervisor_config()->set_default_memory_mib(400);
+  EXPECT_TRUE(Create(config).ok());
+}
+
+TEST_F(PodRequestTest, AStoppedPodThatDoesNotFitTheHostStaysStopped) {
+  auto available = std::make_shared<std::atomic<uint64_t>>(uint64_t{500} << 20);
+  options_.host_memory = [available] { return HostMemory{uint64_t{1000} << 20, available->load()}; };
+  Restart();
+  v1::PodConfig config = Config("web");
+  config.mutable_hypervisor_config()->set_default_memory_mib(128);
+  ASSERT_TRUE(Run(config).ok());
+  ASSERT_TRUE(Stop("web").ok());
+  available->store(uint64_t{300} << 20);
+  EXPECT_EQ(Start("web", "start").status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_STOPPED);
+  available->store(uint64_t{500} << 20);
+  EXPECT_EQ(Start("web", "start")->state(), v1::POD_STATE_RUNNING);
 }
 
 TEST_F(PodRequestTest, ForcedDeletionEndsWhatWaitsForAPlaceToBoot) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@
 #include "core/metric/runtime_metrics.h"
 #include "core/network/network.h"
 #include "core/os/filesystem.h"
+#include "core/os/host_memory.h"
 #include "core/os/io_thread.h"
 #include "core/os/worker_pool.h"
+#include "core/pod/boot_gate.h"
 #include "core/pod/pod_snapshot.h"
 #include "core/pod/process_input.h"
 #include "core/pod/process_output.h"
@@ -61,6 +64,9 @@ struct PodRuntimeOptions {
   std::string state_dir;  // Survives a reboot.
   std::string run_dir;    // Does not.
   uint32_t max_parallel_boots = 2;
+  // What memory the host has now, which bounds the machines that start at once (BootLimits). Null: it does not.
+  std::function<std::optional<HostMemory>()> host_memory;
+  uint64_t memory_reserve_bytes = uint64_t{256} << 20;
   absl::Duration boot_timeout = absl::Seconds(60);  // From exec of the VMM to the agent's answer.
   absl::Duration stop_grace = absl::Seconds(10);    // Between SIGTERM and SIGKILL.
   // How far readers of an exec may be apart (ExecOutputLimits).
@@ -81,8 +87,7 @@ struct PodRuntimeOptions {
 
 // How busy the runtime is at a moment.
 struct RuntimeLoad {
-  size_t boots_waiting = 0;     // In the queue of the boot gate.
-  size_t boots_running = 0;     // With a place of it.
+  BootGate::Load boots;
   size_t pods_reconciling = 0;  // Found at Open, and not yet accounted for.
 };
 
@@ -139,7 +144,8 @@ struct ExecResult {
 // Errors: kInvalidArgument (INVALID_FIELD, UNKNOWN_BACKEND, REQUEST_ID_REUSED), kNotFound (POD_, CONTAINER_,
 // PROCESS_NOT_FOUND), kAlreadyExists (POD_EXISTS, CONTAINER_EXISTS), kFailedPrecondition (WRONG_STATE, STDIN_TAKEN),
 // kDeadlineExceeded (LOCK_TIMEOUT), kAborted (PREEMPTED), kUnimplemented (NOT_IMPLEMENTED), kUnavailable
-// (AGENT_UNAVAILABLE, VM_EXITED); each names the pod in its metadata.
+// (AGENT_UNAVAILABLE, VM_EXITED); each names the pod in its metadata. What starts a machine also has those of
+// BootGate::Enter.
 class PodRuntime {
  public:
   using PodCallback = std::function<void(absl::StatusOr<v1::Pod>)>;

@@ -56,6 +56,7 @@ struct Templates::Entry {
   std::string directory;  // Set once the template is there.
   int leases = 0;
   bool dropped = false;
+  uint64_t clone_bytes = 0;  // What a clone took of the host's memory; 0: none was measured.
   int failures_in_a_row = 0;
   absl::Time retry_at = absl::InfinitePast();
   std::vector<Done> waiting;
@@ -188,6 +189,36 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
   return MustBoot("there was no template of such a machine yet");
 }
 
+std::optional<uint64_t> Templates::CloneMemory(const TemplateSubject& subject) const {
+  const std::string config = subject.config.SerializeAsString();
+  MutexLock lock(&mu_);
+  for (const auto& [key, entry] : entries_) {
+    const TemplateSubject& last = entry->subject;
+    if (entry->info.state != TemplateState::kReady || last.hypervisor != subject.hypervisor ||
+        last.agent != subject.agent || last.trust_domain != subject.trust_domain ||
+        last.config.SerializeAsString() != config) {
+      continue;
+    }
+    return entry->clone_bytes != 0 ? entry->clone_bytes : uint64_t{entry->info.memory_mib} << 20;
+  }
+  return std::nullopt;
+}
+
+Templates::Entry* Templates::UnmeasuredLocked(const std::string& key) const {
+  const auto found = entries_.find(key);
+  return found != entries_.end() && found->second->clone_bytes == 0 ? found->second.get() : nullptr;
+}
+
+void Templates::MeasureClone(const std::string& key, const std::function<uint64_t()>& measure) {
+  {
+    MutexLock lock(&mu_);
+    if (UnmeasuredLocked(key) == nullptr) return;
+  }
+  const uint64_t bytes = measure();
+  MutexLock lock(&mu_);
+  if (Entry* entry = UnmeasuredLocked(key)) entry->clone_bytes = bytes;
+}
+
 void Templates::Prepare(const TemplateSubject& subject, const CallContext& context, Done done) {
   const absl::StatusOr<std::string> key = KeyOf(subject, context);
   if (!key.ok()) return done(key.status());
@@ -253,9 +284,13 @@ void Templates::BuildNext() {
     to_build_.pop_front();
   }
   work_.Begin();
-  gate_.EnterFirst([this, entry](std::unique_ptr<BootGate::Place> place) {
-    work_.Post([this, entry, place = std::shared_ptr<BootGate::Place>(std::move(place))]() mutable {
-      Build(entry);
+  BootNeed need;
+  need.memory_bytes = uint64_t{entry->info.memory_mib} << 20;
+  gate_.EnterFirst(need, [this, entry](absl::StatusOr<std::unique_ptr<BootGate::Place>> entered) {
+    const absl::Status admitted = entered.status();
+    std::shared_ptr<BootGate::Place> place = entered.ok() ? *std::move(entered) : nullptr;
+    work_.Post([this, entry, admitted, place = std::move(place)]() mutable {
+      Build(entry, admitted);
       place.reset();
       {
         MutexLock lock(&mu_);
@@ -267,10 +302,11 @@ void Templates::BuildNext() {
   });
 }
 
-void Templates::Build(const std::shared_ptr<Entry>& entry) {
+void Templates::Build(const std::shared_ptr<Entry>& entry, const absl::Status& admitted) {
   const absl::Time began = absl::Now();
   std::string directory;
   absl::Status status = entry->given_up.status();
+  status.Update(admitted);
   if (status.ok()) status = MakeRoom(0);
   if (status.ok()) {
     absl::StatusOr<std::string> made = store_.Begin(entry->info.key);

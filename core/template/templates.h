@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,14 @@ class Templates {
   // is because there is none, one will be made. Blocks on the disk when the machine's files are new.
   absl::StatusOr<Lease> Use(const TemplateSubject& subject, const CallContext& context);
 
+  // What a machine that starts now will take of the host's memory if it goes on from a template: what the first of its
+  // clones took, or all that its guest may have as long as none was measured. Nothing when it will boot. A guess that
+  // blocks on nothing, by the machines that used the templates before; Use decides.
+  std::optional<uint64_t> CloneMemory(const TemplateSubject& subject) const;
+
+  // Has `measure` tell what a clone of that template takes of the host's memory, unless that is known.
+  void MeasureClone(const std::string& key, const std::function<uint64_t()>& measure);
+
   // Has the template made unless it is there, once Open has returned; `done` runs once, on any thread, when it is, or
   // could not be. It must not block. kFailedPrecondition when there can be none for that machine. Blocks on the disk,
   // and on Open.
@@ -104,7 +113,8 @@ class Templates {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Begins to make the next one, if there is one and none is being made.
   void BuildNext() ABSL_LOCKS_EXCLUDED(mu_);
-  void Build(const std::shared_ptr<Entry>& entry) ABSL_LOCKS_EXCLUDED(mu_);
+  // With a place in the boot gate, or the reason why there is none.
+  void Build(const std::shared_ptr<Entry>& entry, const absl::Status& admitted) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status BuildIn(Entry& entry, const std::string& directory);
   // Makes room for one more of that size. kResourceExhausted, for people.
   absl::Status MakeRoom(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
@@ -114,6 +124,8 @@ class Templates {
   void RemoveFiles(const Entry& entry);
   void Return(const std::shared_ptr<Entry>& entry) ABSL_LOCKS_EXCLUDED(mu_);
   void Fail(const std::shared_ptr<Entry>& entry, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
+  // The template of that key, if there is one of which no clone was measured.
+  Entry* UnmeasuredLocked(const std::string& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetOldFailuresLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const TemplateOptions options_;

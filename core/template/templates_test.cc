@@ -75,7 +75,8 @@ class TemplatesTest : public testing::Test {
   IoThread io_;
   WorkerPool pool_{4};
   BackgroundWork work_{pool_};
-  BootGate gate_{1};
+  uint64_t host_bytes_ = uint64_t{1} << 40;
+  BootGate gate_{{.places = 1, .memory = [this] { return HostMemory{host_bytes_, host_bytes_}; }}};
   NullRuntimeMetrics metrics_;
   FakeHypervisor hypervisor_{io_};
   FakeAgent agent_{io_};
@@ -246,12 +247,49 @@ TEST_F(TemplatesTest, OneThatIsDeletedWhileItIsMadeIsGivenUp) {
   hypervisor_.HangNth("Boot", 1);
   EXPECT_FALSE(templates_->Use(Subject(), Soon()).ok());
   ASSERT_TRUE(hypervisor_.WaitUntilHanging("Boot"));
-  EXPECT_EQ(gate_.taken(), 1u);
+  EXPECT_EQ(gate_.load().taken, 1u);
   EXPECT_THAT(templates_->Delete("*").value(), SizeIs(1));
   work_.WaitIdle();
-  EXPECT_EQ(gate_.taken(), 0u);
+  EXPECT_EQ(gate_.load().taken, 0u);
   EXPECT_THAT(templates_->List(), IsEmpty());
   EXPECT_EQ(Stored(), 0u);
+}
+
+TEST_F(TemplatesTest, IsNotMadeWithoutTheMemoryForItsMachine) {
+  host_bytes_ = 100 << 20;
+  const absl::Status refused = Prepare(Subject(128)).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.message(), HasSubstr("make the template: a machine of 128 MiB"));
+  EXPECT_THAT(hypervisor_.calls(), IsEmpty());
+  EXPECT_TRUE(Prepare(Subject(64)).ok());
+}
+
+TEST_F(TemplatesTest, WhatACloneTakesIsKnownOnceOneWasMeasured) {
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), std::nullopt) << "there is no template";
+  const absl::StatusOr<TemplateInfo> made = Prepare(Subject(128));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), uint64_t{128} << 20);
+  EXPECT_EQ(templates_->CloneMemory(Subject(64)), std::nullopt) << "it is another machine";
+  EXPECT_EQ(templates_->CloneMemory(Subject(128, "other")), std::nullopt);
+
+  templates_->MeasureClone("none", [] { return uint64_t{1}; });
+  templates_->MeasureClone(made->key, [] { return uint64_t{0}; });
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), uint64_t{128} << 20) << "nothing was learned";
+  templates_->MeasureClone(made->key, [] { return uint64_t{30} << 20; });
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), uint64_t{30} << 20);
+  templates_->MeasureClone(made->key, []() -> uint64_t {
+    ADD_FAILURE() << "it is known";
+    return 1;
+  });
+
+  // The next daemon knows neither who used it nor what that took.
+  Restart();
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), std::nullopt);
+  {
+    const auto lease = templates_->Use(Subject(128), Soon());
+    ASSERT_TRUE(lease.ok()) << lease.status();
+  }
+  EXPECT_EQ(templates_->CloneMemory(Subject(128)), uint64_t{128} << 20);
 }
 
 TEST_F(TemplatesTest, TheDaemonsEndGivesUpWhatIsBeingMade) {

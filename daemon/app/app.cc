@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/os/host_memory.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 #include "daemon/check/posix_host.h"
@@ -88,6 +89,8 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.state_dir = config_.state_dir();
   options.run_dir = config_.run_dir();
   options.max_parallel_boots = config_.max_parallel_boots();
+  if (!config_.admission().ignore_memory()) options.host_memory = [] { return ReadHostMemory(); };
+  options.memory_reserve_bytes = uint64_t{config_.admission().memory_reserve_mib()} << 20;
   options.boot_timeout = absl::Seconds(config_.qemu().boot_timeout_seconds());
   options.stop_grace = absl::Seconds(config_.stop_grace_seconds());
   options.exec_backlog_bytes = config_.streams().exec_backlog_bytes();

@@ -275,6 +275,9 @@ void FillDefaults(DaemonConfig& config) {
   }
   if (config.stop_grace_seconds() == 0) config.set_stop_grace_seconds(10);
 
+  config::v1::AdmissionConfig& admission = *config.mutable_admission();
+  if (!admission.has_memory_reserve_mib()) admission.set_memory_reserve_mib(256);
+
   config::v1::HealthConfig& health = *config.mutable_health();
   if (!health.has_interval_seconds()) health.set_interval_seconds(10);
   if (health.timeout_seconds() == 0) health.set_timeout_seconds(std::max(30u, 2 * health.interval_seconds()));
@@ -341,6 +344,7 @@ absl::Status CheckConfig(const DaemonConfig& config) {
                         "must differ from `state_dir`: one survives a reboot of the host, the other does not");
   }
   VCD_RETURN_IF_ERROR(CheckAtMost("max_parallel_boots", config.max_parallel_boots(), 1024));
+  VCD_RETURN_IF_ERROR(CheckAtMost("admission.memory_reserve_mib", config.admission().memory_reserve_mib(), 1 << 24));
   VCD_RETURN_IF_ERROR(CheckAtMost("stop_grace_seconds", config.stop_grace_seconds(), 3600));
   VCD_RETURN_IF_ERROR(CheckChoice("log.level", config.log().level(), {"debug", "info", "warning", "error"}));
   VCD_RETURN_IF_ERROR(CheckChoice("log.format", config.log().format(), {"text", "json"}));

@@ -76,6 +76,23 @@ void AddPods(const std::vector<std::shared_ptr<const PodSnapshot>>& pods, std::v
   reading.MoveTo(families);
 }
 
+void AddBoots(const BootGate::Load& boots, uint32_t places, std::vector<MetricFamily>& families) {
+  const auto add = [&families](const char* name, const char* help, double value) {
+    Reading(name, help).Add(value).MoveTo(families);
+  };
+  add("vcd_boots_running", "VMs that boot now.", static_cast<double>(boots.taken));
+  add("vcd_boots_waiting", "Boots that wait until others have ended.", static_cast<double>(boots.waiting));
+  add("vcd_boots_limit", "VMs that may boot at once.", places);
+  add("vcd_boots_memory_bytes", "Memory of the host that the VMs that boot now need.",
+      static_cast<double>(boots.memory_bytes));
+  add("vcd_boots_expected_wait_seconds", "How long a boot that comes now would wait, by what boots took of late.",
+      absl::ToDoubleSeconds(boots.wait));
+  Reading("vcd_boots_refused_total", "Boots that were refused, by what there was not enough of.", MetricType::Counter)
+      .Add(static_cast<double>(boots.refused_for_memory), {{"cause", "memory"}})
+      .Add(static_cast<double>(boots.refused_for_deadline), {{"cause", "deadline"}})
+      .MoveTo(families);
+}
+
 void AddProcess(absl::Time started, std::vector<MetricFamily>& families) {
   const ProcessStats stats = ReadProcessStats();
   const auto add = [&families](const char* name, const char* help, double value, MetricType type) {
@@ -130,12 +147,13 @@ DaemonMetrics::DaemonMetrics()
     recovered_[static_cast<size_t>(i)] =
         &recovered.Add({{"outcome", RecoveryOutcomeName(static_cast<RecoveryOutcome>(i))}});
   }
-  auto& starts = prometheus::BuildCounter()
-                     .Name("vcd_machine_starts_total")
-                     .Help(
-                         "Machines whose guest answered, by how they were started: cold (booted), clone (from a "
-                         "template), fallback (booted after the start from a template failed), restored (from a checkpoint).")
-                     .Register(registry_);
+  auto& starts =
+      prometheus::BuildCounter()
+          .Name("vcd_machine_starts_total")
+          .Help(
+              "Machines whose guest answered, by how they were started: cold (booted), clone (from a "
+              "template), fallback (booted after the start from a template failed), restored (from a checkpoint).")
+          .Register(registry_);
   for (int i = 0; i < kMachineStartKinds; ++i) {
     machine_starts_[static_cast<size_t>(i)] =
         &starts.Add({{"start", MachineStartName(static_cast<MachineStartKind>(i))}});
@@ -208,11 +226,7 @@ std::string DaemonMetrics::Render(const Now& now) const {
   std::vector<MetricFamily> families;
   Reading("vcd_build_info", "1, with the version of the daemon.").Add(1, {{"version", kVersion}}).MoveTo(families);
   AddPods(now.pods, families);
-  Reading("vcd_boots_running", "VMs that boot now.").Add(static_cast<double>(now.load.boots_running)).MoveTo(families);
-  Reading("vcd_boots_waiting", "Boots that wait until others have ended.")
-      .Add(static_cast<double>(now.load.boots_waiting))
-      .MoveTo(families);
-  Reading("vcd_boots_limit", "VMs that may boot at once.").Add(now.boot_places).MoveTo(families);
+  AddBoots(now.load.boots, now.boot_places, families);
   Reading("vcd_reconciling_pods", "Pods found on disk at the daemon's start that are not accounted for yet.")
       .Add(static_cast<double>(now.load.pods_reconciling))
       .MoveTo(families);

@@ -28,16 +28,24 @@ TEST(DaemonMetricsTest, ShowsTheMoment) {
   const DaemonMetrics metrics;
   DaemonMetrics::Now now;
   now.pods = {PodIn(v1::POD_STATE_RUNNING), PodIn(v1::POD_STATE_RUNNING), PodIn(v1::POD_STATE_FAILED)};
-  now.load.boots_waiting = 7;
-  now.load.boots_running = 2;
+  now.load.boots.waiting = 7;
+  now.load.boots.taken = 2;
+  now.load.boots.memory_bytes = 1 << 20;
+  now.load.boots.wait = absl::Milliseconds(1500);
+  now.load.boots.refused_for_memory = 3;
+  now.load.boots.refused_for_deadline = 4;
   now.load.pods_reconciling = 5;
   now.boot_places = 2;
   const std::string text = metrics.Render(now);
-  EXPECT_THAT(text, AllOf(HasSubstr(absl::StrCat("vcd_build_info{version=\"", kVersion, "\"} 1\n")),
-                          HasSubstr("# TYPE vcd_pods gauge\n"), HasSubstr("\nvcd_pods{state=\"running\"} 2\n"),
-                          HasSubstr("\nvcd_pods{state=\"failed\"} 1\n"), HasSubstr("\nvcd_pods{state=\"paused\"} 0\n"),
-                          HasSubstr("\nvcd_boots_waiting 7\n"), HasSubstr("\nvcd_boots_running 2\n"),
-                          HasSubstr("\nvcd_boots_limit 2\n"), HasSubstr("\nvcd_reconciling_pods 5\n")));
+  EXPECT_THAT(
+      text, AllOf(HasSubstr(absl::StrCat("vcd_build_info{version=\"", kVersion, "\"} 1\n")),
+                  HasSubstr("# TYPE vcd_pods gauge\n"), HasSubstr("\nvcd_pods{state=\"running\"} 2\n"),
+                  HasSubstr("\nvcd_pods{state=\"failed\"} 1\n"), HasSubstr("\nvcd_pods{state=\"paused\"} 0\n"),
+                  HasSubstr("\nvcd_boots_waiting 7\n"), HasSubstr("\nvcd_boots_running 2\n"),
+                  HasSubstr("\nvcd_boots_limit 2\n"), HasSubstr("\nvcd_reconciling_pods 5\n"),
+                  HasSubstr("\nvcd_boots_memory_bytes 1048576\n"), HasSubstr("\nvcd_boots_expected_wait_seconds 1.5\n"),
+                  HasSubstr("\nvcd_boots_refused_total{cause=\"memory\"} 3\n"),
+                  HasSubstr("\nvcd_boots_refused_total{cause=\"deadline\"} 4\n")));
   EXPECT_THAT(text, AllOf(Not(HasSubstr("unspecified")), Not(HasSubstr("secret-name"))));
   EXPECT_THAT(text, AllOf(HasSubstr("# TYPE process_cpu_seconds_total counter\n"),
                           HasSubstr("\nprocess_resident_memory_bytes "), HasSubstr("\nprocess_open_fds "),
