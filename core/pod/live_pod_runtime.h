@@ -191,6 +191,8 @@ class LivePodRuntime : public PodRuntime {
   static CallContext PoststopLimits(const Grant& grant, bool force = false);
   // Of the pod's hooks when it is started, to be added to a ceiling; none when there is no such pod.
   absl::Duration HookTimeOf(const std::string& pod_id) const;
+  // The pod's records are gone, and now all else that names it.
+  void Forget(const std::string& pod_id);
   static absl::Status Preempted(const std::string& pod_id, const std::string& operation);
   // The machine has ended, or the guest is silent: the pod becomes `failed` and gives all up. On the I/O thread.
   void HandleLost(const std::string& pod_id, const absl::Status& why);
@@ -285,6 +287,7 @@ class LivePodRuntime : public PodRuntime {
   BootGate boot_gate_;
   PodLockTable locks_;
   DiskClaims disks_;
+  PortClaims ports_;
   // Of the disks of checkpoints.
   FileDigestCache disk_digests_;
   // For what is done without a pod's lock.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
@@ -27,6 +28,9 @@ CallContext UndoContext(const CallContext& caller) { return {absl::Now() + absl:
 void LogUndo(const Pod& pod, absl::string_view what, const absl::Status& status) {
   if (!status.ok()) LogError(pod.id(), absl::StrCat("undo: ", what, ": ", status.message()));
 }
+
+// Of the ports that it has, those that its configuration has.
+void KeepPorts(const Pod& pod) { (void)pod.environment().ports.Take(pod.id(), pod.config().network_config()); }
 
 std::string FreeInterfaceName(const v1::NetworkConfig& config, const v1::NetworkStatus& network) {
   std::set<std::string> taken;
@@ -90,6 +94,9 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
   v1::PodConfig grown = config;
   *grown.mutable_network_config()->add_networks() = *network;
   VCD_RETURN_IF_ERROR(CheckConfigSize(grown));
+  VCD_RETURN_IF_ERROR(
+      Annotate(pod.environment().ports.Take(pod.id(), grown.network_config()), absl::StrCat("pod ", pod.id())));
+  const absl::Cleanup keep_ports = [&pod] { KeepPorts(pod); };
 
   // The intent: recovery takes away what has a name and no hardware address.
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
@@ -194,6 +201,7 @@ absl::Status LivePodRuntime::DetachInterfaceBody(Pod& pod, const std::string& na
   if (!status.ok()) {
     return Annotate(status, absl::StrCat(step, ": the machine has it no more, and the network does; detach it again"));
   }
+  KeepPorts(pod);
   LogInfo(pod.id(), absl::StrCat("network interface ", name, " detached"));
   return absl::OkStatus();
 }

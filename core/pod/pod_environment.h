@@ -5,6 +5,7 @@
 #include "core/device/disk_claims.h"
 #include "core/event/event_bus.h"
 #include "core/lock/pod_lock_table.h"
+#include "core/network/port_claims.h"
 #include "core/os/io_thread.h"
 #include "core/pod/background_work.h"
 #include "core/pod/boot_gate.h"
@@ -27,6 +28,7 @@ struct PodEnvironment {
   IoThread& io;
   BackgroundWork& work;
   DiskClaims& disks;
+  PortClaims& ports;
   Templates& templates;
   RuntimeMetrics& metrics;
 };

@@ -203,6 +203,8 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   undo.Push([&pod, &begun] { KeepPoststopDue(pod, begun); });
   absl::Cleanup failed = [&clock] { clock.Enter(OperationPhase::kUndo); };
   clock.Enter(OperationPhase::kNetwork);
+  // Given back where the network is.
+  VCD_RETURN_IF_ERROR(environment.ports.Take(pod.id(), config.network_config()));
   if (!pod.record().kept().empty()) {
     VCD_RETURN_IF_ERROR(
         Annotate(DetachNetwork(pod, environment.backends, context), "give back what its last life had kept"));
@@ -391,6 +393,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
       DetachNetwork(pod, environment.backends, {absl::Now() + absl::Seconds(30), options.hurry});
   LogFailure(pod, "take the network down", detached);
   if (detached.ok()) {
+    environment.ports.Release(pod.id());
     released.given_back.push_back(absl::StrCat("network ", config.network()));
   } else {
     released.kept.push_back(absl::StrCat("network ", config.network(), ": ", detached.message()));

@@ -138,6 +138,14 @@ absl::Status DropFromConfig(Pod& pod, const std::string& interface_name) {
   return SetNetworks(pod, networks);
 }
 
+void ClaimPorts(const Pod& pod) {
+  const state::v1::PodRecord record = pod.record();
+  const bool has_ended = record.state() == v1::POD_STATE_STOPPED || record.state() == v1::POD_STATE_FAILED;
+  if (has_ended && !record.has_vm() && !record.has_under_way() && record.kept().empty()) return;
+  const absl::Status taken = pod.environment().ports.Take(pod.id(), pod.config().network_config());
+  if (!taken.ok()) LogWarning(pod.id(), std::string(taken.message()));
+}
+
 void ReconcileNetwork(Pod& pod, const CallContext& context) {
   const state::v1::PodRecord record = pod.record();
   if (!record.has_network()) return;

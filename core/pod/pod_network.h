@@ -47,6 +47,10 @@ absl::Status LeaveInterface(Pod& pod, const v1::PodInterface& interface, const C
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network);
 absl::Status DropFromConfig(Pod& pod, const std::string& interface_name);
 
+// For a pod of an earlier daemon: the ports of the host that its network may still lead to it are its own. Logs one
+// that is another's already, as when they were made by a vcd that did not look.
+void ClaimPorts(const Pod& pod);
+
 // For a pod that was adopted and whose guest answers: takes away what is on its way in or out, and says in the log when
 // the network is not as it was.
 void ReconcileNetwork(Pod& pod, const CallContext& context);

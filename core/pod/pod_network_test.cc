@@ -249,5 +249,79 @@ TEST(NicIdTest, FitsWhatAMachineTakes) {
   EXPECT_LE(NicId("02:00:5E:00:53:01").size(), 16u);
 }
 
+// A network that leads port 8080 of the host to the pod.
+v1::CniNetwork Published(const std::string& interface_name = "") {
+  v1::CniNetwork network = Lan(interface_name);
+  network.add_port_mappings()->set_host_port(8080);
+  return network;
+}
+
+class PodPortTest : public PodNetworkTest {
+ protected:
+  v1::PodConfig Publishing(const std::string& id) {
+    v1::PodConfig config = Config(id);
+    *config.mutable_network_config()->add_networks() = Published();
+    return config;
+  }
+  static void ExpectTaken(const absl::Status& status, const std::string& holder) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NETWORK);
+    EXPECT_THAT(status.message(), HasSubstr("port 8080/tcp of the host is published by pod " + holder + " already"));
+  }
+};
+
+TEST_F(PodPortTest, APortLeadsToOnePod) {
+  ASSERT_TRUE(Run(Publishing("p")).ok());
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    ExpectTaken(Run(Publishing("q")).status(), "p");
+    EXPECT_FALSE(runtime_->GetPod("q").ok());
+    EXPECT_THAT(network().attached(), ElementsAre("p"));
+  }
+}
+
+TEST_F(PodPortTest, WhoIsStoppedOrDeletedHasNoPort) {
+  ASSERT_TRUE(Run(Publishing("p")).ok());
+  ASSERT_TRUE(Stop("p").ok());
+  ASSERT_TRUE(Run(Publishing("q")).ok());
+  Restart();
+  ExpectTaken(Start("p").status(), "q");
+  EXPECT_EQ(Get("p").state(), v1::POD_STATE_STOPPED);
+  ASSERT_TRUE(Delete("q", /*force=*/true).ok());
+  ASSERT_TRUE(Start("p").ok());
+}
+
+TEST_F(PodPortTest, WhatFailsToBeMadeLeavesThePort) {
+  hypervisor().FailNth("Boot", 1, absl::ResourceExhaustedError("no memory"));
+  ASSERT_FALSE(Run(Publishing("p")).ok());
+  ASSERT_TRUE(Run(Publishing("q")).ok());
+}
+
+TEST_F(PodPortTest, APodWhoseNetworkStaysKeepsItsPort) {
+  ASSERT_TRUE(Run(Publishing("p")).ok());
+  network().FailDetach(absl::UnavailableError("the plugin hangs"));
+  ASSERT_TRUE(Stop("p").ok());
+  Restart();
+  ExpectTaken(Run(Publishing("q")).status(), "p");
+  network().FailDetach(absl::UnavailableError("the plugin hangs"));
+  ASSERT_TRUE(Delete("p", /*force=*/true).ok());
+  EXPECT_TRUE(Run(Publishing("q")).ok());
+}
+
+TEST_F(PodPortTest, AnInterfaceThatIsAttachedHasItsPortsUntilItIsDetached) {
+  ASSERT_TRUE(Run(Publishing("q")).ok());
+  ASSERT_TRUE(Run(Config("p")).ok());
+  ExpectTaken(AttachInterface("p", Published("eth1")).status(), "q");
+  ASSERT_TRUE(Stop("q").ok());
+  network().FailAdd(absl::UnavailableError("the plugin hangs"));
+  EXPECT_FALSE(AttachInterface("p", Published("eth1")).ok());
+  ASSERT_TRUE(Start("q").ok()) << "what failed has no port";
+  ASSERT_TRUE(Stop("q").ok());
+  ASSERT_TRUE(AttachInterface("p", Published("eth1")).ok());
+  ExpectTaken(Start("q").status(), "p");
+  ASSERT_TRUE(DetachInterface("p", "eth1").ok());
+  EXPECT_TRUE(Start("q").ok());
+}
+
 }  // namespace
 }  // namespace vcd

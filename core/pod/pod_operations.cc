@@ -157,7 +157,7 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* 
   grant.clock.Enter(OperationPhase::kUndo);
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));
-  registry_.Remove(id);
+  Forget(id);
   if (told) pod.Tell(v1::EVENT_TYPE_POD_DELETED, "", "", std::nullopt, std::string(status.message()));
   LogInfo(id, absl::StrCat("not created: ", status.message()));
   return Annotate(status, absl::StrCat("pod ", id));
@@ -226,6 +226,12 @@ CallContext LivePodRuntime::PoststopLimits(const Grant& grant, bool force) {
 absl::Duration LivePodRuntime::HookTimeOf(const std::string& pod_id) const {
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
   return pod.ok() ? HookTime((*pod)->config(), options_) : absl::ZeroDuration();
+}
+
+void LivePodRuntime::Forget(const std::string& pod_id) {
+  // Also of one whose network could not be taken down, which nobody will try again.
+  ports_.Release(pod_id);
+  registry_.Remove(pod_id);
 }
 
 absl::Status LivePodRuntime::Preempted(const std::string& pod_id, const std::string& operation) {
@@ -399,7 +405,7 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
     return Annotate(grant.context.Check("poststop hooks"), absl::StrCat("pod ", pod.id(), ": not deleted"));
   }
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
-  registry_.Remove(pod.id());
+  Forget(pod.id());
   released->given_back.push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));
   released->given_back.push_back("records and logs");
   LogInfo(pod.id(), "deleted");

@@ -222,6 +222,7 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   std::shared_ptr<Pod> pod = MakePod(*config, *std::move(record));
   // Before anybody is served: what this pod writes to is not to be given to another.
   ClaimDisks(*pod);
+  ClaimPorts(*pod);
   if (config_missing && damage.ok()) {
     // Should that fail, nothing but a deletion may come: what is written as its configuration would be an empty one.
     config_damage = absl::FailedPreconditionError(absl::StrCat(
@@ -248,7 +249,7 @@ void LivePodRuntime::Vanish(Pod& pod, const Grant& grant) {
     LogError(pod.id(), absl::StrCat("clean up: ", status.message()));
     return;
   }
-  registry_.Remove(pod.id());
+  Forget(pod.id());
 }
 
 void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::ContainerRecord& container,

@@ -189,6 +189,10 @@ TEST_F(NetworkTest, AWebServerAnswersThroughAPublishedPort) {
   EXPECT_EQ(fs::file_size(there), size_t{1} << 20);
   const std::string sum = Out({kBusybox, "sha256sum", there}).substr(0, 64);
   EXPECT_EQ(Exec("web", {"sha256sum", "/tmp/www/file"}).out.substr(0, 64), sum);
+  const ProgramResult second =
+      Vc({"run", "-d", "--network", "default", "-p", "18080:81", "--rootfs", image(), "--", "sleep", "1"});
+  EXPECT_THAT(second, Not(ExitsWith(0)));
+  EXPECT_THAT(second.err, HasSubstr("port 18080/tcp of the host is published by pod web already"));
   Must({"rm", "-f", "web"});
   EXPECT_THAT(HostHas(), testing::ElementsAreArray(before));
 }
