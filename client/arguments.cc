@@ -3,15 +3,32 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace vcd::client {
+namespace {
+
+// 0 for what is none.
+uint32_t MebibytesOf(const std::string& word) {
+  absl::string_view number = word;
+  uint64_t factor = 1;
+  if (absl::EndsWithIgnoreCase(number, "g")) factor = 1024;
+  if (factor != 1 || absl::EndsWithIgnoreCase(number, "m")) number.remove_suffix(1);
+  uint32_t value = 0;
+  if (!absl::SimpleAtoi(number, &value) || value * factor > std::numeric_limits<uint32_t>::max()) return 0;
+  return static_cast<uint32_t>(value * factor);
+}
+
+}  // namespace
 
 CLI::Option* Arguments::Place(CLI::Option* option) const { return heading_.empty() ? option : option->group(heading_); }
 
@@ -32,6 +49,36 @@ void Arguments::Number(const std::string& names, std::optional<uint32_t>* target
     return true;
   };
   Place(app_->add_option(names, CLI::callback_t(read), help))->type_name(type);
+}
+
+void Arguments::Count(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
+                      const std::string& help) {
+  Converted(
+      names, target, help,
+      [](const std::string& word) {
+        uint32_t number = 0;
+        return absl::SimpleAtoi(word, &number) ? number : 0;
+      },
+      "must be a number from 1 on")
+      ->type_name(type);
+}
+
+void Arguments::Mebibytes(const std::string& names, std::optional<uint32_t>* target, const std::string& help) {
+  Converted(names, target, help, MebibytesOf, "must be MiB, or a size such as 512M or 2G, and not 0")
+      ->type_name("SIZE");
+}
+
+CLI::Option* Arguments::Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
+                                  const std::function<uint32_t(const std::string&)>& convert,
+                                  const std::string& complaint) {
+  const auto check = [convert, complaint](const std::string& word) {
+    return convert(word) != 0 ? std::string() : absl::StrCat("\"", word, "\" ", complaint);
+  };
+  const auto read = [target, convert](const CLI::results_t& words) {
+    *target = convert(words.at(0));
+    return true;
+  };
+  return Place(app_->add_option(names, CLI::callback_t(read), help))->check(CLI::Validator(check, ""));
 }
 
 void Arguments::Choice(const std::string& names, std::string* target, const std::vector<std::string>& choices,

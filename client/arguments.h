@@ -3,6 +3,7 @@
 #define VCD_CLIENT_ARGUMENTS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,11 @@ class Arguments {
   void Text(const std::string& names, std::string* target, const std::string& type, const std::string& help);
   void Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
               const std::string& help);
+  // A number of things, not 0.
+  void Count(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
+             const std::string& help);
+  // Memory of a machine, in MiB, or with an M or G behind it in that; not 0.
+  void Mebibytes(const std::string& names, std::optional<uint32_t>* target, const std::string& help);
   // One of a few words.
   void Choice(const std::string& names, std::string* target, const std::vector<std::string>& choices,
               const std::string& help);
@@ -48,6 +54,9 @@ class Arguments {
   std::vector<std::string>* command_words() const { return command_words_; }
 
  private:
+  // An option whose value `convert` makes a number of, 0 being none: then the complaint says what it must be.
+  CLI::Option* Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
+                         const std::function<uint32_t(const std::string&)>& convert, const std::string& complaint);
   // Puts an option below the heading.
   CLI::Option* Place(CLI::Option* option) const;
 

@@ -74,8 +74,7 @@ CLI::App* DeclareGroup(const std::string& name, CLI::App* root) {
   if (name.empty()) return root;
   const auto declared = root->get_subcommands([&name](const CLI::App* app) { return app->get_name() == name; });
   if (!declared.empty()) return declared.at(0);
-  CLI::App* group =
-      root->add_subcommand(name, absl::StrCat("Verbs about one ", name, " at a time: vc ", name, " --help"));
+  CLI::App* group = root->add_subcommand(name, absl::StrCat("Verbs about ", name, "s: vc ", name, " --help"));
   group->require_subcommand(1, 1);
   group->footer(absl::StrCat("More about a verb: vc ", name, " VERB --help"));
   return group;

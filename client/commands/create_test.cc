@@ -135,6 +135,25 @@ TEST_F(CreateCommandTest, RefusesRestrictionsThatAreNone) {
   EXPECT_THAT(server_.calls(), IsEmpty());
 }
 
+TEST_F(CreateCommandTest, TheMachinesSizeHasUnitsAndIsNotZero) {
+  struct Size {
+    const char* text;
+    uint32_t mib;
+  };
+  for (const Size& size : {Size{"96", 96}, Size{"512M", 512}, Size{"512m", 512}, Size{"2G", 2048}}) {
+    ASSERT_EQ(RunVc(server_, {"create", "--rootfs", directory(), "--memory", size.text, "--", "sh"}).exit_status, 0);
+    EXPECT_EQ(server_.last_config().resources().memory_mib(), size.mib) << size.text;
+  }
+  for (const char* text : {"0", "abc", "1.5G", "-1", "G", "9999999G", "512K"}) {
+    const RunResult result = RunVc(server_, {"create", "--rootfs", directory(), "--memory", text, "--", "sh"});
+    EXPECT_EQ(result.exit_status, 2) << text;
+    EXPECT_THAT(result.err, HasSubstr("must be MiB, or a size such as 512M or 2G, and not 0"));
+  }
+  const RunResult result = RunVc(server_, {"create", "--rootfs", directory(), "--cpus", "0", "--", "sh"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--cpus: \"0\" must be a number from 1 on"));
+}
+
 TEST_F(CreateCommandTest, TurnsEveryOptionIntoItsField) {
   RunOptions options;
   options.variables["HOME"] = "/root";

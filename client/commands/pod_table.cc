@@ -43,7 +43,7 @@ std::string RenderPods(const OutputOptions& output, const std::vector<v1::Pod>& 
     for (const v1::Pod& pod : pods) {
       const std::string created =
           pod.has_created_at() ? absl::StrCat(Age(now - ToTime(pod.created_at())), " ago") : "-";
-      table.AddRow({pod.id(), Word(pod.state()), Containers(pod), created, Reason(pod)});
+      table.AddRow({pod.id(), Word(pod.state()), Containers(pod), created, Brief(Reason(pod))});
     }
     return table.Render();
   }

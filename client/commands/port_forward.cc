@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/daemon/rpc_error.h"
+#include "client/format/text.h"
 #include "client/forward/forwarded_connection.h"
 #include "client/forward/listener.h"
 #include "client/forward/port_mapping.h"
@@ -38,8 +39,8 @@ class PortForwardCommand : public Command {
     // Signals first: the threads of gRPC must not be the ones that get them.
     const auto signals = invocation.environment().watch_signals();
     absl::Status status = signals.status();
+    if (status.ok()) status = CheckPod(&invocation.daemon());
     if (status.ok()) status = Listen();
-    if (status.ok()) status = FindPod(&invocation.daemon());
     if (!status.ok()) {
       invocation.Complain(pod_id_, status);
       return absl::IsInvalidArgument(status) ? kUsageError : kFailure;
@@ -69,11 +70,17 @@ class PortForwardCommand : public Command {
     return absl::OkStatus();
   }
 
-  absl::Status FindPod(DaemonClient* daemon) const {
+  // Before anybody can connect to it in vain.
+  absl::Status CheckPod(DaemonClient* daemon) const {
     v1::GetPodRequest request;
     request.set_pod_id(pod_id_);
     v1::GetPodResponse response;
-    return daemon->GetPod(request, &response);
+    if (absl::Status found = daemon->GetPod(request, &response); !found.ok()) return found;
+    const v1::PodState state = response.pod().state();
+    if (state == v1::POD_STATE_RUNNING) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("the pod is ", Word(state), ", and has no ports; \"vc ",
+                                                      state == v1::POD_STATE_PAUSED ? "resume " : "start ", pod_id_,
+                                                      "\" first"));
   }
 
   int Serve(Invocation* invocation, SignalSource* signals) {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "client/posix/unique_fd.h"
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -95,6 +96,17 @@ TEST_F(PortForwardCommandTest, RefusedPortIsToldAndTheOthersGoOn) {
     EXPECT_EQ(ReadAll(Connect(port).get()), "");
   });
   EXPECT_EQ(result.exit_status, 128 + SIGINT);
+}
+
+TEST_F(PortForwardCommandTest, DoesNotListenForAPodThatDoesNotRun) {
+  server_.AddPod(PodOf("old", v1::POD_STATE_STOPPED));
+  server_.AddPod(PodOf("still", v1::POD_STATE_PAUSED));
+  RunResult result = RunVc(server_, {"port-forward", "old", ":80"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("the pod is stopped, and has no ports; \"vc start old\" first"));
+  result = RunVc(server_, {"port-forward", "still", ":80"});
+  EXPECT_THAT(result.err, HasSubstr("the pod is paused, and has no ports; \"vc resume still\" first"));
 }
 
 TEST_F(PortForwardCommandTest, SaysWhatIsWrong) {

@@ -36,6 +36,18 @@ TEST(PsCommandTest, ShowsAllButStoppedPodsAsATable) {
             "web   running  1/2         5m ago\n");
 }
 
+TEST(PsCommandTest, ALongReasonIsOneLineOfTheTableAndWholeElsewhere) {
+  FakeServer server;
+  v1::Pod lost = PodOf("lost", v1::POD_STATE_FAILED);
+  const std::string words = "the guest's kernel has panicked: Kernel panic - not syncing: sysrq triggered crash";
+  lost.set_reason(words + "\nCPU: 0 PID: 1 Comm: init\nCall Trace:");
+  server.AddPod(lost);
+  EXPECT_EQ(
+      RunVc(server, {"ps"}).out,
+      "POD   STATE   CONTAINERS  CREATED  REASON\nlost  failed  0/0         -        " + words.substr(0, 79) + "…\n");
+  EXPECT_THAT(RunVc(server, {"inspect", "lost"}).out, HasSubstr("Call Trace:"));
+}
+
 TEST(PsCommandTest, ShowsStoppedPodsWhenAsked) {
   FakeServer server;
   server.AddPod(PodOf("old", v1::POD_STATE_STOPPED));

@@ -18,8 +18,8 @@ class ResizeCommand : public Command {
 
   void Declare(Arguments* arguments) override {
     arguments->Positional("POD", &pod_id_, "Id of the pod");
-    arguments->Number("--cpus,--vcpus", &cpus_, "N", "vCPUs of the guest");
-    arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
+    arguments->Count("--cpus,--vcpus", &cpus_, "N", "vCPUs of the guest");
+    arguments->Mebibytes("--memory", &memory_mib_, "Memory of the guest: MiB, or such as 512M or 2G");
     arguments->Footer(
         "What is not named stays as it is; all of it is done or nothing. A pod that runs has it at once, within what\n"
         "its VM was made for (max_vcpus, max_memory_mib), and not less memory than it booted with; one that is "
@@ -33,7 +33,7 @@ class ResizeCommand : public Command {
     request.set_pod_id(pod_id_);
     if (cpus_) request.mutable_resources()->set_vcpus(*cpus_);
     if (memory_mib_) request.mutable_resources()->set_memory_mib(*memory_mib_);
-    if (cpus_.value_or(0) == 0 && memory_mib_.value_or(0) == 0) {
+    if (!cpus_ && !memory_mib_) {
       invocation.Complain(pod_id_, "names neither vCPUs nor memory; see \"vc resize --help\"");
       return kUsageError;
     }

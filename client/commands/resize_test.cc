@@ -28,6 +28,7 @@ TEST(ResizeCommandTest, RefusesWhatChangesNothing) {
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("names neither vCPUs nor memory"));
   EXPECT_EQ(RunVc(server, {"resize", "web", "--cpus", "0"}).exit_status, 2);
+  EXPECT_EQ(RunVc(server, {"resize", "web", "--memory", "0", "--cpus", "1"}).exit_status, 2);
   EXPECT_EQ(RunVc(server, {"resize", "web", "--cpus", "many"}).exit_status, 2);
   EXPECT_THAT(server.calls(), IsEmpty());
 }

@@ -25,6 +25,18 @@ TEST(TableTest, AlignsColumnsByCharacters) {
             "a      failed   lost it?[2J\n");
 }
 
+TEST(BriefTest, IsOneLineOfCharactersAndTellsWhatIsLeftOut) {
+  EXPECT_EQ(Brief(""), "");
+  EXPECT_EQ(Brief("short"), "short");
+  EXPECT_EQ(Brief("one\ntwo"), "one…");
+  EXPECT_EQ(Brief(std::string(80, 'x')), std::string(80, 'x'));
+  EXPECT_EQ(Brief(std::string(81, 'x')), std::string(79, 'x') + "…");
+  std::string umlauts;
+  for (int i = 0; i < 80; ++i) umlauts += "ä";
+  EXPECT_EQ(Brief(umlauts), umlauts);
+  EXPECT_EQ(Brief(umlauts + "b"), umlauts.substr(0, 2 * 79) + "…");
+}
+
 TEST(PrintableTest, TakesTheTerminalsCommandsAway) {
   EXPECT_EQ(Printable("a\x1b[31mb\x7f\n\tc"), "a?[31mb?  c");
   EXPECT_EQ(Printable("a\nb", true), "a\nb");

@@ -37,6 +37,25 @@ std::string Printable(const std::string& text, bool keep_newlines) {
   return result;
 }
 
+std::string Brief(const std::string& text) {
+  constexpr size_t kMost = 80;
+  const std::string line = text.substr(0, text.find('\n'));
+  bool cut = line.size() != text.size();
+  size_t end = 0;
+  size_t last = 0;
+  size_t characters = 0;
+  // Characters, not bytes: continuation bytes of UTF-8 belong to the one before.
+  for (; end < line.size(); ++end) {
+    if ((line[end] & 0xc0) == 0x80) continue;
+    if (characters == kMost) break;
+    last = end;
+    ++characters;
+  }
+  if (end < line.size()) cut = true;
+  if (!cut) return line;
+  return absl::StrCat(line.substr(0, characters < kMost ? end : last), "…");
+}
+
 std::string Word(v1::PodState state) { return EnumWord(v1::PodState_Name(state), "POD_STATE_", state); }
 std::string Word(v1::ContainerState state) {
   return EnumWord(v1::ContainerState_Name(state), "CONTAINER_STATE_", state);

@@ -18,6 +18,9 @@ namespace vcd::client {
 // `keep_newlines`, and are blanks otherwise.
 std::string Printable(const std::string& text, bool keep_newlines = false);
 
+// The first line of a text, at most some 80 characters of it, for a cell of a table: `…` stands for what is left out.
+std::string Brief(const std::string& text);
+
 // `running` for POD_STATE_RUNNING, and so on; a number for values of a later release.
 std::string Word(v1::PodState state);
 std::string Word(v1::ContainerState state);

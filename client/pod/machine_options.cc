@@ -24,8 +24,8 @@ absl::Status SetPath(const std::string& option, const std::string& path, std::st
 
 void MachineOptions::Declare(Arguments* arguments) {
   arguments->Heading("Virtual machine");
-  arguments->Number("--memory", &memory_mib_, "MIB", "Memory of the guest");
-  arguments->Number("--cpus", &cpus_, "N", "vCPUs of the guest");
+  arguments->Mebibytes("--memory", &memory_mib_, "Memory of the guest: MiB, or such as 512M or 2G");
+  arguments->Count("--cpus", &cpus_, "N", "vCPUs of the guest");
   arguments->Text("--kernel", &kernel_, "PATH", "Guest kernel");
   arguments->Text("--initrd", &initrd_, "PATH", "Guest initramfs");
   arguments->Text("--firmware", &firmware_, "PATH", "Guest firmware");

@@ -86,6 +86,7 @@ TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodCon
   TemplateSubject subject;
   subject.hypervisor = &hypervisor;
   subject.agent = &agent;
+  subject.agent_name = config.agent();
   subject.trust_domain = config.trust_domain().empty() ? options.trust_domain : config.trust_domain();
   subject.config = config.hypervisor_config();
   return subject;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
+#include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
@@ -26,6 +27,32 @@ bool IsOurs(const std::string& name) {
   if (dot == 0 || dot == std::string::npos || dot + 1 == name.size()) return false;
   return name.find_first_not_of("0123456789abcdef") == dot &&
          name.find_first_not_of("0123456789", dot + 1) == name.npos;
+}
+
+// The files of an image, and how long they are.
+absl::StatusOr<json> FilesOf(const std::string& directory) {
+  json files = json::object();
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    files[entry.path().filename().string()] = entry.file_size(error);
+    if (error) break;
+  }
+  if (error) return PosixError(error.value(), absl::StrCat("look into ", directory));
+  return files;
+}
+
+// kDataLoss for one that has not all that it had when it was completed. Older templates do not tell.
+absl::Status CheckFiles(const std::string& directory, const json& stored) {
+  const auto told = stored.find("files");
+  if (told == stored.end() || !told->is_object()) return absl::OkStatus();
+  for (const auto& [name, bytes] : told->items()) {
+    std::error_code error;
+    const uint64_t now = std::filesystem::file_size(absl::StrCat(directory, "/", name), error);
+    if (error) return absl::DataLossError(absl::StrCat(directory, "/", name, ": ", error.message()));
+    if (bytes == now) continue;
+    return absl::DataLossError(absl::StrCat(directory, "/", name, ": has ", now, " bytes of ", bytes.dump()));
+  }
+  return absl::OkStatus();
 }
 
 // A member of the type that it is to have; otherwise nothing.
@@ -55,6 +82,7 @@ absl::StatusOr<TemplateInfo> TemplateStore::Read(const std::string& directory) {
   info.created_at = absl::FromUnixSeconds(Member<int64_t>(stored, "created_at"));
   info.last_used_at = absl::InfinitePast();
   info.state = TemplateState::kReady;
+  VCD_RETURN_IF_ERROR(CheckFiles(directory, stored));
   info.memory_bytes = SizeOf(directory);
   return info;
 }
@@ -89,7 +117,9 @@ absl::StatusOr<std::string> TemplateStore::Begin(const std::string& key) {
 }
 
 absl::Status TemplateStore::Complete(const std::string& directory, const TemplateInfo& info) {
-  const json stored = {{"key", info.key},
+  VCD_ASSIGN_OR_RETURN(const json files, FilesOf(directory));
+  const json stored = {{"files", files},
+                       {"key", info.key},
                        {"trust_domain", info.trust_domain},
                        {"vcpus", info.vcpus},
                        {"memory_mib", info.memory_mib},

@@ -16,6 +16,7 @@ namespace {
 
 using testing::IsEmpty;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
 class TemplateStoreTest : public testing::Test {
  protected:
@@ -85,6 +86,21 @@ TEST_F(TemplateStoreTest, RemovesWhatIsNoTemplate) {
   for (const std::string& other : others) EXPECT_TRUE(std::filesystem::is_empty(root_ + other)) << other;
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root_), {}), 1 + static_cast<int>(others.size()));
   EXPECT_TRUE(std::filesystem::exists("/etc/passwd"));
+}
+
+TEST_F(TemplateStoreTest, RemovesOneWhoseImageIsNotWhole) {
+  const std::string whole = Make();
+  std::filesystem::resize_file(Make() + "/memory", 4095);
+  std::filesystem::remove(Make() + "/memory");
+  // Of a vcd that did not tell which files there are.
+  const std::string old = Make();
+  std::ofstream(old + "/template.json") << "{\"key\": \"c0ffee\", \"trust_domain\": \"x\"}";
+  const auto loaded = store_.Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  std::vector<std::string> directories;
+  for (const StoredTemplate& stored : *loaded) directories.push_back(stored.directory);
+  EXPECT_THAT(directories, UnorderedElementsAre(whole, old));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root_), {}), 2);
 }
 
 TEST_F(TemplateStoreTest, RemovedOnesAreGone) {

@@ -141,7 +141,9 @@ absl::StatusOr<std::string> Templates::KeyOf(const TemplateSubject& subject, con
   if (!options_.enabled) return MustBoot("templates are turned off");
   if (!subject.hypervisor->capabilities().images) return MustBoot("this hypervisor saves no machines");
   // Without an answer of the guest nobody knows when it is worth to be saved.
-  if (!subject.agent->capabilities().runs_processes) return MustBoot("the pod's agent does not talk to a guest");
+  if (!subject.agent->capabilities().runs_processes) {
+    return MustBoot(absl::StrCat("agent `", subject.agent_name, "` does not talk to a guest; `native` does"));
+  }
   VmSpec spec;
   spec.config = subject.config;
   VCD_ASSIGN_OR_RETURN(const std::string image, subject.hypervisor->ImageKey(spec, context));

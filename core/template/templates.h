@@ -33,6 +33,7 @@ namespace vcd {
 struct TemplateSubject {
   Hypervisor* hypervisor = nullptr;
   Agent* agent = nullptr;
+  std::string agent_name;       // For people.
   std::string trust_domain;     // Not empty.
   v1::HypervisorConfig config;  // As Hypervisor::Resolve returned it.
 };

@@ -32,7 +32,9 @@ std::string HostCpu() {
 }  // namespace
 
 absl::Status CheckImageable(const v1::HypervisorConfig& config) {
-  const auto refuse = [](const char* why) { return absl::FailedPreconditionError(why); };
+  const auto refuse = [](const char* why) {
+    return absl::FailedPreconditionError(absl::StrCat("hypervisor_config.", why));
+  };
   if (config.huge_pages()) return refuse("huge_pages: no image is made of memory of huge pages");
   if (config.memory_prealloc())
     return refuse("memory_prealloc: memory that is taken at once does not come from an image");

@@ -57,7 +57,7 @@ class ContainerLsCommand : public Command {
       table.AddRow({container.id(), Word(container.state()),
                     container.guest_pid() == 0 ? "-" : absl::StrCat(container.guest_pid()),
                     container.has_exit_status() ? ExitWord(container.exit_status()) : "-", created,
-                    absl::StrJoin(container.config().cmd().args(), " "), container.reason()});
+                    absl::StrJoin(container.config().cmd().args(), " "), Brief(container.reason())});
     }
     return table.Render();
   }

@@ -64,7 +64,7 @@ class TemplateLsCommand : public Command {
                     absl::StrCat(known.vcpus()), Bytes(uint64_t{known.memory_mib()} << 20),
                     known.memory_bytes() == 0 ? "-" : Bytes(known.memory_bytes()), absl::StrCat(known.clones()),
                     absl::StrCat(known.fallbacks()), Age(absl::Now() - ToTime(known.created_at())),
-                    known.reason().empty() ? "-" : known.reason()});
+                    known.reason().empty() ? "-" : Brief(known.reason())});
     }
     return table.Render();
   }
