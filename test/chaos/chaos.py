@@ -31,14 +31,14 @@ def wait_for(what, condition):
 class Vcd:
     """The daemon: started, killed and started again over one state. Everything that it makes is under `root`."""
 
-    def __init__(self, arguments, root):
+    def __init__(self, arguments, root, options=("--templates", "off")):
         self.root, self.mock = root, arguments.mock
         self.bin = os.path.abspath(arguments.bin)
         self.state_dir, self.run_dir = root + "/state", root + "/run"
         self.address = "unix://" + root + "/sock"
         self.log = open(root + "/vcd.log", "ab")
-        self.argv = [self.bin + "/daemon/vcd", "--listen", self.address, "--templates", "off", "--state-dir", self.state_dir, "--run-dir",
-                     self.run_dir, "--log-level", "info"]
+        self.argv = [self.bin + "/daemon/vcd", "--listen", self.address, "--state-dir", self.state_dir, "--run-dir", self.run_dir,
+                     "--log-level", "info", *options]
         if self.mock:
             self.argv += ["--hypervisor", "mock", "--agent", "mock", "--network", "mock", "--accelerator", "tcg"]
         else:
