@@ -213,6 +213,8 @@ TEST_F(CreateCommandTest, TurnsNetworksIntoTheirFields) {
             "cni: networks { name: \"default\" } networks { name: \"storage\" }");
   EXPECT_EQ(network({"--network", "netns:/run/netns/blue"}), "cnm: netns_path: \"/run/netns/blue\"");
   EXPECT_EQ(network({"--network", "pid:4711"}), "cnm: netns_pid: 4711");
+  EXPECT_EQ(network({"--network", "pid:4711", "--network-passthrough", "eth1", "--network-passthrough", "eth2"}),
+            "cnm: netns_pid: 4711 passthrough_interfaces: \"eth1\" passthrough_interfaces: \"eth2\"");
   EXPECT_EQ(network({"--network", "lan", "-p", "8080:80", "--ip", "10.88.0.7/16", "--mac", "02:00:5e:00:53:07",
                      "--network-join", "bridge"}),
             "cni: networks { name: \"lan\" ips: \"10.88.0.7/16\" mac: \"02:00:5e:00:53:07\" "

@@ -116,6 +116,8 @@ void NetworkOptions::Declare(Arguments* arguments) {
   addresses_.Declare(arguments);
   arguments->Choice("--network-join", &join_, {"tc", "bridge", "macvtap"},
                     "How interfaces are joined to the VM's (default: the first that the host can do)");
+  arguments->Repeated("--network-passthrough", &passthrough_, "INTERFACE",
+                      "An interface of the pod's namespace whose PCI device the VM gets in its place (VFIO)");
   arguments->Heading("");
 }
 
@@ -124,6 +126,7 @@ absl::Status NetworkOptions::Apply(v1::PodConfig* config) const {
     if (absl::Status status = ApplyNetwork(network_, config); !status.ok()) return status;
   }
   if (!join_.empty()) config->mutable_network_config()->set_join(Join(join_));
+  for (const std::string& name : passthrough_) config->mutable_network_config()->add_passthrough_interfaces(name);
   if (!addresses_.given()) return absl::OkStatus();
   // A pod of the daemon's default model may turn out to have no network at all.
   if (config->network() != "cni") {

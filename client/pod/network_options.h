@@ -37,6 +37,7 @@ class NetworkOptions {
  private:
   std::string network_;
   std::string join_;
+  std::vector<std::string> passthrough_;
   AddressOptions addresses_;
 };
 

@@ -50,9 +50,7 @@ absl::StatusOr<uint32_t> UidBlocks::Take(const std::string& run_dir) {
     return PosixError(errno, absl::StrCat("make ", directory_));
   }
   VCD_ASSIGN_OR_RETURN(const auto owners, ReadOwners(directory_));
-  for (const auto& [block, owner] : owners) {
-    if (owner == run_dir && block < blocks_) return first_uid_ + block * kBlockSize;
-  }
+  if (const uint32_t first_uid = FindIn(owners, run_dir); first_uid != 0) return first_uid;
   for (uint32_t block = 0; block < blocks_; ++block) {
     const auto taken = owners.find(block);
     if (taken != owners.end()) {
@@ -65,6 +63,19 @@ absl::StatusOr<uint32_t> UidBlocks::Take(const std::string& run_dir) {
   return absl::ResourceExhaustedError(
       absl::StrCat("all ", blocks_, " blocks of user ids from ", first_uid_, " on are taken (see ", directory_,
                    "); stop a pod, or raise [confinement] uid_count of vcd's configuration"));
+}
+
+absl::StatusOr<uint32_t> UidBlocks::Find(const std::string& run_dir) {
+  MutexLock lock(&mu_);
+  VCD_ASSIGN_OR_RETURN(const auto owners, ReadOwners(directory_));
+  return FindIn(owners, run_dir);
+}
+
+uint32_t UidBlocks::FindIn(const std::map<uint32_t, std::string>& owners, const std::string& run_dir) const {
+  for (const auto& [block, owner] : owners) {
+    if (owner == run_dir && block < blocks_) return first_uid_ + block * kBlockSize;
+  }
+  return 0;
 }
 
 absl::Status UidBlocks::GiveBack(const std::string& run_dir) {

@@ -3,6 +3,7 @@
 #define VCD_CORE_CONFINEMENT_UID_BLOCKS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -30,11 +31,16 @@ class UidBlocks {
   // user id. kResourceExhausted when all are taken.
   absl::StatusOr<uint32_t> Take(const std::string& run_dir) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The first user id of the block that the pod has; 0 when it has none.
+  absl::StatusOr<uint32_t> Find(const std::string& run_dir) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Gives it back; OK when the pod has none.
   absl::Status GiveBack(const std::string& run_dir) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   std::string LinkOf(uint32_t block) const;
+  // As Find; `owners` by block.
+  uint32_t FindIn(const std::map<uint32_t, std::string>& owners, const std::string& run_dir) const;
 
   const std::string directory_;
   const uint32_t first_uid_;

@@ -43,7 +43,9 @@ TEST_F(UidBlocksTest, ANewDaemonKnowsWhatWasTaken) {
   EXPECT_EQ(*UidBlocks(Uids(), kFirst, 4 * 65536).Take(Pod("a")), kFirst);
   UidBlocks later(Uids(), kFirst, 4 * 65536);
   EXPECT_EQ(*later.Take(Pod("b")), kFirst + 65536);
+  EXPECT_EQ(*later.Find(Pod("a")), kFirst);
   EXPECT_EQ(*later.Take(Pod("a")), kFirst);
+  EXPECT_EQ(*later.Find(Pod("c")), 0u) << "looking takes none";
 }
 
 TEST_F(UidBlocksTest, ABlockWhosePodIsGoneIsFree) {

@@ -5,37 +5,18 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <filesystem>
-#include <system_error>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/device/host_disk.h"
+#include "core/device/pci_bus.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
 namespace {
 
 constexpr absl::string_view kVfio = "/dev/vfio/";
-constexpr uint32_t kBridgeClass = 0x06;  // PCI Code and ID Assignment Specification: the base class.
-
-// `dddd:bb:dd.f`, the domain with four digits or more.
-bool IsPciAddress(const std::string& text) {
-  const size_t colon = text.find(':');
-  if (colon == std::string::npos || colon < 4 || text.size() != colon + 8) return false;
-  if (text[colon + 3] != ':' || text[colon + 6] != '.') return false;
-  for (const char c : text) {
-    if (c != ':' && c != '.' && !absl::ascii_isxdigit(static_cast<unsigned char>(c))) return false;
-  }
-  return true;
-}
-
-std::string DriverOf(const std::string& device) {
-  std::error_code error;
-  return std::filesystem::read_symlink(absl::StrCat(device, "/driver"), error).filename();
-}
 
 }  // namespace
 
@@ -64,18 +45,17 @@ absl::StatusOr<HostDeviceKind> ClassifyHostDevice(const std::string& path) {
 absl::StatusOr<std::vector<std::string>> FindVfioDevices(const HostTree& host, const std::string& path) {
   const std::string group = path.substr(kVfio.size());
   const std::string devices = absl::StrCat(host.sysfs, "/kernel/iommu_groups/", group, "/devices/");
+  const PciBus bus(host);
   std::vector<std::string> addresses;
   for (const std::string& name : ListKernelDirectory(devices)) {
     if (!IsPciAddress(name)) {
       return absl::FailedPreconditionError(
           absl::StrCat(path, ": holds ", name, ", which is no PCI device and cannot be passed through"));
     }
-    uint32_t device_class = 0;
-    if (!absl::SimpleHexAtoi(ReadKernelLine(absl::StrCat(devices, name, "/class")), &device_class)) {
-      return absl::FailedPreconditionError(absl::StrCat(path, ": the kernel does not tell what ", name, " is"));
-    }
-    if (device_class >> 16 == kBridgeClass) continue;
-    if (const std::string driver = DriverOf(absl::StrCat(devices, name)); driver != "vfio-pci") {
+    const absl::StatusOr<bool> bridge = IsPciBridge(ReadKernelLine(absl::StrCat(devices, name, "/class")));
+    if (!bridge.ok()) return Annotate(bridge.status(), absl::StrCat(path, ": ", name));
+    if (*bridge) continue;
+    if (const std::string driver = bus.DriverOf(name); driver != "vfio-pci") {
       return absl::FailedPreconditionError(absl::StrCat(
           path, ": its device ", name, driver.empty() ? " has no driver" : absl::StrCat(" is driven by ", driver),
           "; bind every device of the group to vfio-pci first, as with driverctl set-override ", name, " vfio-pci"));

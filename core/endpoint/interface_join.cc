@@ -147,29 +147,6 @@ absl::Status DeleteIfThere(Netlink& netlink, const std::string& name) {
 // What is there already, from the undo of before, is no error.
 absl::Status Restored(const absl::Status& added) { return absl::IsAlreadyExists(added) ? absl::OkStatus() : added; }
 
-absl::Status TakeBack(Netlink& netlink, const JoinedInterface& joined) {
-  VCD_ASSIGN_OR_RETURN(const std::optional<NetworkLink> link, FindJoined(netlink, joined));
-  if (!link.has_value()) return absl::OkStatus();
-  LinkChange change;
-  if (link->master != 0) change.master = 0;
-  if (link->mac != joined.mac()) change.mac = joined.mac();
-  if (joined.has_address_generation()) change.address_generation = static_cast<uint8_t>(joined.address_generation());
-  if (!joined.up()) change.up = false;
-  absl::Status status = netlink.ChangeLink(link->index, change);
-  std::vector<std::string> addresses;
-  for (const state::v1::SavedAddress& saved : joined.addresses()) {
-    addresses.push_back(saved.address());
-    status.Update(Restored(netlink.AddAddress(FromRecord(joined, saved))));
-  }
-  std::vector<LinkRoute> routes;
-  for (const state::v1::SavedRoute& saved : joined.routes()) {
-    routes.push_back({joined.index(), saved.route(), saved.protocol()});
-  }
-  OrderRoutes(addresses, routes);
-  for (const LinkRoute& route : routes) status.Update(Restored(netlink.AddRoute(route)));
-  return status;
-}
-
 }  // namespace
 
 bool IsMadeByJoin(const NetworkLink& link) {
@@ -195,13 +172,18 @@ JoinedInterface PlanJoin(const NetworkLink& link, v1::InterfaceJoin join, const 
   joined.set_index(link.index);
   joined.set_kind(v1::INTERFACE_KIND_VIRTUAL);
   joined.set_join(join);
-  if (IsRedirect(joined)) return joined;
-  joined.set_mac(link.mac);
-  joined.set_up(link.up);
-  if (link.address_generation.has_value()) joined.set_address_generation(*link.address_generation);
+  if (!IsRedirect(joined)) SaveInterface(link, addresses, routes, &joined);
+  return joined;
+}
+
+void SaveInterface(const NetworkLink& link, const std::vector<LinkAddress>& addresses,
+                   const std::vector<LinkRoute>& routes, JoinedInterface* joined) {
+  joined->set_mac(link.mac);
+  joined->set_up(link.up);
+  if (link.address_generation.has_value()) joined->set_address_generation(*link.address_generation);
   for (const LinkAddress& address : addresses) {
     if (address.link != link.index) continue;
-    state::v1::SavedAddress& saved = *joined.add_addresses();
+    state::v1::SavedAddress& saved = *joined->add_addresses();
     saved.set_address(address.address);
     saved.set_peer(address.peer);
     saved.set_broadcast(address.broadcast);
@@ -211,11 +193,33 @@ JoinedInterface PlanJoin(const NetworkLink& link, v1::InterfaceJoin join, const 
   }
   for (const LinkRoute& route : routes) {
     if (route.link != link.index || route.protocol == kRouteOfTheKernel) continue;
-    state::v1::SavedRoute& saved = *joined.add_routes();
+    state::v1::SavedRoute& saved = *joined->add_routes();
     *saved.mutable_route() = route.route;
     saved.set_protocol(route.protocol);
   }
-  return joined;
+}
+
+absl::Status RestoreInterface(Netlink& netlink, const JoinedInterface& joined) {
+  VCD_ASSIGN_OR_RETURN(const std::optional<NetworkLink> link, FindJoined(netlink, joined));
+  if (!link.has_value()) return absl::OkStatus();
+  LinkChange change;
+  if (link->master != 0) change.master = 0;
+  if (link->mac != joined.mac()) change.mac = joined.mac();
+  if (joined.has_address_generation()) change.address_generation = static_cast<uint8_t>(joined.address_generation());
+  if (!joined.up()) change.up = false;
+  absl::Status status = netlink.ChangeLink(link->index, change);
+  std::vector<std::string> addresses;
+  for (const state::v1::SavedAddress& saved : joined.addresses()) {
+    addresses.push_back(saved.address());
+    status.Update(Restored(netlink.AddAddress(FromRecord(joined, saved))));
+  }
+  std::vector<LinkRoute> routes;
+  for (const state::v1::SavedRoute& saved : joined.routes()) {
+    routes.push_back({joined.index(), saved.route(), saved.protocol()});
+  }
+  OrderRoutes(addresses, routes);
+  for (const LinkRoute& route : routes) status.Update(Restored(netlink.AddRoute(route)));
+  return status;
 }
 
 absl::StatusOr<std::vector<UniqueFd>> MakeJoin(Netlink& netlink, const JoinedInterface& joined,
@@ -239,7 +243,7 @@ absl::Status UndoJoin(Netlink& netlink, const JoinedInterface& joined) {
   }
   absl::Status status =
       DeleteIfThere(netlink, joined.join() == v1::INTERFACE_JOIN_BRIDGE ? BridgeOf(joined) : MacvtapOf(joined));
-  status.Update(TakeBack(netlink, joined));
+  status.Update(RestoreInterface(netlink, joined));
   return status;
 }
 

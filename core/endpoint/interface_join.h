@@ -34,6 +34,14 @@ std::vector<v1::InterfaceJoin> JoinsFor(v1::InterfaceJoin asked);
 state::v1::JoinedInterface PlanJoin(const NetworkLink& link, v1::InterfaceJoin join,
                                     const std::vector<LinkAddress>& addresses, const std::vector<LinkRoute>& routes);
 
+// Puts what the interface was on record: hardware address, addresses, routes.
+void SaveInterface(const NetworkLink& link, const std::vector<LinkAddress>& addresses,
+                   const std::vector<LinkRoute>& routes, state::v1::JoinedInterface* joined);
+
+// Makes the interface what SaveInterface says, as far as it is not. Goes on where a step fails, and returns the first
+// error; OK for one that is gone.
+absl::Status RestoreInterface(Netlink& netlink, const state::v1::JoinedInterface& joined);
+
 // Makes it, and returns the machine's end: a descriptor for each pair of queues. `spare_mac` is a hardware address for
 // an interface that gives its own away. After an error some of it is there, for UndoJoin. kNotFound or kUnimplemented
 // when the kernel has not what it takes.

@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/endpoint/interface_join.h"
+#include "core/endpoint/interface_passthrough.h"
 #include "core/endpoint/route_order.h"
 #include "core/netlink/kernel_netlink.h"
 #include "core/netns/network_namespace.h"
@@ -33,12 +35,12 @@ absl::Status Refused(const std::string& name, const std::string& why) {
   return NetworkError(absl::FailedPreconditionError(absl::StrCat("interface ", name, ": ", why)));
 }
 
-absl::Status NotImplementedField(const std::string& field, const std::string& what) {
-  return WithDetail(absl::UnimplementedError(absl::StrCat("`", field, "`: ", what, " is not implemented")),
-                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", field}}});
-}
-
 std::string RecordFile(const NetworkPod& pod) { return absl::StrCat(pod.run_dir, "/network.json"); }
+
+bool IsPassedThrough(const v1::NetworkConfig& config, const std::string& name) {
+  const auto& names = config.passthrough_interfaces();
+  return std::count(names.begin(), names.end(), name) != 0;
+}
 
 // What the kernel says when it was built without something.
 bool IsLacking(const absl::Status& status) { return absl::IsNotFound(status) || absl::IsUnimplemented(status); }
@@ -74,6 +76,8 @@ struct PodEndpoints::Session {
   std::vector<LinkRoute> routes;
   std::vector<LinkNeighbor> neighbors;
   state::v1::NetworkRecord record;
+  // What is on record of another namespace, which had the name before.
+  state::v1::NetworkRecord earlier;
 
   int PositionOf(const std::string& name) const {
     for (int i = 0; i < record.interfaces_size(); ++i) {
@@ -104,9 +108,14 @@ absl::Status PodEndpoints::Check(const v1::NetworkConfig& config) {
     return InvalidField(field("netns_pid"), "a namespace is named by path or by process, not by both");
   }
   if (!v1::InterfaceJoin_IsValid(config.join())) return InvalidField(field("join"), "is none that is known");
-  if (config.passthrough_interfaces_size() > 0) {
-    return NotImplementedField(field("passthrough_interfaces"),
-                               "passing an interface's device through (name the device of the container in its place)");
+  std::set<std::string> passed;
+  for (const std::string& name : config.passthrough_interfaces()) {
+    if (name.empty()) return InvalidField(field("passthrough_interfaces"), "an interface has no name");
+    if (config.vhost_user_sockets().count(name) != 0) {
+      return InvalidField(field("passthrough_interfaces"),
+                          absl::StrCat(name, " is served over vhost-user too; it can be only one of both"));
+    }
+    if (!passed.insert(name).second) return InvalidField(field("passthrough_interfaces"), name + " is there twice");
   }
   for (const auto& [name, socket] : config.vhost_user_sockets()) {
     if (socket.empty() || socket.front() != '/') {
@@ -138,17 +147,11 @@ absl::StatusOr<PodEndpoints::Session> PodEndpoints::Enter(const NetworkPod& pod)
   auto netns = std::make_unique<NetworkNamespace>(*std::move(opened));
   absl::StatusOr<std::unique_ptr<Netlink>> netlink = options_.netlink(*netns);
   VCD_RETURN_IF_ERROR(NetworkError(netlink.status()));
-  Session session{std::move(netns), *std::move(netlink), {}, {}, {}, {}, {}};
-  absl::StatusOr<std::string> text = filesystem_.ReadFile(RecordFile(pod));
-  if (text.ok()) {
-    // One that cannot be read, or of another namespace, tells of nothing that is here.
-    state::v1::NetworkRecord record;
-    const bool read = google::protobuf::util::JsonStringToMessage(*text, &record).ok();
-    const NetworkNamespace::Identity identity{record.netns_device(), record.netns_inode()};
-    if (read && identity == session.netns->identity()) session.record = std::move(record);
-  } else if (!absl::IsNotFound(text.status())) {
-    return text.status();
-  }
+  Session session{std::move(netns), *std::move(netlink), {}, {}, {}, {}, {}, {}};
+  VCD_ASSIGN_OR_RETURN(state::v1::NetworkRecord record, Read(pod));
+  const NetworkNamespace::Identity identity{record.netns_device(), record.netns_inode()};
+  // One of another namespace tells of nothing that is here.
+  (identity == session.netns->identity() ? session.record : session.earlier) = std::move(record);
   session.record.set_netns_device(session.netns->identity().device);
   session.record.set_netns_inode(session.netns->identity().inode);
   const auto take = [](auto result, auto* out) -> absl::Status {
@@ -161,6 +164,26 @@ absl::StatusOr<PodEndpoints::Session> PodEndpoints::Enter(const NetworkPod& pod)
   VCD_RETURN_IF_ERROR(take(session.netlink->Routes(), &session.routes));
   VCD_RETURN_IF_ERROR(take(session.netlink->Neighbors(), &session.neighbors));
   return session;
+}
+
+absl::StatusOr<state::v1::NetworkRecord> PodEndpoints::Read(const NetworkPod& pod) {
+  const absl::StatusOr<std::string> text = filesystem_.ReadFile(RecordFile(pod));
+  if (!text.ok() && !absl::IsNotFound(text.status())) return text.status();
+  state::v1::NetworkRecord record;
+  if (!text.ok() || !google::protobuf::util::JsonStringToMessage(*text, &record).ok()) {
+    return state::v1::NetworkRecord();
+  }
+  return record;
+}
+
+absl::Status PodEndpoints::ReturnDevices(const state::v1::NetworkRecord& record) {
+  absl::Status first;
+  for (const state::v1::JoinedInterface& joined : record.interfaces()) {
+    if (joined.kind() != v1::INTERFACE_KIND_PHYSICAL) continue;
+    first.Update(NetworkError(Annotate(UndoPassthrough(nullptr, options_.pci_bus, joined),
+                                       absl::StrCat("give the device of interface ", joined.name(), " back"))));
+  }
+  return first;
 }
 
 absl::Status PodEndpoints::Write(const NetworkPod& pod, const state::v1::NetworkRecord& record) {
@@ -213,6 +236,23 @@ absl::StatusOr<std::vector<UniqueFd>> PodEndpoints::JoinVirtual(const NetworkPod
   return why;
 }
 
+absl::StatusOr<std::string> PodEndpoints::JoinPhysical(const NetworkPod& pod, Session& session,
+                                                       const NetworkLink& link) {
+  const auto& names = pod.config.passthrough_interfaces();
+  const std::set<std::string> given = PciDevicesOf(*session.netlink, {names.begin(), names.end()});
+  absl::StatusOr<state::v1::JoinedInterface> planned =
+      PlanPassthrough(*session.netlink, options_.pci_bus, link, given, session.addresses, session.routes);
+  if (!planned.ok()) return NetworkError(Annotate(planned.status(), absl::StrCat("interface ", link.name)));
+  const std::string address = planned->pci_address();
+  *session.record.add_interfaces() = *std::move(planned);
+  absl::Status status = Write(pod, session.record);
+  if (status.ok()) status = options_.pci_bus.GiveToVfio(address);
+  if (status.ok()) return address;
+  status = NetworkError(Annotate(status, absl::StrCat("pass interface ", link.name, " through")));
+  const absl::Status undone = Forget(pod, session, session.record.interfaces_size() - 1);
+  return undone.ok() ? status : Annotate(status, absl::StrCat("(and not undone: ", undone.message(), ")"));
+}
+
 absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, Session& session,
                                                         const NetworkLink& link, const CallContext& context) {
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("join interface ", link.name)));
@@ -238,6 +278,7 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
   const auto socket = pod.config.vhost_user_sockets().find(link.name);
   const bool is_tap = link.kind == "tun";
   interface.set_kind(socket != pod.config.vhost_user_sockets().end() ? v1::INTERFACE_KIND_VHOST_USER
+                     : IsPassedThrough(pod.config, link.name)        ? v1::INTERFACE_KIND_PHYSICAL
                      : is_tap                                        ? v1::INTERFACE_KIND_TAP
                                                                      : v1::INTERFACE_KIND_VIRTUAL);
   if (!link.ethernet) return Refused(link.name, "its frames have no Ethernet header, as a machine's must");
@@ -250,6 +291,9 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
   if (interface.kind() == v1::INTERFACE_KIND_VHOST_USER) {
     planned.nic.vhost_user_socket = socket->second;
     interface.set_queues(1);
+  } else if (interface.kind() == v1::INTERFACE_KIND_PHYSICAL) {
+    VCD_ASSIGN_OR_RETURN(*interface.mutable_pci_address(), JoinPhysical(pod, session, link));
+    return planned;
   } else if (is_tap) {
     // What it has is its other end's.
     interface.clear_addresses();
@@ -296,6 +340,9 @@ absl::Status PodEndpoints::Forget(const NetworkPod& pod, Session& session, int p
   if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL) {
     VCD_RETURN_IF_ERROR(NetworkError(
         Annotate(UndoJoin(*session.netlink, joined), absl::StrCat("let go of interface ", joined.name()))));
+  } else if (joined.kind() == v1::INTERFACE_KIND_PHYSICAL) {
+    VCD_RETURN_IF_ERROR(NetworkError(Annotate(UndoPassthrough(session.netlink.get(), options_.pci_bus, joined),
+                                              absl::StrCat("take interface ", joined.name(), " back"))));
   }
   session.record.mutable_interfaces()->DeleteSubrange(position, 1);
   return Write(pod, session.record);
@@ -308,12 +355,21 @@ absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const Networ
   VCD_ASSIGN_OR_RETURN(Session session, Enter(pod));
   const auto is_named = [&](const NetworkLink& link) {
     return std::count(named.begin(), named.end(), link.name) != 0 ||
-           pod.config.vhost_user_sockets().count(link.name) != 0;
+           pod.config.vhost_user_sockets().count(link.name) != 0 || IsPassedThrough(pod.config, link.name);
+  };
+  const auto is_there = [&session](const std::string& name) {
+    return std::any_of(session.links.begin(), session.links.end(),
+                       [&name](const NetworkLink& link) { return link.name == name; });
   };
   for (const auto& [name, socket] : pod.config.vhost_user_sockets()) {
-    const bool there = std::any_of(session.links.begin(), session.links.end(),
-                                   [&name = name](const NetworkLink& link) { return link.name == name; });
-    if (!there) return Refused(name, absl::StrCat("it is not in the pod's namespace, but ", socket, " is to serve it"));
+    if (is_there(name)) continue;
+    return Refused(name, absl::StrCat("it is not in the pod's namespace, but ", socket, " is to serve it"));
+  }
+  for (const std::string& name : pod.config.passthrough_interfaces()) {
+    if (is_there(name) || session.PositionOf(name) >= 0) continue;
+    return Refused(name,
+                   "it is to be passed through and is not in the pod's namespace; move it there with `ip link "
+                   "set dev NAME netns …`");
   }
   std::vector<PlannedInterface> joined;
   absl::Status status;
@@ -356,9 +412,13 @@ absl::Status PodEndpoints::Leave(const NetworkPod& pod, const std::string& name)
 
 absl::Status PodEndpoints::LeaveAll(const NetworkPod& pod) {
   absl::StatusOr<Session> session = Enter(pod);
-  if (absl::IsNotFound(session.status())) return filesystem_.RemoveFile(RecordFile(pod));
+  if (absl::IsNotFound(session.status())) {
+    VCD_ASSIGN_OR_RETURN(const state::v1::NetworkRecord record, Read(pod));
+    VCD_RETURN_IF_ERROR(ReturnDevices(record));
+    return filesystem_.RemoveFile(RecordFile(pod));
+  }
   VCD_RETURN_IF_ERROR(session.status());
-  absl::Status first;
+  absl::Status first = ReturnDevices(session->earlier);
   for (int position = session->record.interfaces_size() - 1; position >= 0; --position) {
     first.Update(Forget(pod, *session, position));
   }
@@ -372,6 +432,12 @@ absl::StatusOr<bool> PodEndpoints::Verify(const NetworkPod& pod) {
   bool unchanged = true;
   VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
   for (const state::v1::JoinedInterface& joined : session.record.interfaces()) {
+    if (joined.kind() == v1::INTERFACE_KIND_PHYSICAL) {
+      const absl::Status with_vfio = CheckPassthrough(options_.pci_bus, joined);
+      if (!with_vfio.ok()) return NetworkError(Annotate(with_vfio, absl::StrCat("interface ", joined.name())));
+      unchanged = false;
+      continue;
+    }
     const bool there = std::any_of(session.links.begin(), session.links.end(), [&joined](const NetworkLink& link) {
       return link.index == joined.index() && link.name == joined.name();
     });

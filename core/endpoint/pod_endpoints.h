@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/device/pci_bus.h"
 #include "core/netlink/netlink.h"
 #include "core/network/network.h"
 #include "core/os/cancellation.h"
@@ -24,7 +25,8 @@ namespace vcd {
 //   AddInterface:    (fill it) Join
 //   RemoveInterface: Leave, (empty it)
 //
-// How an interface is joined says core/endpoint/interface_join.h. What is about to be done is written to
+// How an interface is joined says core/endpoint/interface_join.h, and how its PCI device is passed through in its place
+// core/endpoint/interface_passthrough.h. What is about to be done is written to
 // <run_dir>/network.json first, so that LeaveAll and Leave undo it however an earlier daemon ended. Thread-safe; one
 // call at a time for a pod. Errors have the reason NETWORK, and name the interface.
 class PodEndpoints {
@@ -32,6 +34,7 @@ class PodEndpoints {
   struct Options {
     std::string vhost_net = "/dev/vhost-net";
     NetlinkFactory netlink;  // Empty: the kernel's.
+    PciBus pci_bus;          // For those that are passed through.
   };
 
   // The file system outlives this.
@@ -78,12 +81,18 @@ class PodEndpoints {
   struct Session;
 
   absl::StatusOr<Session> Enter(const NetworkPod& pod);
+  // Empty when there is none, or none that can be read.
+  absl::StatusOr<state::v1::NetworkRecord> Read(const NetworkPod& pod);
   absl::Status Write(const NetworkPod& pod, const state::v1::NetworkRecord& record);
+  // Gives the PCI devices back of a namespace that is gone.
+  absl::Status ReturnDevices(const state::v1::NetworkRecord& record);
   absl::StatusOr<PlannedInterface> JoinLink(const NetworkPod& pod, Session& session, const NetworkLink& link,
                                             const CallContext& context);
   // By the first way that was asked for and that the kernel has; on record. Nothing stays behind on failure.
   absl::StatusOr<std::vector<UniqueFd>> JoinVirtual(const NetworkPod& pod, Session& session, const NetworkLink& link,
                                                     uint32_t queues);
+  // Gives vfio-pci the interface's device; on record. Nothing stays behind on failure. The device.
+  absl::StatusOr<std::string> JoinPhysical(const NetworkPod& pod, Session& session, const NetworkLink& link);
   absl::StatusOr<std::vector<UniqueFd>> OpenVhost(const NetworkPod& pod, size_t queues) const;
   // Undoes one that is on record, and takes it off.
   absl::Status Forget(const NetworkPod& pod, Session& session, int position);

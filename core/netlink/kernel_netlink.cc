@@ -142,6 +142,7 @@ class KernelNetlink : public Netlink {
   absl::Status AddBridge(const std::string& name) override;
   absl::Status DeleteLink(int index) override;
   absl::Status ChangeLink(int index, const LinkChange& change) override;
+  absl::Status BringIn(int index, const std::string& name) override;
 
   absl::Status AddAddress(const LinkAddress& address) override;
   absl::Status DeleteAddress(const LinkAddress& address) override;
@@ -206,6 +207,17 @@ absl::Status KernelNetlink::DeleteLink(int index) {
   const Link link(rtnl_link_alloc());
   rtnl_link_set_ifindex(link.get(), index);
   return socket_->Result(rtnl_link_delete(socket_->get(), link.get()), absl::StrCat("delete ", Named(index)));
+}
+
+absl::Status KernelNetlink::BringIn(int index, const std::string& name) {
+  VCD_ASSIGN_OR_RETURN(const std::unique_ptr<NetlinkSocket> outside, NetlinkSocket::OpenHere());
+  const Link link(rtnl_link_alloc());
+  rtnl_link_set_ifindex(link.get(), index);
+  const Link changes(rtnl_link_alloc());
+  rtnl_link_set_name(changes.get(), name.c_str());
+  rtnl_link_set_ns_fd(changes.get(), netns_.fd());
+  return outside->Result(rtnl_link_change(outside->get(), link.get(), changes.get(), 0),
+                         absl::StrCat("move ", Named(index), " into the pod's namespace as ", name));
 }
 
 absl::Status KernelNetlink::Change(int index, rtnl_link* changes, absl::string_view what) {

@@ -4,14 +4,17 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -127,6 +130,18 @@ TEST_F(KernelNetlinkTest, AnInterfaceChangesAsAsked) {
   EXPECT_EQ(netlink_->ChangeLink(tap.index, change), absl::OkStatus());
   EXPECT_EQ(Find("t0").mac, kOtherMac);
   EXPECT_FALSE(Find("t0").up);
+}
+
+TEST_F(KernelNetlinkTest, AnInterfaceOfTheHostComesIn) {
+  // Of no other test: names of the host are everybody's.
+  const std::string name = absl::StrCat("vcdin", getpid());
+  ASSERT_EQ(std::system(absl::StrCat("ip link add ", name, " type veth peer name ", name, "p").c_str()), 0);
+  EXPECT_EQ(netlink_->BringIn(static_cast<int>(if_nametoindex(name.c_str())), "wan"), absl::OkStatus());
+  EXPECT_EQ(if_nametoindex(name.c_str()), 0u);
+  EXPECT_TRUE(Find("wan").ethernet);
+  EXPECT_FALSE(Find("wan").up);
+  EXPECT_FALSE(netlink_->BringIn(1 << 30, "wan").ok());
+  EXPECT_EQ(netlink_->DeleteLink(Find("wan").index), absl::OkStatus());
 }
 
 TEST_F(KernelNetlinkTest, ErrorsAreTheKernels) {

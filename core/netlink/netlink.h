@@ -105,6 +105,9 @@ class Netlink {
   virtual absl::Status AddBridge(const std::string& name) = 0;
   virtual absl::Status DeleteLink(int index) = 0;
   virtual absl::Status ChangeLink(int index, const LinkChange& change) = 0;
+  // Moves an interface of the daemon's own namespace in, under that name; `index` is that which it has there. It is
+  // down then, without addresses.
+  virtual absl::Status BringIn(int index, const std::string& name) = 0;
 
   virtual absl::Status AddAddress(const LinkAddress& address) = 0;
   virtual absl::Status DeleteAddress(const LinkAddress& address) = 0;

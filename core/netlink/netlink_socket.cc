@@ -38,11 +38,20 @@ std::string Explanation(nlmsgerr* error) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(const NetworkNamespace& netns) {
+  return Connect([&netns](const std::function<absl::Status()>& connect) { return netns.Run(connect); });
+}
+
+absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::OpenHere() {
+  return Connect([](const std::function<absl::Status()>& connect) { return connect(); });
+}
+
+absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Connect(
+    const std::function<absl::Status(const std::function<absl::Status()>& connect)>& run) {
   std::unique_ptr<NetlinkSocket> opened(new NetlinkSocket);
   opened->socket_.reset(nl_socket_alloc());
   if (opened->socket_ == nullptr) return absl::ResourceExhaustedError("open netlink: no memory");
   const absl::Status connected =
-      netns.Run([&opened] { return opened->Result(nl_connect(opened->get(), NETLINK_ROUTE), "open netlink"); });
+      run([&opened] { return opened->Result(nl_connect(opened->get(), NETLINK_ROUTE), "open netlink"); });
   VCD_RETURN_IF_ERROR(connected);
   nl_socket_modify_err_cb(opened->get(), NL_CB_CUSTOM, &NetlinkSocket::OnError, opened.get());
   // Only makes errors say more; an old kernel goes without.

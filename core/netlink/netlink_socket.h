@@ -33,6 +33,8 @@ using NlAddress = NlPointer<nl_addr, nl_addr_put>;
 class NetlinkSocket {
  public:
   static absl::StatusOr<std::unique_ptr<NetlinkSocket>> Open(const NetworkNamespace& netns);
+  // In the daemon's own namespace.
+  static absl::StatusOr<std::unique_ptr<NetlinkSocket>> OpenHere();
 
   NetlinkSocket(const NetlinkSocket&) = delete;
   NetlinkSocket& operator=(const NetlinkSocket&) = delete;
@@ -48,6 +50,8 @@ class NetlinkSocket {
 
  private:
   NetlinkSocket() = default;
+  static absl::StatusOr<std::unique_ptr<NetlinkSocket>> Connect(
+      const std::function<absl::Status(const std::function<absl::Status()>& connect)>& run);
   // Called by libnl for every error that the kernel answers.
   static int OnError(sockaddr_nl* from, nlmsgerr* error, void* self);
 

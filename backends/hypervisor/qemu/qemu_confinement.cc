@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "core/status/error_detail.h"
@@ -60,6 +62,8 @@ absl::StatusOr<QemuConfinement::Place> QemuConfinement::Take(const std::string& 
   Place place;
   if (uids_.has_value()) {
     VCD_ASSIGN_OR_RETURN(place.first_uid, uids_->Take(run_dir));
+    // Of a pod that went without giving back what it had.
+    VCD_RETURN_IF_ERROR(TakeNodes(place.first_uid + UidBlocks::kVmmUid, ""));
   }
   if (!cgroups_.has_value()) return place;
   const std::string name = NameOf(run_dir);
@@ -89,9 +93,46 @@ absl::Status QemuConfinement::SetGuestMemory(const std::string& run_dir, uint64_
   return cgroups_->LimitMemory(NameOf(run_dir), MemoryLimit(guest_memory_bytes));
 }
 
+absl::Status QemuConfinement::LendVfioGroup(const std::string& run_dir, const std::string& group) {
+  if (!uids_.has_value()) return absl::OkStatus();
+  VCD_ASSIGN_OR_RETURN(const uint32_t first_uid, uids_->Find(run_dir));
+  if (first_uid == 0) return absl::OkStatus();
+  const std::string node = absl::StrCat(options_.vfio_dir, "/", group);
+  if (lchown(node.c_str(), first_uid + UidBlocks::kVmmUid, static_cast<gid_t>(-1)) == 0) return absl::OkStatus();
+  return PosixError(errno, absl::StrCat("let QEMU's user have ", node));
+}
+
+absl::Status QemuConfinement::TakeVfioGroup(const std::string& run_dir, const std::string& group) {
+  if (!uids_.has_value()) return absl::OkStatus();
+  VCD_ASSIGN_OR_RETURN(const uint32_t first_uid, uids_->Find(run_dir));
+  return first_uid == 0 ? absl::OkStatus() : TakeNodes(first_uid + UidBlocks::kVmmUid, group);
+}
+
+absl::Status QemuConfinement::TakeNodes(uint32_t uid, const std::string& group) const {
+  std::error_code error;
+  absl::Status status;
+  for (std::filesystem::directory_iterator next(options_.vfio_dir, error), end; !error && next != end;
+       next.increment(error)) {
+    struct stat info;
+    const std::string node = next->path();
+    if (!group.empty() && next->path().filename() != group) continue;
+    if (lstat(node.c_str(), &info) != 0 || info.st_uid != uid) continue;
+    // One that is gone by now went with its devices.
+    if (lchown(node.c_str(), 0, static_cast<gid_t>(-1)) != 0 && errno != ENOENT) {
+      status.Update(PosixError(errno, absl::StrCat("take ", node, " back from QEMU's user")));
+    }
+  }
+  return status;
+}
+
 absl::Status QemuConfinement::GiveBack(const std::string& run_dir) {
   absl::Status status;
   if (cgroups_.has_value()) status.Update(cgroups_->Remove(NameOf(run_dir)));
+  if (uids_.has_value()) {
+    const absl::StatusOr<uint32_t> first_uid = uids_->Find(run_dir);
+    status.Update(first_uid.status());
+    if (first_uid.ok() && *first_uid != 0) status.Update(TakeNodes(*first_uid + UidBlocks::kVmmUid, ""));
+  }
   // Only once nobody is left of these users.
   if (uids_.has_value() && status.ok()) status.Update(uids_->GiveBack(run_dir));
   return status;

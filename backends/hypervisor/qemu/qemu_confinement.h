@@ -42,6 +42,12 @@ class QemuConfinement {
   // The guest may have so much from now on.
   absl::Status SetGuestMemory(const std::string& run_dir, uint64_t guest_memory_bytes) const;
 
+  // Makes the node of a VFIO group the VMM's, who opens it by name; nothing where the VMM runs as vcd does. Until
+  // TakeVfioGroup or GiveBack.
+  absl::Status LendVfioGroup(const std::string& run_dir, const std::string& group);
+  // Makes it root's again, unless another pod has it by now. What is open stays so.
+  absl::Status TakeVfioGroup(const std::string& run_dir, const std::string& group);
+
   // What the pod had; all its processes have ended. OK when it had nothing.
   absl::Status GiveBack(const std::string& run_dir);
 
@@ -51,6 +57,8 @@ class QemuConfinement {
 
  private:
   uint64_t MemoryLimit(uint64_t guest_memory_bytes) const;
+  // The nodes of VFIO groups that are this user's, root's again; of one group alone unless that is empty.
+  absl::Status TakeNodes(uint32_t uid, const std::string& group) const;
 
   const ConfinementOptions options_;
   std::optional<UidBlocks> uids_;

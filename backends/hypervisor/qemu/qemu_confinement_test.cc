@@ -126,5 +126,45 @@ TEST_F(QemuConfinementTest, KvmIsReachedThroughItsGroup) {
   EXPECT_FALSE(GroupsForKvm(device).ok()) << "root's group can do more than this";
 }
 
+// A node of a VFIO group is the pod's user's for as long as the pod has the group.
+TEST_F(QemuConfinementTest, AVfioGroupIsLentAndComesBackAlsoWithoutBeingGivenBack) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ConfinementOptions options = Options();
+  options.vfio_dir = directory_.path();
+  const std::string one = MakeFile("7", "", 0600);
+  const std::string other = MakeFile("8", "", 0600);
+  const auto owner = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(stat(path.c_str(), &info), 0);
+    return info.st_uid;
+  };
+  QemuConfinement confinement(options);
+  EXPECT_EQ(confinement.LendVfioGroup(run_dir_, "7"), absl::OkStatus());
+  EXPECT_EQ(owner(one), 0u) << "a pod without users of its own needs nothing";
+  const auto place = confinement.Take(run_dir_, 1 << 20);
+  ASSERT_TRUE(place.ok()) << place.status();
+  const uid_t user = place->first_uid + 65534;
+  for (const char* group : {"7", "8"}) EXPECT_EQ(confinement.LendVfioGroup(run_dir_, group), absl::OkStatus());
+  EXPECT_EQ(owner(one), user);
+  EXPECT_EQ(confinement.TakeVfioGroup(run_dir_, "7"), absl::OkStatus());
+  EXPECT_EQ(owner(one), 0u);
+  EXPECT_EQ(owner(other), user);
+  EXPECT_EQ(confinement.GiveBack(run_dir_), absl::OkStatus());
+  EXPECT_EQ(owner(other), 0u);
+  EXPECT_EQ(confinement.LendVfioGroup(run_dir_, "9"), absl::OkStatus()) << "no place, nothing to do";
+  ASSERT_TRUE(confinement.Take(run_dir_, 1 << 20).ok());
+  const absl::Status missing = confinement.LendVfioGroup(run_dir_, "9");
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("/9"));
+
+  // A pod whose directory went before its users were given back.
+  ASSERT_EQ(confinement.LendVfioGroup(run_dir_, "7"), absl::OkStatus());
+  std::filesystem::remove(run_dir_);
+  const std::string next = directory_.path() + "/pod-2";
+  std::filesystem::create_directory(next);
+  ASSERT_TRUE(confinement.Take(next, 1 << 20).ok());
+  EXPECT_EQ(owner(one), 0u);
+}
+
 }  // namespace
 }  // namespace vcd

@@ -19,8 +19,10 @@
 #include "backends/hypervisor/qemu/qemu_migration.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "backends/hypervisor/qemu/run_files.h"
+#include "core/device/pci_bus.h"
 #include "core/hypervisor/console_log.h"
 #include "core/hypervisor/process_record.h"
+#include "core/log/logger.h"
 #include "core/os/run_file.h"
 #include "core/os/unix_socket.h"
 #include "core/status/error_detail.h"
@@ -266,11 +268,25 @@ absl::Status QemuMachine::AttachHostDevice(const std::string& id, const std::str
   // says what it could not have.
   const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
   (void)::prlimit(process_->identity().pid, RLIMIT_MEMLOCK, &no_limit, nullptr);
-  return Explained(pci_devices_->AttachHostDevice(id, pci_address, context));
+  const absl::StatusOr<std::string> group = PciBus().GroupOf(pci_address);
+  // One that is not there QEMU tells of in its own words.
+  if (group.ok()) VCD_RETURN_IF_ERROR(options_.confinement->LendVfioGroup(options_.run_dir, *group));
+  const absl::Status attached = Explained(pci_devices_->AttachHostDevice(id, pci_address, context));
+  if (!attached.ok() && group.ok()) TakeVfioGroup(*group);
+  return attached;
+}
+
+void QemuMachine::TakeVfioGroup(const std::string& group) {
+  const absl::Status taken = options_.confinement->TakeVfioGroup(options_.run_dir, group);
+  // It is tried again when the machine has ended.
+  if (!taken.ok()) LogWarning(options_.pod_id, std::string(taken.message()));
 }
 
 absl::Status QemuMachine::DetachHostDevice(const std::string& id, const CallContext& context) {
-  return Explained(pci_devices_->Detach(id, context));
+  const std::string pci_address = pci_devices_->HostAddressOf(id);
+  VCD_RETURN_IF_ERROR(Explained(pci_devices_->Detach(id, context)));
+  if (const absl::StatusOr<std::string> group = PciBus().GroupOf(pci_address); group.ok()) TakeVfioGroup(*group);
+  return absl::OkStatus();
 }
 
 absl::Status QemuMachine::AttachNic(NicSpec nic, const CallContext& context) {

@@ -101,6 +101,8 @@ class QemuMachine : public VirtualMachine {
   // What the pod's control group on the host shall let the guest have.
   absl::Status AllowMemory(uint32_t memory_mib) const;
   void FreeAgentPort() const;
+  // Another pod may have it from now on.
+  void TakeVfioGroup(const std::string& group);
   // Makes of an error of a machine that has ended one that says so.
   absl::Status Explained(const absl::Status& status);
   // Quit, SIGTERM; OK when it has ended.

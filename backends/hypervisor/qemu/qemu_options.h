@@ -17,6 +17,7 @@ struct ConfinementOptions {
   std::string cgroup;  // Empty: none.
   uint32_t memory_overhead_mib = 512;
   uint32_t pids_limit = 512;
+  std::string vfio_dir = "/dev/vfio";  // Of the groups that are passed through.
 };
 
 // What QemuHypervisor needs to know of the host, and the defaults of what a pod does not say. Empty or zero: the

@@ -6,13 +6,13 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "backends/hypervisor/qemu/qemu_nic.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
+#include "core/device/pci_bus.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -25,20 +25,6 @@ constexpr char kPrefix[] = "pci-";
 constexpr char kVfio[] = "vfio";  // state::v1::PciDevice.kind
 
 std::string Name(uint32_t slot) { return absl::StrCat(kPrefix, slot); }
-
-// `0000:01:00.0`: without the domain QEMU takes another device on a host that has several.
-bool IsPciAddress(const std::string& address) {
-  constexpr char kShape[] = "xxxx:xx:xx.7";
-  if (address.size() != sizeof(kShape) - 1) return false;
-  for (size_t i = 0; i < address.size(); ++i) {
-    const auto c = static_cast<unsigned char>(address[i]);
-    const bool fits = kShape[i] == 'x'   ? absl::ascii_isxdigit(c) && !absl::ascii_isupper(c)
-                      : kShape[i] == '7' ? c >= '0' && c <= '7'
-                                         : address[i] == kShape[i];
-    if (!fits) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -179,6 +165,14 @@ absl::Status QemuPciDevices::Detach(const std::string& id, const CallContext& co
     devices_[*slot].busy = false;
   }
   return unplugged;
+}
+
+std::string QemuPciDevices::HostAddressOf(const std::string& id) const {
+  MutexLock lock(&mu_);
+  for (const auto& [slot, device] : devices_) {
+    if (device.record.id() == id) return device.record.host_address();
+  }
+  return "";
 }
 
 void QemuPciDevices::WriteTo(state::v1::VirtualMachine* record) const {

@@ -35,6 +35,9 @@ class QemuPciDevices {
   // As VirtualMachine::DetachHostDevice and DetachNic.
   absl::Status Detach(const std::string& id, const CallContext& context);
 
+  // Where the host has the device of that id; empty for one that is none of the host's.
+  std::string HostAddressOf(const std::string& id) const;
+
   // Writes the devices into the record.
   void WriteTo(state::v1::VirtualMachine* record) const;
 
