@@ -29,6 +29,7 @@ GROUPS = [
     ("erofs", ["erofs"]),
     ("virtiofs", ["virtiofs"]),
     ("rng", ["virtio_rng"]),
+    ("panic", ["pvpanic_mmio"]),
     ("blk", ["virtio_blk"]),
     ("memory", ["virtio_mem"]),
     ("net", ["virtio_net"]),

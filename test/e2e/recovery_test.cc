@@ -107,6 +107,18 @@ TEST_F(RecoveryTest, PodWhoseQemuIsKilledFailsWithTheReason) {
   EXPECT_EQ(Must({"rm", "victim"}), "victim\n");
 }
 
+TEST_F(RecoveryTest, PodWhoseGuestPanicsFailsWithTheKernelsWords) {
+  daemon()
+      .StartVc({"run", "--rootfs", image(), "--id", "victim", "--mount", "type=proc,src=proc,dst=/mnt", "--", "sh",
+                "-c", "echo c > /mnt/sysrq-trigger"})
+      ->Finish();
+  const v1::Pod pod = daemon().GetPod("victim");
+  EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(pod.reason(),
+              HasSubstr("the guest's kernel panicked: Kernel panic - not syncing: sysrq triggered crash"));
+  Must({"rm", "victim"});
+}
+
 TEST_F(RecoveryTest, PodWhoseQemuEndedWhileNoDaemonRanIsFailed) {
   RunDetached("victim", {"sleep", "1000"});
   const int qemu = daemon().GetPod("victim").vm().pid();

@@ -112,6 +112,9 @@ std::vector<std::string> QemuCommandLine(const QemuMachineDescription& machine) 
       absl::StrCat("virtserialport,bus=serial0.0,chardev=agent,id=agent0,name=", kAgentPort),
       "-device",
       "virtio-rng-pci,id=rng0",
+      // On the ISA bus of both machine types: through it the guest's kernel tells that it panics.
+      "-device",
+      "pvpanic,id=panic0",
   };
   const std::vector<std::string> start =
       machine.incoming ? std::vector<std::string>{"-incoming", "defer"}

@@ -86,6 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                m.more_options = {{"rtc", "base=utc"}, {"snapshot", ""}};
              },
              "-rtc", "base=utc"},
+        Case{"Panic", nullptr, "-device", "pvpanic,id=panic0"},
+        Case{"PcPanic", [](auto& m) { m.machine_type = "pc"; }, "-device", "pvpanic,id=panic0"},
         Case{"ScsiController", nullptr, "-device", "virtio-scsi-pci,id=scsi0"},
         Case{"MemorySize", [](auto& m) { m.memory_mib = 512, m.max_memory_mib = 512; }, "-m", "512M"},
         Case{"Vcpus", [](auto& m) { m.vcpus = 3; }, "-smp", "3,maxcpus=3"},

@@ -161,8 +161,9 @@ std::string QemuMachine::ExitReason() {
     MutexLock lock(&mu_);
     shutdown_reason = shutdown_reason_;
   }
-  // A guest that panics resets itself, as its kernel is told to (kernel_parameters.cc).
-  const std::string panic = shutdown_reason == "guest-reset" ? PanicLine(options_.run_dir) : "";
+  // One that panics before it has the driver to tell so resets itself, as its kernel is told to (kernel_parameters.cc).
+  const bool may_be_panic = shutdown_reason == "guest-panic" || shutdown_reason == "guest-reset";
+  const std::string panic = may_be_panic ? PanicLine(options_.run_dir) : "";
   if (!panic.empty()) return absl::StrCat(reason, ": the guest's kernel panicked: ", panic);
   if (!shutdown_reason.empty()) return absl::StrCat(reason, ": ", InWords(shutdown_reason));
   const std::string traces = TracesOfTheEnd(options_.run_dir, *options_.confinement);
