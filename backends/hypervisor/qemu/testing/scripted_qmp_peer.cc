@@ -70,6 +70,24 @@ void ScriptedQmpPeer::Fail(const std::string& command, const std::string& error_
 
 void ScriptedQmpPeer::HangUpOn(const std::string& command) { AnswerWith(command, {kHangUp}); }
 
+void ScriptedQmpPeer::Answer(const std::string& command, Result result) {
+  MutexLock lock(&mu_);
+  answers_[command] = std::move(result);
+}
+
+void ScriptedQmpPeer::RefuseCommand(int number) { InterruptCommand(number, nullptr); }
+
+void ScriptedQmpPeer::InterruptCommand(int number, std::function<void()> then) {
+  MutexLock lock(&mu_);
+  commands_left_ = number;
+  interrupt_ = std::move(then);
+}
+
+bool ScriptedQmpPeer::WasReached() const {
+  MutexLock lock(&mu_);
+  return commands_left_ <= 0;
+}
+
 void ScriptedQmpPeer::Emit(const std::string& line) { Write(line); }
 
 void ScriptedQmpPeer::HangUp() { shutdown(server_.get(), SHUT_RDWR); }
@@ -154,28 +172,47 @@ void ScriptedQmpPeer::Run() {
   }
 }
 
+std::vector<std::string> ScriptedQmpPeer::LinesFor(const std::string& command, std::function<void()>* instead) {
+  if (commands_left_ > 0 && --commands_left_ == 0) {
+    if (interrupt_ == nullptr) return {R"({"id": $ID, "error": {"class": "GenericError", "desc": "injected"}})"};
+    *instead = std::move(interrupt_);
+    return {};
+  }
+  const auto scripted = script_.find(command);
+  if (scripted != script_.end() && !scripted->second.empty()) {
+    std::vector<std::string> lines = std::move(scripted->second.front());
+    scripted->second.erase(scripted->second.begin());
+    return lines;
+  }
+  const json& arguments = arguments_[command];
+  if (const auto answer = answers_.find(command); answer != answers_.end()) {
+    return {absl::StrCat("{\"return\": ", answer->second(arguments, held_).dump(), ", \"id\": $ID}")};
+  }
+  if (command == "closefd" && held_.count(absl::StrCat("fd ", arguments.value("fdname", ""))) == 0) {
+    return {R"({"id": $ID, "error": {"class": "GenericError", "desc": "File descriptor named 'x' not found"}})"};
+  }
+  if (command == "device_del") {
+    const json event = {{"event", "DEVICE_DELETED"}, {"data", {{"device", arguments.value("id", "")}}}};
+    return {R"({"return": {}, "id": $ID})", event.dump()};
+  }
+  return {R"({"return": {}, "id": $ID})"};
+}
+
 void ScriptedQmpPeer::Handle(const json& message) {
   const std::string command = message.value("execute", "");
   const std::string id = message.contains("id") ? message["id"].dump() : "0";
-  std::vector<std::string> lines = {R"({"return": {}, "id": $ID})"};
+  std::vector<std::string> lines;
+  std::function<void()> instead;
   {
     MutexLock lock(&mu_);
     commands_.push_back(command);
     arguments_[command] = message.value("arguments", json());
-    auto scripted = script_.find(command);
-    if (scripted != script_.end() && !scripted->second.empty()) {
-      lines = std::move(scripted->second.front());
-      scripted->second.erase(scripted->second.begin());
-    } else if (command == "closefd" && held_.count(absl::StrCat("fd ", arguments_[command].value("fdname", ""))) == 0) {
-      lines = {R"({"id": $ID, "error": {"class": "GenericError", "desc": "File descriptor named 'x' not found"}})"};
-    } else if (command == "device_del") {
-      const json event = {{"event", "DEVICE_DELETED"}, {"data", {{"device", arguments_[command].value("id", "")}}}};
-      lines.push_back(event.dump());
-    }
+    lines = LinesFor(command, &instead);
     const auto fails = [](const std::string& line) { return absl::StrContains(line, "\"error\":"); };
     if (std::none_of(lines.begin(), lines.end(), fails)) Apply(command, arguments_[command]);
     changed_.NotifyAll();
   }
+  if (instead != nullptr) instead();
   for (const std::string& line : lines) {
     if (line == kHangUp) {
       HangUp();

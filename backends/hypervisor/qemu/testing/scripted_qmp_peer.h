@@ -38,6 +38,18 @@ class ScriptedQmpPeer {
   void StaySilent(const std::string& command) { AnswerWith(command, {}); }
   void HangUpOn(const std::string& command);
 
+  // What calls of the command answer for which there is no script, out of its arguments and of held(). It runs on the
+  // peer's thread, and must not call this.
+  using Result = std::function<nlohmann::json(const nlohmann::json& arguments, const std::set<std::string>& held)>;
+  void Answer(const std::string& command, Result result);
+
+  // The `number`-th command from now on, of whatever name, is refused and has no effect.
+  void RefuseCommand(int number);
+  // The `number`-th command from now on has its effect, and `then` runs in place of an answer.
+  void InterruptCommand(int number, std::function<void()> then);
+  // Whether that command has come; there is none any more then.
+  bool WasReached() const;
+
   // Writes a line at once.
   void Emit(const std::string& line);
   // Closes the conversation.
@@ -58,6 +70,9 @@ class ScriptedQmpPeer {
  private:
   void Run();
   void Handle(const nlohmann::json& message);
+  // What the command answers, line by line, and what runs instead.
+  std::vector<std::string> LinesFor(const std::string& command, std::function<void()>* instead)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Apply(const std::string& command, const nlohmann::json& arguments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(const std::string& line);
 
@@ -67,6 +82,9 @@ class ScriptedQmpPeer {
   mutable Mutex mu_;
   CondVar changed_;
   std::map<std::string, std::vector<std::vector<std::string>>> script_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Result> answers_ ABSL_GUARDED_BY(mu_);
+  int commands_left_ ABSL_GUARDED_BY(mu_) = 0;            // Until the one that is refused or interrupted; 0: none is.
+  std::function<void()> interrupt_ ABSL_GUARDED_BY(mu_);  // Empty: it is refused.
   std::vector<std::string> commands_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, nlohmann::json> arguments_ ABSL_GUARDED_BY(mu_);
   int received_fds_ ABSL_GUARDED_BY(mu_) = 0;
