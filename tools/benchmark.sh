@@ -20,6 +20,7 @@ with medians of N rounds (default 7, at least 5), what is compared in turn:
   guest       the agent's size and memory, exec, output and control over the link
   boot        what the machine's type, devices and memory cost a boot, and QEMU's memory
   clones      pods that start from a template beside pods that boot: time, many at once, memory
+  death       SIGKILL of a pod's QEMU, until its end is told
   pod-start   RunPod and `vc run` beside a bare QEMU boot of the same guest
 
 Prints tables with the goal beside each figure, and puts them into docs/performance.md (not with --no-docs, nor when

@@ -13,6 +13,7 @@ import sys
 import boot
 import clones
 import counts
+import death
 import guest
 import isolation
 import mock_pods
@@ -29,7 +30,7 @@ DAEMON_SECTIONS = {
     "isolation": isolation.isolation,
     "counts": counts.counts,
 }
-SECTIONS = ["pod-start", "clones", "boot", "guest"] + list(DAEMON_SECTIONS)
+SECTIONS = ["pod-start", "clones", "death", "boot", "guest"] + list(DAEMON_SECTIONS)
 
 
 def markers(block):
@@ -107,7 +108,7 @@ def main():
     if daemon_sections:
         where, daemon_rows = measure_daemon(arguments)
         measured("daemon", where + "\n\n" + table(daemon_rows), daemon_rows)
-    for name, section in (("pod-start", pod_start), ("clones", clones), ("boot", boot), ("guest", guest)):
+    for name, section in (("pod-start", pod_start), ("clones", clones), ("death", death), ("boot", boot), ("guest", guest)):
         if name in arguments.sections:
             # Its rounds say how they go; standard output is for the result.
             with contextlib.redirect_stdout(sys.stderr):
