@@ -126,4 +126,15 @@ absl::Status RemoveConsole(const std::string& run_dir) {
   return RemoveFile(Older(PathIn(run_dir)));
 }
 
+absl::Status MoveConsole(const std::string& from_run_dir, const std::string& to_run_dir) {
+  VCD_RETURN_IF_ERROR(RemoveConsole(to_run_dir));
+  const std::string from = PathIn(from_run_dir), to = PathIn(to_run_dir);
+  for (const auto& [old_path, new_path] : {std::pair(from, to), std::pair(Older(from), Older(to))}) {
+    if (::rename(old_path.c_str(), new_path.c_str()) != 0 && errno != ENOENT) {
+      return PosixError(errno, absl::StrCat("move ", old_path, " to ", new_path));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace vcd

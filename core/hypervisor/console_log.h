@@ -61,6 +61,9 @@ std::string ConsoleEnd(const std::string& run_dir, size_t max_bytes);
 // Forgets it; OK when there is none.
 absl::Status RemoveConsole(const std::string& run_dir);
 
+// Moves it to another run directory, in place of the one there; OK when there is none.
+absl::Status MoveConsole(const std::string& from_run_dir, const std::string& to_run_dir);
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_HYPERVISOR_CONSOLE_LOG_H_

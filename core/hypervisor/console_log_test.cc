@@ -99,6 +99,19 @@ TEST_F(ConsoleLogTest, ACursorThatIsBehindGoesOnWithTheOldest) {
   EXPECT_EQ(ReadAll(cursor), "");
 }
 
+TEST_F(ConsoleLogTest, MovesWithAllThatIsKept) {
+  const std::string from = directory_.path() + "/from", to = directory_.path() + "/to";
+  std::filesystem::create_directory(from);
+  std::filesystem::create_directory(to);
+  ConsoleLog(to, 20).Append("of another machine");
+  EXPECT_TRUE(MoveConsole(from, to).ok());
+  EXPECT_EQ(ConsoleEnd(to, 100), "") << "nothing was said";
+  ConsoleLog(from, 20).Append("0123456789abcdef");
+  ASSERT_TRUE(MoveConsole(from, to).ok());
+  EXPECT_EQ(ConsoleEnd(from, 100), "");
+  EXPECT_THAT(ConsoleEnd(to, 100), testing::EndsWith("abcdef"));
+}
+
 TEST_F(ConsoleLogTest, ACursorFindsTheNextMachines) {
   ConsoleLog(directory_.path(), 20).Append("first");
   ConsoleCursor cursor(directory_.path(), 0);

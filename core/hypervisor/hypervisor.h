@@ -120,6 +120,10 @@ class VirtualMachine {
  public:
   virtual ~VirtualMachine() = default;
 
+  // It was started before its pod (VmSpec::pod_id was a name in place of one), and is that pod's from here on. Its run
+  // directory stays, for Adopt and Reap too.
+  virtual void GiveTo(const std::string& pod_id) { (void)pod_id; }
+
   // All that Adopt needs; changes with every attached disk or directory.
   virtual state::v1::VirtualMachine Record() const = 0;
 

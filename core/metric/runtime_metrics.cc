@@ -43,8 +43,26 @@ const char* MachineStartName(MachineStartKind kind) {
       return "fallback";
     case MachineStartKind::kRestored:
       return "restored";
+    case MachineStartKind::kWarm:
+      return "warm";
   }
   return "cold";
+}
+
+const char* WarmMachineEventName(WarmMachineEvent event) {
+  switch (event) {
+    case WarmMachineEvent::kMade:
+      return "made";
+    case WarmMachineEvent::kFailed:
+      return "failed";
+    case WarmMachineEvent::kTaken:
+      return "taken";
+    case WarmMachineEvent::kMissed:
+      return "missed";
+    case WarmMachineEvent::kEnded:
+      return "ended";
+  }
+  return "ended";
 }
 
 const char* RecoveryOutcomeName(RecoveryOutcome outcome) {

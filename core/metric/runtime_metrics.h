@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_METRIC_RUNTIME_METRICS_H_
 #define VCD_CORE_METRIC_RUNTIME_METRICS_H_
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,11 +63,25 @@ enum class MachineStartKind {
   kClone,     // From a template.
   kFallback,  // It booted, as the start from a template failed.
   kRestored,  // From a checkpoint.
+  kWarm,      // From a template, before the pod was asked for.
 };
-inline constexpr int kMachineStartKinds = 4;
+inline constexpr int kMachineStartKinds = 5;
 
-// "cold", "clone", "fallback", "restored".
+// "cold", "clone", "fallback", "restored", "warm".
 const char* MachineStartName(MachineStartKind kind);
+
+// What happens to machines that are made from templates and wait for pods.
+enum class WarmMachineEvent {
+  kMade,
+  kFailed,  // It could not be made.
+  kTaken,   // By a pod.
+  kMissed,  // A pod that could have had one found none.
+  kEnded,   // Without a pod, or of no use to one.
+};
+inline constexpr int kWarmMachineEvents = 5;
+
+// "made", "failed", "taken", "missed", "ended".
+const char* WarmMachineEventName(WarmMachineEvent event);
 
 enum class SyncTarget { kFile, kDirectory };
 
@@ -92,6 +107,9 @@ class RuntimeMetrics {
   virtual void MachineStarted(MachineStartKind kind) = 0;
   // A template was made, or could not be.
   virtual void TemplateBuilt(bool ok) = 0;
+  virtual void WarmMachine(WarmMachineEvent event) = 0;
+  // So many wait now.
+  virtual void WarmMachinesWait(size_t count) = 0;
 
   // One fsync, and how long it took.
   virtual void Synced(SyncTarget target, absl::Duration time, bool ok) = 0;
@@ -107,6 +125,8 @@ class NullRuntimeMetrics final : public RuntimeMetrics {
   void GuestFoundSilent() override {}
   void MachineStarted(MachineStartKind) override {}
   void TemplateBuilt(bool) override {}
+  void WarmMachine(WarmMachineEvent) override {}
+  void WarmMachinesWait(size_t) override {}
   void Synced(SyncTarget, absl::Duration, bool) override {}
 };
 

@@ -57,6 +57,14 @@ void BootGate::EnterFirst(const BootNeed& need, Entered entered) {
   possible.ok() ? Advance() : entered(possible);
 }
 
+void BootGate::EnterIdle(const BootNeed& need, Entered entered) {
+  {
+    MutexLock lock(&mu_);
+    waiting_for_idle_.push_back({"", need, std::move(entered)});
+  }
+  Advance();
+}
+
 void BootGate::Withdraw(const std::string& pod_id) {
   Entered withdrawn;
   {
@@ -74,11 +82,14 @@ void BootGate::Withdraw(const std::string& pod_id) {
 
 void BootGate::WithdrawAll() {
   std::list<Waiting> withdrawn;
+  std::list<Waiting> withdrawn_for_idle;
   {
     MutexLock lock(&mu_);
     withdrawn.swap(waiting_);
+    withdrawn_for_idle.swap(waiting_for_idle_);
   }
   for (const Waiting& waiting : withdrawn) waiting.entered(Withdrawn());
+  for (const Waiting& waiting : withdrawn_for_idle) waiting.entered(Withdrawn());
 }
 
 void BootGate::Leave(const Place& place) {
@@ -86,9 +97,11 @@ void BootGate::Leave(const Place& place) {
     MutexLock lock(&mu_);
     taken_.remove(&place);
     memory_bytes_ -= place.need_.memory_bytes;
-    std::deque<absl::Duration>& times = times_[place.need_.clone];
-    times.push_back(limits_.now() - place.since_);
-    if (times.size() > kTimesKept) times.pop_front();
+    if (place.need_.typical) {
+      std::deque<absl::Duration>& times = times_[place.need_.clone];
+      times.push_back(limits_.now() - place.since_);
+      if (times.size() > kTimesKept) times.pop_front();
+    }
   }
   Advance();
 }
@@ -101,8 +114,9 @@ void BootGate::Advance() {
     absl::StatusOr<std::unique_ptr<Place>> place = std::unique_ptr<Place>();
     {
       MutexLock lock(&mu_);
-      if (waiting_.empty() || taken_.size() >= limits_.places) return;
-      const BootNeed& need = waiting_.front().need;
+      std::list<Waiting>& queue = waiting_.empty() && taken_.empty() ? waiting_for_idle_ : waiting_;
+      if (queue.empty() || taken_.size() >= limits_.places) return;
+      const BootNeed& need = queue.front().need;
       if (IsBounded(need) && !std::exchange(looks, true)) continue;
       looks = false;
       const absl::Status room = CheckRoomLocked(need, memory);
@@ -114,10 +128,10 @@ void BootGate::Advance() {
         memory_bytes_ += need.memory_bytes;
       } else {
         place = room;
-        ++refused_for_memory_;
+        if (&queue == &waiting_) ++refused_for_memory_;
       }
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+      next = std::move(queue.front());
+      queue.pop_front();
     }
     next.entered(std::move(place));
   }

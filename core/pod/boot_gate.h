@@ -38,6 +38,7 @@ struct BootNeed {
   bool clone = false;         // It goes on from a template, most likely: that takes another time than a boot.
   // Of who waits for it. One that cannot be met is told at once.
   absl::Time deadline = absl::InfiniteFuture();
+  bool typical = true;  // How long it takes says how long others of its kind will.
 };
 
 // Bounds how many machines start at once, and what memory they may ask for together; first come first served: what is
@@ -80,6 +81,9 @@ class BootGate {
   // The same before all who wait, for what makes their waiting shorter and is no pod's: only WithdrawAll ends it.
   void EnterFirst(const BootNeed& need, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The same once nobody has a place or waits for one, for what may always wait: only WithdrawAll ends it.
+  void EnterIdle(const BootNeed& need, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends the waiting of a pod. To be called after its cancellation, so that one that enters just then sees that. Does
   // nothing when it does not wait.
   void Withdraw(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
@@ -89,7 +93,7 @@ class BootGate {
 
   // What is now.
   struct Load {
-    size_t waiting = 0;
+    size_t waiting = 0;         // But for those of EnterIdle.
     size_t taken = 0;           // Places.
     uint64_t memory_bytes = 0;  // That those who have places need.
     absl::Duration wait;        // What who comes now would wait, by what starts took of late.
@@ -122,6 +126,7 @@ class BootGate {
   const BootLimits limits_;
   mutable Mutex mu_;
   std::list<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
+  std::list<Waiting> waiting_for_idle_ ABSL_GUARDED_BY(mu_);
   std::list<const Place*> taken_ ABSL_GUARDED_BY(mu_);
   uint64_t memory_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of those.
   // How long places were held of late: by boots, and by clones.

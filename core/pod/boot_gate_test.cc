@@ -41,6 +41,7 @@ class BootGateTest : public testing::Test {
     gate_->Enter(pod_id, need, cancellation, Note(pod_id));
   }
   void EnterFirst(const std::string& name, const BootNeed& need = {}) { gate_->EnterFirst(need, Note(name)); }
+  void EnterIdle(const std::string& name, const BootNeed& need = {}) { gate_->EnterIdle(need, Note(name)); }
   void Leave(const std::string& name) {
     const std::unique_ptr<BootGate::Place> place = std::move(places_.at(name));
     places_.erase(name);
@@ -253,6 +254,32 @@ TEST_F(BootGateTest, NoDeadlineIsRefusedBeforeAnythingIsKnown) {
   Enter("b", Within(absl::Seconds(1)));
   EXPECT_THAT(entered_, ElementsAre("a"));
   EXPECT_EQ(gate_->load().waiting, 1u);
+}
+
+TEST_F(BootGateTest, WhatMayAlwaysWaitGoesWhenNothingBoots) {
+  Limit(2);
+  for (const char* pod_id : {"a", "b", "c"}) Enter(pod_id);
+  EnterIdle("idle");
+  Leave("a");
+  Leave("b");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "c")) << "although a place is free";
+  Leave("c");
+  EXPECT_THAT(entered_, ElementsAre("a", "b", "c", "idle"));
+  // A pod does not wait for it as long as there is another place.
+  Enter("next");
+  EXPECT_EQ(gate_->load().taken, 2u);
+  EnterIdle("withdrawn");
+  entered_.clear();
+  gate_->WithdrawAll();
+  EXPECT_THAT(entered_, ElementsAre("withdrawn: CANCELLED"));
+}
+
+TEST_F(BootGateTest, WhatMayAlwaysWaitNeedsRoomToo) {
+  Limit(2);
+  available_mib_ = 100;
+  EnterIdle("idle", Needs(200));
+  EXPECT_THAT(entered_, ElementsAre("idle: RESOURCE_EXHAUSTED"));
+  EXPECT_EQ(gate_->load().refused_for_memory, 0u) << "nobody asked for it";
 }
 
 TEST(UndoStackTest, RunsLastFirstUnlessCommitted) {

@@ -31,7 +31,7 @@ VmSpec MachineOf(const Pod& pod) {
 }
 
 absl::StatusOr<std::unique_ptr<GuestSession>> Connect(Pod& pod, VirtualMachine& machine, const CallContext& context) {
-  return pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, machine, pod, context);
+  return pod.agent().Connect({pod.id(), pod.config().hostname(), pod.machine_dir()}, machine, pod, context);
 }
 
 void TakeSession(Pod& pod, std::unique_ptr<GuestSession> session) {
@@ -71,6 +71,49 @@ absl::Status Clone(Pod& pod, const VmSpec& spec, const CallContext& context, Ope
   return session.status();
 }
 
+// Ends and forgets the machine that had waited for the pod, where it has one that it does not use.
+absl::Status EndWarmMachine(Pod& pod) {
+  if (pod.warm_machine().empty()) return absl::OkStatus();
+  VCD_RETURN_IF_ERROR(ReapRunDirs(pod, pod.hypervisor()));
+  RemoveWarmDirectory(pod);
+  // What is on disk names a directory that is gone, until the next change.
+  (void)pod.Change([](state::v1::PodRecord& record) { record.clear_warm_machine(); }, /*fact=*/true);
+  return absl::OkStatus();
+}
+
+// Makes one that waits the pod's and lets it go on. kNotFound when none waits; nothing of it stays behind on failure.
+absl::Status TakeWarm(Pod& pod, Templates::Lease& lease, WarmMachines& warm, const VmSpec& spec,
+                      const CallContext& context, OperationClock& clock) {
+  clock.Enter(OperationPhase::kVmmBoot);
+  // As for a boot: files may have changed since the pod was created. Who boots says it better.
+  if (!pod.hypervisor().Resolve(spec.config).ok()) return absl::NotFoundError("its files are not what they were");
+  std::unique_ptr<WarmMachine> taken = lease.TakeWarm(spec.shared_memory);
+  if (taken == nullptr) return absl::NotFoundError("no machine waits");
+  // This write makes it the pod's: what a crash leaves before it still waits, and afterwards goes with the pod.
+  const absl::Status written =
+      pod.Change([&taken](state::v1::PodRecord& record) { record.set_warm_machine(taken->name); });
+  if (!written.ok()) {
+    warm.End(std::move(taken));
+    return written;
+  }
+  absl::StatusOr<std::unique_ptr<GuestSession>> session = [&]() -> absl::StatusOr<std::unique_ptr<GuestSession>> {
+    VCD_RETURN_IF_ERROR(warm.Claim(*taken));
+    taken->machine->GiveTo(pod.id());
+    VCD_RETURN_IF_ERROR(taken->machine->Resume(context));
+    clock.Enter(OperationPhase::kGuestConnect);
+    return Connect(pod, *taken->machine, context);
+  }();
+  if (session.ok()) {
+    pod.SetMachine(std::move(taken->machine));
+    TakeSession(pod, *std::move(session));
+    return absl::OkStatus();
+  }
+  LogFailure(pod, "end a VM that is of no use", taken->machine->Stop(StopMode::kForce, CleanUpContext()));
+  taken.reset();
+  LogFailure(pod, "clean the VM's directory", EndWarmMachine(pod));
+  return session.status();
+}
+
 }  // namespace
 
 // A guest that may get directories of the host later needs memory that their server can share, and so do programs that
@@ -79,6 +122,18 @@ bool NeedsSharedMemory(const v1::PodConfig& config) {
   return config.containers().empty() || !config.volumes().empty() ||
          !config.network_config().vhost_user_sockets().empty() ||
          std::any_of(config.containers().begin(), config.containers().end(), SharesDirectories);
+}
+
+absl::Status ReapRunDirs(const Pod& pod, Hypervisor& hypervisor) {
+  absl::Status status = hypervisor.Reap(pod.run_dir(), CleanUpContext());
+  if (!pod.warm_machine().empty()) status.Update(hypervisor.Reap(pod.machine_dir(), CleanUpContext()));
+  return status;
+}
+
+void RemoveWarmDirectory(const Pod& pod) {
+  const std::string name = pod.warm_machine();
+  if (name.empty()) return;
+  LogFailure(pod, "remove the VM's directory", pod.environment().templates.warm().RemoveDirectory(name, pod.run_dir()));
 }
 
 TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodConfig& config,
@@ -96,6 +151,7 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
                                           const CallContext& context, OperationClock& clock) {
   const v1::PodConfig config = pod.config();
   Templates& templates = environment.templates;
+  VCD_RETURN_IF_ERROR(EndWarmMachine(pod));
   VmSpec spec = MachineOf(pod);
   spec.shared_memory = NeedsSharedMemory(config);
   spec.netns_path = netns_path;
@@ -104,6 +160,25 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
       config.disable_template()
           ? absl::StatusOr<Templates::Lease>(absl::FailedPreconditionError("the pod is not to be a clone"))
           : templates.Use(SubjectOf(pod.hypervisor(), pod.agent(), config, templates.options()), context);
+  // One that waits has no network namespace but an empty one.
+  const bool may_wait = lease.ok() && netns_path.empty() && templates.options().warm_machines > 0;
+  if (may_wait) {
+    const CallContext in_time = context.Within(templates.options().clone_timeout);
+    const absl::Status taken = TakeWarm(pod, *lease, templates.warm(), spec, in_time, clock);
+    const absl::Status in_vain = context.Check("start the VM that waited");
+    // Taken or missed, the next one is to find one; nor is it its fault that nobody waits for it any more.
+    const bool of_use = taken.ok() || absl::IsNotFound(taken) || !in_vain.ok();
+    of_use ? lease->KeepWarm(spec.shared_memory) : lease->WarmFailed();
+    if (taken.ok()) {
+      lease->Succeeded();
+      environment.metrics.MachineStarted(MachineStartKind::kWarm);
+      return MachineStart{v1::VM_START_WARM, "", lease->key()};
+    }
+    VCD_RETURN_IF_ERROR(in_vain);
+    if (!of_use) {
+      LogWarning(pod.id(), absl::StrCat("starts anew, as the VM that waited for it failed: ", taken.message()));
+    }
+  }
   if (lease.ok()) {
     spec.image_dir = lease->directory();
     spec.image_shared = true;
@@ -131,6 +206,7 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
 absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoint, const PodEnvironment& environment,
                                             const std::string& netns_path, const CallContext& context,
                                             OperationClock& clock) {
+  VCD_RETURN_IF_ERROR(EndWarmMachine(pod));
   VCD_RETURN_IF_ERROR(ClaimDisks(pod, checkpoint));
   VmSpec spec = MachineOf(pod);
   spec.netns_path = netns_path;
@@ -162,7 +238,8 @@ void StopMachine(Pod& pod) {
   if (std::unique_ptr<VirtualMachine> machine = pod.TakeMachine()) {
     LogFailure(pod, "undo: stop the VM", machine->Stop(StopMode::kForce, CleanUpContext()));
   }
-  const absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  absl::Status reaped = pod.hypervisor().Reap(pod.run_dir(), CleanUpContext());
+  if (reaped.ok()) reaped = EndWarmMachine(pod);
   LogFailure(pod, "undo: clean the VM's directory", reaped);
   if (reaped.ok()) pod.ReleaseDisks();
 }

@@ -48,6 +48,13 @@ void MeasureClone(const Pod& pod, const MachineStart& start, Templates& template
 // Ends what there is of both by force. Errors are logged.
 void StopMachine(Pod& pod);
 
+// Ends what no handle tells of, in the pod's run directory and in that of a machine that had waited for it.
+absl::Status ReapRunDirs(const Pod& pod, Hypervisor& hypervisor);
+
+// Removes the directory of a machine that had waited for the pod, and has ended, and keeps its console; the caller
+// takes its name out of the record. Errors are logged: a later daemon removes what is left.
+void RemoveWarmDirectory(const Pod& pod);
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_POD_MACHINE_START_H_

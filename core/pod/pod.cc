@@ -59,6 +59,16 @@ absl::StatusOr<DiskClaims::Claim> Pod::ClaimDisk(const HostDisk& disk, bool writ
 
 std::string Pod::run_dir() const { return environment_.store.layout().RunDir(id_); }
 
+std::string Pod::warm_machine() const {
+  MutexLock lock(&mu_);
+  return record_.warm_machine();
+}
+
+std::string Pod::machine_dir() const {
+  const std::string warm = warm_machine();
+  return warm.empty() ? run_dir() : environment_.templates.warm().RunDir(warm);
+}
+
 NetworkPod Pod::AsNetworkPod(const v1::PodConfig& config) const {
   NetworkPod pod;
   pod.pod_id = id_;

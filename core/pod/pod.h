@@ -40,6 +40,10 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
 
   const std::string& id() const { return id_; }
   std::string run_dir() const;
+  // The name of its machine, when that had waited for it; else empty.
+  std::string warm_machine() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The run directory of its machine: the pod's own, or that of one that had waited for it.
+  std::string machine_dir() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Copies of what is now.
   v1::PodConfig config() const ABSL_LOCKS_EXCLUDED(mu_);

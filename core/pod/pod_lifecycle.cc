@@ -85,7 +85,7 @@ absl::Status EndRecorded(const PodEnvironment& environment, const state::v1::Pro
 absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
   absl::Status status;
   for (Hypervisor* hypervisor : Candidates(environment.backends.hypervisors, pod.config().hypervisor())) {
-    status.Update(hypervisor->Reap(pod.run_dir(), CleanUpContext()));
+    status.Update(ReapRunDirs(pod, *hypervisor));
   }
   if (environment.backends.hypervisors.count(pod.config().hypervisor()) != 0) return status;
   const state::v1::VirtualMachine machine = pod.record().vm();
@@ -136,7 +136,7 @@ void MarkResumed(state::v1::PodRecord& record) {
 
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
-      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.run_dir()}, *pod.machine(), pod, context);
+      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.machine_dir()}, *pod.machine(), pod, context);
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
   VCD_RETURN_IF_ERROR(RemoveInterrupted(pod, **session, context));
   // The entries must be there before the first byte comes.
@@ -387,7 +387,10 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
   if (ended.ok()) ended = ReapMachine(pod, environment);
   LogFailure(pod, "end the VM", ended);
   // A machine that may still run writes to its disks.
-  if (ended.ok()) pod.ReleaseDisks();
+  if (ended.ok()) {
+    pod.ReleaseDisks();
+    RemoveWarmDirectory(pod);
+  }
   // Cut short, it is tried again by the operation that is in a hurry.
   const absl::Status detached =
       DetachNetwork(pod, environment.backends, {absl::Now() + absl::Seconds(30), options.hurry});
@@ -420,6 +423,7 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
       record.clear_vm_start();
       record.clear_vm_start_reason();
       record.clear_template_key();
+      record.clear_warm_machine();
     }
     if (poststop_done) ForgetPoststop(record);
     record.clear_volumes();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -106,11 +107,13 @@ absl::Status LivePodRuntime::Recover() {
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
   LoadAll(stored.pod_ids);
-  work_.Post([this] {
-    std::vector<Hypervisor*> hypervisors;
-    for (const auto& [name, hypervisor] : backends_.hypervisors) hypervisors.push_back(hypervisor.get());
-    templates_.Open(hypervisors);
-  });
+  std::vector<Hypervisor*> hypervisors;
+  for (const auto& [name, hypervisor] : backends_.hypervisors) hypervisors.push_back(hypervisor.get());
+  std::set<std::string> warm_machines;
+  for (const std::shared_ptr<Pod>& pod : registry_.Pods()) warm_machines.insert(pod->warm_machine());
+  // Before any pod is started: one may be that of a pod whose record is gone.
+  templates_.warm().EndLeftovers(hypervisors, warm_machines);
+  work_.Post([this, hypervisors] { templates_.Open(hypervisors); });
   ReconcileAll();
   return absl::OkStatus();
 }
@@ -204,8 +207,10 @@ void LivePodRuntime::Load(const std::string& pod_id) {
   if (!damage.ok()) {
     // Who deletes the pod ends it.
     const state::v1::VirtualMachine known_machine = record.ok() ? record->vm() : state::v1::VirtualMachine();
+    const std::string warm_machine = record.ok() ? record->warm_machine() : "";
     record = DamagedRecord(pod_id, config.ok() ? *config : v1::PodConfig(),
                            DescribeDamage(pod_id, config_damage.ok() && config.ok(), damage), known_machine);
+    record->set_warm_machine(warm_machine);
   } else if (config.ok() && record_missing) {
     record = RecordAfterReboot(*config);
   } else if (record_missing) {
@@ -343,7 +348,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   const CallContext& context = grant.context;
   VmSpec spec;
   spec.pod_id = pod.id();
-  spec.run_dir = pod.run_dir();
+  spec.run_dir = pod.machine_dir();
   const v1::PodConfig config = pod.config();
   spec.config = config.hypervisor_config();
   spec.annotations = {config.annotations().begin(), config.annotations().end()};

@@ -264,7 +264,7 @@ absl::StatusOr<std::unique_ptr<OutputReader>> LivePodRuntime::ReadConsole(const 
     const state::v1::PodRecord record = pod->record();
     return record.has_vm() || record.state() == v1::POD_STATE_CREATING;
   };
-  return std::make_unique<ConsoleReader>(io_, pod->run_dir(), selection, more_comes);
+  return std::make_unique<ConsoleReader>(io_, pod->machine_dir(), selection, more_comes);
 }
 
 absl::StatusOr<std::unique_ptr<InputWriter>> LivePodRuntime::OpenInput(const std::string& pod_id,

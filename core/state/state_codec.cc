@@ -19,6 +19,8 @@ using Json = nlohmann::ordered_json;
 // Deeper than any record, and what the parser can do without a deep stack.
 constexpr int kMaxDepth = 64;
 
+constexpr uint32_t kWarmMachineFormat = 1;
+
 absl::StatusOr<std::string> Encode(const google::protobuf::Message& message, const std::string& unknown) {
   absl::StatusOr<std::string> json = PrintJson(message);
   if (!json.ok()) return absl::InternalError(absl::StrCat("encode: ", json.status().message()));
@@ -96,6 +98,19 @@ absl::StatusOr<state::v1::PodRecord> DecodePodRecord(const std::string& json, st
   if (current.ok() && record.format_version() == kStateFormatVersion) return record;
   VCD_RETURN_IF_ERROR(Decode(json, MigrateRecord, &record, unknown));
   return record;
+}
+
+absl::StatusOr<std::string> EncodeWarmMachine(const state::v1::WarmMachine& machine) {
+  state::v1::WarmMachine stamped = machine;
+  stamped.set_format_version(kWarmMachineFormat);
+  return Encode(stamped, "");
+}
+
+absl::StatusOr<state::v1::WarmMachine> DecodeWarmMachine(const std::string& json) {
+  state::v1::WarmMachine machine;
+  VCD_RETURN_IF_ERROR(Decode(json, nullptr, &machine, nullptr));
+  if (machine.format_version() == kWarmMachineFormat) return machine;
+  return absl::DataLossError(absl::StrCat("machine.json: has format ", machine.format_version()));
 }
 
 }  // namespace vcd

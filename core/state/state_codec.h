@@ -24,6 +24,10 @@ absl::StatusOr<std::string> EncodePodRecord(const state::v1::PodRecord& record, 
 // Reads every format that was ever written; kDataLoss also for a newer one.
 absl::StatusOr<state::v1::PodRecord> DecodePodRecord(const std::string& json, std::string* unknown = nullptr);
 
+// A machine that waits for a pod. Nothing of another release is read: such a machine is worth little.
+absl::StatusOr<std::string> EncodeWarmMachine(const state::v1::WarmMachine& machine);
+absl::StatusOr<state::v1::WarmMachine> DecodeWarmMachine(const std::string& json);
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_STATE_STATE_CODEC_H_

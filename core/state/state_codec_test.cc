@@ -112,6 +112,21 @@ TEST(StateCodecTest, DamageIsDataLoss) {
   EXPECT_EQ(DecodePodConfig("{\"id\": 5}x").status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(StateCodecTest, MachinesThatWaitComeBackAsTheyWereAndOnlyThose) {
+  state::v1::WarmMachine machine;
+  machine.set_template_key("abc");
+  machine.mutable_vm()->mutable_process()->set_pid(7);
+  const absl::StatusOr<std::string> json = EncodeWarmMachine(machine);
+  ASSERT_TRUE(json.ok()) << json.status();
+  const absl::StatusOr<state::v1::WarmMachine> read = DecodeWarmMachine(*json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->template_key(), "abc");
+  EXPECT_EQ(read->vm().process().pid(), 7);
+  for (const std::string& bad : {std::string("{}"), json->substr(0, json->size() / 2), std::string()}) {
+    EXPECT_EQ(DecodeWarmMachine(bad).status().code(), absl::StatusCode::kDataLoss) << bad;
+  }
+}
+
 TEST(StateCodecTest, ANewerFormatIsDataLossThatSaysSo) {
   const absl::Status status = DecodePodRecord(R"({"format_version": 3})").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);

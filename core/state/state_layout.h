@@ -16,6 +16,7 @@ namespace vcd {
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
 //                       /lock                    flock(2): keeps a second daemon and outside tools off the pod
 //                       /ctl, /mon, /agent       sockets of the VM
+//            /warm/<machine>/…                   a machine that waits for a pod, or had waited for the one that has it
 //            /lock                               flock(2): one daemon per run directory
 //
 // Pure functions of names; ids must be valid (core/model/ids.h).

@@ -26,11 +26,12 @@ struct TemplateInfo {
   absl::Time created_at;
 
   TemplateState state = TemplateState::kBuilding;
-  std::string reason;         // For people.
-  uint64_t memory_bytes = 0;  // What the host holds for it, once it is used.
-  absl::Time last_used_at;    // By this daemon; infinite past: never.
-  uint64_t clones = 0;        // Pods that this daemon started from it,
-  uint64_t fallbacks = 0;     // and those that it had to boot because that failed.
+  std::string reason;          // For people.
+  uint64_t memory_bytes = 0;   // What the host holds for it, once it is used.
+  absl::Time last_used_at;     // By this daemon; infinite past: never.
+  uint64_t clones = 0;         // Pods that this daemon started from it,
+  uint64_t fallbacks = 0;      // and those that it had to boot because that failed.
+  uint32_t warm_machines = 0;  // That wait for a pod.
 };
 
 }  // namespace vcd

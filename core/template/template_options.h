@@ -12,11 +12,13 @@ namespace vcd {
 // How templates are made and used. The directories' parents exist.
 struct TemplateOptions {
   bool enabled = false;
-  std::string directory;                 // Survives a restart of the host, as do the templates.
-  std::string run_dir;                   // Of the machines that templates are made of.
+  std::string directory;  // Survives a restart of the host, as do the templates.
+  std::string run_dir;    // Of the machines that templates are made of.
+  std::string warm_dir;   // Of those that are made from templates and wait for pods, and are of pods later.
   std::string trust_domain = "default";  // Of pods that name none.
   uint32_t max_templates = 4;
-  uint64_t max_memory_bytes = uint64_t{1} << 30;  // For all of them.
+  uint64_t max_memory_bytes = uint64_t{1} << 30;  // For all of them, and as much for all machines that wait.
+  uint32_t warm_machines = 0;                     // How many wait, of each template.
   // A machine that has not answered by then is given up, and booted instead.
   absl::Duration clone_timeout = absl::Seconds(5);
   absl::Duration build_timeout = absl::Minutes(2);

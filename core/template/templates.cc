@@ -79,9 +79,22 @@ void Templates::Lease::Succeeded() {
 
 void Templates::Lease::Failed(const absl::Status& why) { owner_->Fail(entry_, why); }
 
+std::unique_ptr<WarmMachine> Templates::Lease::TakeWarm(bool shared_memory) {
+  return owner_->warm_.Take(owner_->WarmKindOf(*entry_, shared_memory));
+}
+
+void Templates::Lease::KeepWarm(bool shared_memory) { owner_->warm_.Want(owner_->WarmKindOf(*entry_, shared_memory)); }
+
+void Templates::Lease::WarmFailed() { owner_->warm_.OfNoUse(directory()); }
+
 Templates::Templates(const TemplateOptions& options, Filesystem& filesystem, BootGate& gate, BackgroundWork& work,
                      RuntimeMetrics& metrics)
-    : options_(options), gate_(gate), work_(work), metrics_(metrics), store_(filesystem, options.directory) {}
+    : options_(options),
+      gate_(gate),
+      work_(work),
+      metrics_(metrics),
+      store_(filesystem, options.directory),
+      warm_(options, filesystem, gate, work, metrics, [this](const WarmKind& kind) { return FindWarmSource(kind); }) {}
 
 void Templates::Open(const std::vector<Hypervisor*>& hypervisors) {
   if (!options_.enabled) return;
@@ -114,6 +127,7 @@ void Templates::Open(const std::vector<Hypervisor*>& hypervisors) {
     }
   }
   for (const std::shared_ptr<Entry>& entry : old) RemoveFiles(*entry);
+  warm_.Adopt(hypervisors);
 }
 
 void Templates::BeginShutdown() {
@@ -135,6 +149,7 @@ void Templates::BeginShutdown() {
     }
     for (const Done& done : told) done(why);
   }
+  warm_.BeginShutdown();
 }
 
 absl::StatusOr<std::string> Templates::KeyOf(const TemplateSubject& subject, const CallContext& context) const {
@@ -248,8 +263,29 @@ void Templates::Prepare(const TemplateSubject& subject, const CallContext& conte
 std::vector<TemplateInfo> Templates::List() const {
   std::vector<TemplateInfo> list;
   MutexLock lock(&mu_);
-  for (const auto& [name, entry] : entries_) list.push_back(entry->info);
+  for (const auto& [name, entry] : entries_) {
+    list.push_back(entry->info);
+    list.back().warm_machines = static_cast<uint32_t>(warm_.Count(entry->directory));
+  }
   return list;
+}
+
+// Of an entry with a lease.
+WarmKind Templates::WarmKindOf(const Entry& entry, bool shared_memory) const {
+  return {entry.info.key, entry.directory, shared_memory};
+}
+
+absl::StatusOr<WarmSource> Templates::FindWarmSource(const WarmKind& kind) {
+  MutexLock lock(&mu_);
+  const auto found = entries_.find(kind.template_key);
+  if (found == entries_.end() || found->second->info.state != TemplateState::kReady ||
+      found->second->directory != kind.template_directory) {
+    return absl::NotFoundError("its template is gone");
+  }
+  const std::shared_ptr<Entry>& entry = found->second;
+  ++entry->leases;
+  return WarmSource{entry->subject.hypervisor, entry->subject.config, entry->info.memory_bytes,
+                    std::make_shared<Lease>(this, entry)};
 }
 
 absl::StatusOr<std::vector<std::string>> Templates::Delete(const std::string& key) {
@@ -401,6 +437,7 @@ bool Templates::DropLocked(const std::shared_ptr<Entry>& entry) {
   if (found != entries_.end() && found->second == entry) entries_.erase(found);
   if (entry->dropped) return false;
   entry->dropped = true;
+  if (!entry->directory.empty()) warm_.Drop(entry->directory);
   return entry->leases == 0 && entry->info.state == TemplateState::kReady;
 }
 

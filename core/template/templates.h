@@ -26,6 +26,7 @@
 #include "core/template/template_info.h"
 #include "core/template/template_options.h"
 #include "core/template/template_store.h"
+#include "core/template/warm_machines.h"
 
 namespace vcd {
 
@@ -53,7 +54,7 @@ class Templates {
   // boots. Once; blocks on the disk.
   void Open(const std::vector<Hypervisor*>& hypervisors);
 
-  // No more templates are made from here on; the one that is being made is given up.
+  // No more templates are made from here on; the one that is being made is given up, and machines that wait end.
   void BeginShutdown();
 
   struct Entry;
@@ -71,6 +72,14 @@ class Templates {
     // What came of it; once at most. One that is damaged, or of no use twice in a row, is dropped.
     void Succeeded();
     void Failed(const absl::Status& why);
+
+    // A machine of it that waits, with memory that can be shared or without; null when none does. It is to be handed to
+    // `warm()` again, or claimed there.
+    std::unique_ptr<WarmMachine> TakeWarm(bool shared_memory);
+    // Has machines made that wait for the next pods of that kind.
+    void KeepWarm(bool shared_memory);
+    // One that had waited was of no use: the others end, and none is made for a while.
+    void WarmFailed();
 
    private:
     Templates* owner_;
@@ -104,9 +113,14 @@ class Templates {
 
   const TemplateOptions& options() const { return options_; }
 
+  // Machines that wait for pods.
+  WarmMachines& warm() { return warm_; }
+
  private:
   using Done = std::function<void(absl::StatusOr<TemplateInfo>)>;
 
+  WarmKind WarmKindOf(const Entry& entry, bool shared_memory) const;
+  absl::StatusOr<WarmSource> FindWarmSource(const WarmKind& kind) ABSL_LOCKS_EXCLUDED(mu_);
   // Why there can be none, or the key.
   absl::StatusOr<std::string> KeyOf(const TemplateSubject& subject, const CallContext& context) const;
   // A new entry, to be made.
@@ -142,6 +156,9 @@ class Templates {
   bool building_ ABSL_GUARDED_BY(mu_) = false;
   bool open_ ABSL_GUARDED_BY(mu_) = false;
   CondVar opened_;
+
+  // Asks this, by its machines' ends, up to its own; its lock is taken after `mu_`.
+  WarmMachines warm_;
 };
 
 }  // namespace vcd

@@ -101,6 +101,8 @@ absl::Status App::OpenRuntime(const BackendFactory& factory) {
   options.templates.enabled = !config_.templates().disabled();
   options.templates.directory = absl::StrCat(config_.state_dir(), "/templates");
   options.templates.run_dir = absl::StrCat(config_.run_dir(), "/templates");
+  options.templates.warm_dir = absl::StrCat(config_.run_dir(), "/warm");
+  options.templates.warm_machines = config_.templates().warm_machines();
   options.templates.trust_domain = config_.templates().trust_domain();
   options.templates.max_templates = config_.templates().max_templates();
   options.templates.max_memory_bytes = uint64_t{config_.templates().max_memory_mib()} << 20;

@@ -384,6 +384,7 @@ absl::Status CheckConfig(const DaemonConfig& config) {
   VCD_RETURN_IF_ERROR(ValidateId("templates.trust_domain", config.templates().trust_domain()));
   VCD_RETURN_IF_ERROR(CheckAtMost("templates.max_templates", config.templates().max_templates(), 256));
   VCD_RETURN_IF_ERROR(CheckAtMost("templates.clone_timeout_seconds", config.templates().clone_timeout_seconds(), 600));
+  VCD_RETURN_IF_ERROR(CheckAtMost("templates.warm_machines", config.templates().warm_machines(), 16));
   VCD_RETURN_IF_ERROR(CheckAtMost("hooks.max_timeout_seconds", config.hooks().max_timeout_seconds(), 3600));
   if (config.hooks().timeout_seconds() > config.hooks().max_timeout_seconds()) {
     return InvalidField("hooks.timeout_seconds",

@@ -168,6 +168,8 @@ TEST(ConfigLoaderTest, ValuesAreCheckedByName) {
   EXPECT_EQ(problem_of([](auto& c) { c.mutable_confinement()->set_cgroup("none"); }), "");
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_admission()->set_memory_reserve_mib(16777217); }),
               HasSubstr("`admission.memory_reserve_mib`: 16777217 is more than 16777216"));
+  EXPECT_THAT(problem_of([](auto& c) { c.mutable_templates()->set_warm_machines(17); }),
+              HasSubstr("`templates.warm_machines`: 17 is more than 16"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_hooks()->set_timeout_seconds(301); }),
               HasSubstr("`hooks.timeout_seconds`: 301 is more than `hooks.max_timeout_seconds`, 300"));
   EXPECT_THAT(problem_of([](auto& c) { c.mutable_hooks()->set_max_timeout_seconds(3601); }),

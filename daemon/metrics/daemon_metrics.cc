@@ -152,7 +152,8 @@ DaemonMetrics::DaemonMetrics()
           .Name("vcd_machine_starts_total")
           .Help(
               "Machines whose guest answered, by how they were started: cold (booted), clone (from a "
-              "template), fallback (booted after the start from a template failed), restored (from a checkpoint).")
+              "template), fallback (booted after the start from a template failed), restored (from a checkpoint), "
+              "warm (from a template, and waited for the pod).")
           .Register(registry_);
   for (int i = 0; i < kMachineStartKinds; ++i) {
     machine_starts_[static_cast<size_t>(i)] =
@@ -163,6 +164,21 @@ DaemonMetrics::DaemonMetrics()
                     .Help("Templates that were made, or could not be.")
                     .Register(registry_);
   templates_built_ = {&built.Add({{"result", "failed"}}), &built.Add({{"result", "made"}})};
+  auto& warm_events = prometheus::BuildCounter()
+                          .Name("vcd_warm_machine_events_total")
+                          .Help(
+                              "Machines that are made from templates and wait for pods: made, failed (to be made), "
+                              "taken (by a pod), missed (a pod found none), ended (without a pod).")
+                          .Register(registry_);
+  for (int i = 0; i < kWarmMachineEvents; ++i) {
+    warm_machine_events_[static_cast<size_t>(i)] =
+        &warm_events.Add({{"event", WarmMachineEventName(static_cast<WarmMachineEvent>(i))}});
+  }
+  warm_machines_ = &prometheus::BuildGauge()
+                        .Name("vcd_warm_machines")
+                        .Help("Machines that wait for pods.")
+                        .Register(registry_)
+                        .Add({});
   auto& syncs =
       prometheus::BuildCounter().Name("vcd_fsyncs_total").Help("Calls of fsync for pods' records.").Register(registry_);
   auto& failed_syncs = prometheus::BuildCounter()
@@ -214,6 +230,11 @@ void DaemonMetrics::GuestFoundSilent() { guests_silent_.Increment(); }
 
 void DaemonMetrics::MachineStarted(MachineStartKind kind) { machine_starts_[static_cast<size_t>(kind)]->Increment(); }
 void DaemonMetrics::TemplateBuilt(bool ok) { templates_built_[ok ? 1 : 0]->Increment(); }
+
+void DaemonMetrics::WarmMachine(WarmMachineEvent event) {
+  warm_machine_events_[static_cast<size_t>(event)]->Increment();
+}
+void DaemonMetrics::WarmMachinesWait(size_t count) { warm_machines_->Set(static_cast<double>(count)); }
 
 void DaemonMetrics::Synced(SyncTarget target, absl::Duration time, bool ok) {
   const size_t index = static_cast<size_t>(target);

@@ -49,6 +49,8 @@ class DaemonMetrics final : public RuntimeMetrics {
   void GuestFoundSilent() override;
   void MachineStarted(MachineStartKind kind) override;
   void TemplateBuilt(bool ok) override;
+  void WarmMachine(WarmMachineEvent event) override;
+  void WarmMachinesWait(size_t count) override;
   void Synced(SyncTarget target, absl::Duration time, bool ok) override;
 
  private:
@@ -68,8 +70,10 @@ class DaemonMetrics final : public RuntimeMetrics {
   prometheus::Counter& heartbeats_missed_;
   prometheus::Counter& guests_silent_;
   std::array<prometheus::Counter*, kMachineStartKinds> machine_starts_;
+  std::array<prometheus::Counter*, kWarmMachineEvents> warm_machine_events_;
+  prometheus::Gauge* warm_machines_ = nullptr;
   std::array<prometheus::Counter*, 2> templates_built_;  // Failed, and made.
-  std::array<prometheus::Counter*, 2> syncs_;  // By SyncTarget, as the next two.
+  std::array<prometheus::Counter*, 2> syncs_;            // By SyncTarget, as the next two.
   std::array<prometheus::Counter*, 2> failed_syncs_;
   std::array<prometheus::Histogram*, 2> sync_times_;
 

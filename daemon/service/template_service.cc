@@ -46,6 +46,7 @@ v1::Template ToApi(const TemplateInfo& info) {
   if (info.last_used_at != absl::InfinitePast()) Put(info.last_used_at, view.mutable_last_used_at());
   view.set_clones(info.clones);
   view.set_fallbacks(info.fallbacks);
+  view.set_warm_machines(info.warm_machines);
   return view;
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods that start from a template beside pods that boot, in turn: until they are ready, until their first output, many at
-once, and their memory."""
+"""Pods that start from a template, and those that get a machine that waited, beside pods that boot, in turn: until they are
+ready, until their first output, many at once, and their memory."""
 import contextlib
 import json
 import os
@@ -13,6 +13,8 @@ from rows import Row, median, table
 
 SECTION = "clones"
 AT_ONCE = (1, 8, 32)
+# How the pods of each daemon start, with templates and so many machines that wait.
+STARTS = {"cold": ("VM_START_COLD", "off", 0), "clone": ("VM_START_CLONE", "on", 0), "warm": ("VM_START_WARM", "on", 1)}
 # Rounds for many at once: each takes as long as all others together.
 MANY_ROUNDS = 3
 
@@ -27,7 +29,18 @@ def machine_seconds(pod):
     return timeline.get("vmm_boot_seconds", 0) + timeline.get("guest_connect_seconds", 0)
 
 
+def await_warm(daemon):
+    """Until a machine waits."""
+    deadline = time.monotonic() + pod_start.TIMEOUT_SECONDS
+    while json.loads(daemon.run_vc("template", "ls", "-o", "json"))["templates"][0].get("warm_machines", 0) == 0:
+        if time.monotonic() > deadline:
+            raise RuntimeError("no machine waits")
+        time.sleep(0.02)
+
+
 def one_pod(daemon, image, expected):
+    if expected == "VM_START_WARM":
+        await_warm(daemon)
     begin = time.monotonic()
     name = daemon.run_vc("run", "-d", "--rootfs", image, "--", "cat").strip()
     took = time.monotonic() - begin
@@ -76,15 +89,17 @@ def run(binaries, rounds):
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcd-bench-", dir="/var/tmp"))
         image = pod_start.make_image(directory)
         daemons = {}
-        for kind, templates in (("cold", "off"), ("clone", "on")):
+        for kind, (_, templates, warm_machines) in STARTS.items():
             os.mkdir(os.path.join(directory, kind))
-            daemons[kind] = pod_start.Daemon(binaries, os.path.join(directory, kind), templates)
+            daemons[kind] = pod_start.Daemon(binaries, os.path.join(directory, kind), templates, warm_machines)
             stack.callback(daemons[kind].close)
             daemons[kind].wait_until_it_serves()
         begin = time.monotonic()
         daemons["clone"].run_vc("template", "prepare")
         making = time.monotonic() - begin
-        expected = {"cold": "VM_START_COLD", "clone": "VM_START_CLONE"}
+        daemons["warm"].run_vc("template", "prepare")
+        one_pod(daemons["warm"], image, "VM_START_CLONE")  # Before it none waits.
+        expected = {kind: start for kind, (start, _, _) in STARTS.items()}
         for kind in daemons:  # Warms page cache and template.
             one_pod(daemons[kind], image, expected[kind])
         ready = {kind: [] for kind in daemons}
@@ -95,24 +110,27 @@ def run(binaries, rounds):
                 took, of_machine = one_pod(daemon, image, expected[kind])
                 ready[kind].append(took)
                 machine[kind].append(of_machine)
+                if kind == "warm":
+                    await_warm(daemon)
                 output[kind].append(pod_start.first_byte(daemon, image))
             print("round %d of %d: %s" % (number + 1, rounds, "  ".join(
                 "%s %.0f ms" % (kind, ready[kind][-1] * 1e3) for kind in daemons)), flush=True)
         many = {}
         for count in AT_ONCE:
-            many[count] = {kind: [] for kind in daemons}
+            many[count] = {kind: [] for kind in ("cold", "clone")}
             for _ in range(MANY_ROUNDS):
-                for kind, daemon in daemons.items():
+                for kind in many[count]:
+                    daemon = daemons[kind]
                     many[count][kind].append(many_pods(daemon, image, count))
             print("%d at once: %s" % (count, many[count]), flush=True)
         cold_memory, _ = memory(daemons["cold"], image, 1)
         first_memory, last_memory = memory(daemons["clone"], image, 8)
 
-    def beside(samples, unit_text="ms"):
-        return "%.0f %s beside %.0f %s" % (median(samples["clone"]) * 1e3, unit_text, median(samples["cold"]) * 1e3, unit_text)
+    def beside(samples, kind="clone", other="cold"):
+        return "%.0f ms beside %.0f ms" % (median(samples[kind]) * 1e3, median(samples[other]) * 1e3)
 
-    def ratio(samples):
-        return median(samples["clone"]) / median(samples["cold"])
+    def ratio(samples, kind="clone", other="cold"):
+        return median(samples[kind]) / median(samples[other])
 
     rows = [
         Row(SECTION, "machine ready (QEMU's start to the agent's answer), clone ÷ cold", ratio(machine), "×", 0.15,
@@ -120,6 +138,10 @@ def run(binaries, rounds):
         Row(SECTION, "`vc run -d` answered, clone ÷ cold", ratio(ready), "×", beside=beside(ready)),
         Row(SECTION, "`vc run`, until the first byte of output, clone ÷ cold", ratio(output), "×", 0.35,
             beside=beside(output)),
+        Row(SECTION, "machine ready, one that waited ÷ clone", ratio(machine, "warm", "clone"), "×",
+            beside=beside(machine, "warm", "clone")),
+        Row(SECTION, "`vc run -d` answered, with a machine that waited ÷ clone", ratio(ready, "warm", "clone"), "×",
+            beside=beside(ready, "warm", "clone")),
     ]
     for count in AT_ONCE:
         rows.append(Row(SECTION, "%d pod%s at once, until all are ready, clone ÷ cold" % (count, "" if count == 1 else "s"), ratio(many[count]), "×",

@@ -41,12 +41,15 @@ def make_image(directory):
 class Daemon:
     """A vcd of our own in a directory of our own."""
 
-    def __init__(self, binaries, directory, templates="off"):
+    def __init__(self, binaries, directory, templates="off", warm_machines=0):
         self.binaries = binaries
         self.address = "unix://" + os.path.join(directory, "vcd.sock")
         self.log = open(os.path.join(directory, "vcd.log"), "wb")
+        config = os.path.join(directory, "vcd.toml")
+        with open(config, "w") as file:
+            file.write("[templates]\nwarm_machines = %d\n" % warm_machines)
         self.process = subprocess.Popen(
-            [os.path.join(binaries, "daemon/vcd"), "--listen", self.address,
+            [os.path.join(binaries, "daemon/vcd"), "--config", config, "--listen", self.address,
              "--state-dir", os.path.join(directory, "state"), "--run-dir", os.path.join(directory, "run"),
              "--templates", templates, "--kernel", self.kernel, "--initrd", self.initrd],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,

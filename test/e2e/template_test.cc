@@ -37,7 +37,7 @@ constexpr size_t kProbeLines = 6;
 
 class TemplateTest : public E2eTest {
  protected:
-  TemplateTest() : E2eTest({"--templates", "on"}) {}
+  explicit TemplateTest(std::vector<std::string> flags = {"--templates", "on"}) : E2eTest(std::move(flags)) {}
 
   void TearDown() override {
     RemoveAllPods();
@@ -71,6 +71,18 @@ class TemplateTest : public E2eTest {
     return {response.templates().begin(), response.templates().end()};
   }
 
+  // Of what kProbe printed in a pod, name and clock are right, and the rest is in no line that was seen.
+  static void ExpectOnlyItsOwn(const std::string& id, const std::string& printed,
+                               std::vector<std::set<std::string>>& seen) {
+    const std::vector<std::string> lines = absl::StrSplit(printed, '\n', absl::SkipEmpty());
+    ASSERT_THAT(lines, SizeIs(kProbeLines)) << printed;
+    EXPECT_EQ(lines[0], id);
+    EXPECT_LT(absl::AbsDuration(absl::Now() - absl::FromUnixSeconds(std::stoll(lines[1]))), absl::Seconds(60));
+    for (size_t line = 2; line < kProbeLines; ++line) {
+      EXPECT_TRUE(seen[line].insert(lines[line]).second) << id << " has what another had: " << lines[line];
+    }
+  }
+
   // Until a file of that pattern is there.
   static void AwaitFile(const std::string& pattern) {
     const absl::Time deadline = absl::Now() + kProgramTimeout;
@@ -101,13 +113,7 @@ TEST_F(TemplateTest, TheFirstBootsAndNoLaterOneIsLikeAnother) {
     const v1::VmStatus vm = daemon().GetPod(id).vm();
     EXPECT_EQ(vm.start(), v1::VM_START_CLONE) << vm.start_reason();
     EXPECT_EQ(vm.template_key(), key);
-    const std::vector<std::string> lines = absl::StrSplit(printed, '\n', absl::SkipEmpty());
-    ASSERT_THAT(lines, SizeIs(kProbeLines)) << printed;
-    EXPECT_EQ(lines[0], id);
-    EXPECT_LT(absl::AbsDuration(absl::Now() - absl::FromUnixSeconds(std::stoll(lines[1]))), absl::Seconds(60));
-    for (size_t line = 2; line < kProbeLines; ++line) {
-      EXPECT_TRUE(seen[line].insert(lines[line]).second) << id << " has what another had: " << lines[line];
-    }
+    ExpectOnlyItsOwn(id, printed, seen);
     if (clone % 2 == 0) Must({"rm", "-f", id});
   }
 }
@@ -147,6 +153,59 @@ TEST_F(TemplateTest, WhatIsAddedToACloneIsAsInAnyMachine) {
   Crash();
   EXPECT_EQ(Exec("p", {"cat", "/volume/word"}).out, "of the host\n");
   EXPECT_EQ(daemon().GetPod("p").vm().start(), v1::VM_START_CLONE);
+}
+
+// With one machine that waits.
+class WarmMachineTest : public TemplateTest {
+ protected:
+  WarmMachineTest() : TemplateTest({"--templates", "on", "--config", Configuration()}) {}
+
+  static std::string Configuration() {
+    const std::string path = ::testing::TempDir() + "/warm.toml";
+    std::ofstream(path) << "[templates]\nwarm_machines = 1\n";
+    return path;
+  }
+
+  void AwaitWarm() {
+    const absl::Time deadline = absl::Now() + kProgramTimeout;
+    while (Templates().at(0).warm_machines() != 1 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+    EXPECT_EQ(Templates().at(0).warm_machines(), 1u);
+  }
+  // Names of the machines that wait or had waited.
+  std::set<std::string> Machines() {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(daemon().run_dir() + "/warm"))
+      names.insert(entry.path().filename());
+    return names;
+  }
+};
+
+TEST_F(WarmMachineTest, IsAsAnyCloneAndSurvivesItsDaemon) {
+  Must({"template", "prepare"});
+  EXPECT_EQ(Sleeper("first").start(), v1::VM_START_CLONE) << "none waited yet";
+  AwaitWarm();
+  std::vector<std::set<std::string>> seen(kProbeLines);
+  const auto probe = [&](const std::string& id) {
+    ExpectOnlyItsOwn(id, Print(id, image(), {"/bin/sh", "-c", kProbe}), seen);
+    const v1::VmStatus vm = daemon().GetPod(id).vm();
+    EXPECT_EQ(vm.start(), v1::VM_START_WARM) << vm.start_reason();
+    AwaitWarm();
+  };
+  probe("one");
+  probe("two");
+  Sleeper("stays");
+  AwaitWarm();
+  const std::set<std::string> before = Machines();
+  EXPECT_THAT(before, SizeIs(4));
+  Crash();
+  AwaitWarm();
+  EXPECT_EQ(Machines(), before) << "what waited waits, and pods have what they had";
+  EXPECT_THAT(Exec("stays", {"echo", "alive"}).out, HasSubstr("alive"));
+  probe("three");
+  // A pod that was started from it stops and boots as any other.
+  Must({"stop", "stays"});
+  Must({"start", "stays"});
+  EXPECT_THAT(Exec("stays", {"echo", "alive"}).out, HasSubstr("alive"));
 }
 
 TEST_F(TemplateTest, SharesItsMemory) {

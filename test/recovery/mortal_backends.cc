@@ -22,6 +22,9 @@ class MortalMachine : public VirtualMachine {
  public:
   MortalMachine(std::unique_ptr<VirtualMachine> inner, CrashPoint& life) : inner_(std::move(inner)), life_(life) {}
 
+  void GiveTo(const std::string& pod_id) override {
+    if (!life_.dead()) inner_->GiveTo(pod_id);
+  }
   state::v1::VirtualMachine Record() const override { return inner_->Record(); }
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override { return inner_->ConnectAgent(context); }
   absl::Status Pause(const CallContext& context) override {

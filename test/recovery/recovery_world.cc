@@ -26,6 +26,9 @@ bool HasMachine(const v1::Pod& pod) {
          pod.state() == v1::POD_STATE_PAUSED;
 }
 
+// No pod is called so.
+bool Waits(const std::string& machine) { return absl::StartsWith(machine, "warm@"); }
+
 std::vector<std::string> Names(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -71,6 +74,31 @@ void RecoveryWorld::MakeBackends() {
   interface.add_addresses("10.0.0.2/24");
   network().SetPlan({interface});
   backends_.default_hypervisor = backends_.default_agent = backends_.default_network = "fake";
+}
+
+void RecoveryWorld::UseWarmMachines() {
+  options_.templates.enabled = true;
+  options_.templates.settle_time = absl::ZeroDuration();
+  options_.templates.directory = state_dir() + "/templates";
+  options_.templates.run_dir = run_dir() + "/templates";
+  options_.templates.warm_dir = run_dir() + "/warm";
+  options_.templates.warm_machines = 1;
+}
+
+bool RecoveryWorld::MakeTemplate() {
+  if (!Await<TemplateInfo>([this](auto done) { runtime().PrepareTemplate({}, done); }).ok()) return false;
+  // One waits for the next pod of a kind that there was one of.
+  return Run(PodConfig("first")).ok() && AwaitWarmMachine() && Delete("first", /*force=*/true).ok();
+}
+
+bool RecoveryWorld::AwaitWarmMachine() {
+  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  while (!life().dead() && absl::Now() < deadline) {
+    const std::vector<TemplateInfo> templates = runtime().ListTemplates();
+    if (!templates.empty() && templates[0].warm_machines == 1) return true;
+    std::this_thread::yield();
+  }
+  return false;
 }
 
 bool RecoveryWorld::Boot(int crash_at) {
@@ -210,7 +238,10 @@ std::vector<std::string> RecoveryWorld::LeaksNow() {
     if (pod.state() != v1::POD_STATE_PAUSED) ++talking;
     CheckGuest(pod, &leaks);
   }
-  Compare("machines", hypervisor().live_machines(), with_machine, &leaks);
+  std::vector<std::string> of_pods = hypervisor().live_machines();
+  of_pods.erase(std::remove_if(of_pods.begin(), of_pods.end(), Waits), of_pods.end());
+  Compare("machines", of_pods, with_machine, &leaks);
+  CheckWarmMachines(&leaks);
   Compare("networks", network().attached(), with_machine, &leaks);
   // A pod that was paused when its daemon came is spoken to once it is resumed.
   if (const int sessions = agent().live_sessions();
@@ -220,6 +251,26 @@ std::vector<std::string> RecoveryWorld::LeaksNow() {
   CheckHooks(&leaks);
   CheckFiles(ids, &leaks);
   return leaks;
+}
+
+// Each machine that waits is one that the daemon knows of, and each directory is of one that waits or waited for its
+// pod.
+void RecoveryWorld::CheckWarmMachines(std::vector<std::string>* leaks) {
+  std::vector<std::string> waiting = hypervisor().live_machines();
+  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [](const auto& name) { return !Waits(name); }),
+                waiting.end());
+  size_t known = 0, taken = 0;
+  for (const TemplateInfo& info : runtime().ListTemplates()) known += info.warm_machines;
+  for (const auto& snapshot : runtime().ListPods()) {
+    if (snapshot->Unpack().vm().start() == v1::VM_START_WARM) ++taken;
+  }
+  std::vector<std::string> directories = Names(run_dir() + "/warm");
+  if (waiting.size() != known || directories.size() != known + taken ||
+      !std::includes(directories.begin(), directories.end(), waiting.begin(), waiting.end())) {
+    leaks->push_back(absl::StrCat("machines that wait: [", absl::StrJoin(waiting, " "), "], directories: [",
+                                  absl::StrJoin(directories, " "), "], the API accounts for ", known, " and ", taken,
+                                  " pods"));
+  }
 }
 
 // What lives has what its prestart hook took; what has ended may have it still as long as the pod runs: it is given

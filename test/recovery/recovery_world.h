@@ -32,6 +32,12 @@ class RecoveryWorld : public PodClient {
   explicit RecoveryWorld(Filesystem* filesystem = nullptr);
   ~RecoveryWorld() override;
 
+  // Daemons from here on make templates, and keep one machine waiting.
+  void UseWarmMachines();
+  // Makes a template and waits until a machine waits. False when none comes, or the daemon is dead.
+  bool MakeTemplate();
+  bool AwaitWarmMachine();
+
   // Starts a daemon that dies at step `crash_at`, or lives when that is 0, and waits until it has reconciled
   // everything, or is dead. False when it could not start.
   bool Boot(int crash_at = 0);
@@ -88,6 +94,7 @@ class RecoveryWorld : public PodClient {
   FakeAgent& agent() { return static_cast<FakeAgent&>(*backends_.agents["fake"]); }
   FakeNetwork& network() { return static_cast<FakeNetwork&>(*backends_.networks["fake"]); }
   std::vector<std::string> LeaksNow();
+  void CheckWarmMachines(std::vector<std::string>* leaks);
   void CheckHooks(std::vector<std::string>* leaks);
   void CheckGuest(const v1::Pod& pod, std::vector<std::string>* leaks);
   void CheckFiles(const std::vector<std::string>& pod_ids, std::vector<std::string>* leaks);

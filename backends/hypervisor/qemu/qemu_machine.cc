@@ -65,6 +65,7 @@ QemuMachine::QemuMachine(IoThread& io, Options options, std::shared_ptr<Supervis
       options_(std::move(options)),
       notice_(io),
       process_(std::move(process)),
+      pod_id_(options_.pod_id),
       slots_(options_.machine_type, options_.hotplug_slots) {}
 
 QemuMachine::~QemuMachine() {
@@ -189,6 +190,16 @@ absl::Status QemuMachine::AdoptDevices(const state::v1::VirtualMachine& record, 
   return shares_->Adopt(record, context);
 }
 
+void QemuMachine::GiveTo(const std::string& pod_id) {
+  MutexLock lock(&mu_);
+  pod_id_ = pod_id;
+}
+
+std::string QemuMachine::pod_id() const {
+  MutexLock lock(&mu_);
+  return pod_id_;
+}
+
 state::v1::VirtualMachine QemuMachine::Record() const {
   state::v1::VirtualMachine record;
   *record.mutable_process() = ToRecord(process_->identity());
@@ -207,9 +218,8 @@ absl::Status QemuMachine::Explained(const absl::Status& status) {
   // QEMU may have closed its socket a moment before its end is seen.
   if (!absl::IsUnavailable(status) || !process_->WaitExit({absl::Now() + absl::Seconds(1), nullptr}).ok())
     return status;
-  return WithDetail(
-      absl::UnavailableError(absl::StrCat("the machine of pod ", options_.pod_id, " has ended: ", ExitReason())),
-      {v1::ERROR_REASON_VM_EXITED, {}});
+  return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", pod_id(), " has ended: ", ExitReason())),
+                    {v1::ERROR_REASON_VM_EXITED, {}});
 }
 
 // While a machine stands still its port does not hear of connections that end and begin. What the guest writes when it
@@ -338,7 +348,7 @@ absl::StatusOr<QemuImage::Machine> QemuMachine::DescribeForImage(const CallConte
 }
 
 absl::Status QemuMachine::SaveImage(const std::string& directory, const CallContext& context) {
-  const std::string step = absl::StrCat("save the machine of pod ", options_.pod_id);
+  const std::string step = absl::StrCat("save the machine of pod ", pod_id());
   const absl::StatusOr<QemuImage::Machine> machine = DescribeForImage(context);
   VCD_RETURN_IF_ERROR(Annotate(Explained(machine.status()), step));
   VCD_RETURN_IF_ERROR(Annotate(Explained(WaitUntilAgentPortIsFree(*control_, context)), step));
@@ -369,8 +379,8 @@ absl::Status QemuMachine::Stop(StopMode mode, const CallContext& context) {
     VCD_RETURN_IF_ERROR(process_->Signal(SIGKILL));
     if (!process_->WaitExit({absl::Now() + kKillTime, nullptr}).ok()) {
       const pid_t pid = process_->identity().pid;
-      return absl::InternalError(absl::StrCat("qemu of pod ", options_.pod_id, ", process ", pid,
-                                              ", survives SIGKILL; see /proc/", pid, "/stack"));
+      return absl::InternalError(
+          absl::StrCat("qemu of pod ", pod_id(), ", process ", pid, ", survives SIGKILL; see /proc/", pid, "/stack"));
     }
   }
   VCD_RETURN_IF_ERROR(shares_->EndProcesses());

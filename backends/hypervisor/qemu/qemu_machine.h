@@ -64,6 +64,7 @@ class QemuMachine : public VirtualMachine {
   // Takes over what an earlier daemon plugged in.
   absl::Status AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context);
 
+  void GiveTo(const std::string& pod_id) override ABSL_LOCKS_EXCLUDED(mu_);
   state::v1::VirtualMachine Record() const override;
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override;
   absl::Status Pause(const CallContext& context) override;
@@ -103,6 +104,8 @@ class QemuMachine : public VirtualMachine {
   void FreeAgentPort() const;
   // Another pod may have it from now on.
   void TakeVfioGroup(const std::string& group);
+  // For messages.
+  std::string pod_id() const ABSL_LOCKS_EXCLUDED(mu_);
   // Makes of an error of a machine that has ended one that says so.
   absl::Status Explained(const absl::Status& status);
   // Quit, SIGTERM; OK when it has ended.
@@ -115,7 +118,8 @@ class QemuMachine : public VirtualMachine {
 
   std::atomic<bool> stood_still_{false};  // At some time, so that a connection may have ended then.
 
-  Mutex mu_;
+  mutable Mutex mu_;
+  std::string pod_id_ ABSL_GUARDED_BY(mu_);
   bool monitor_closed_ ABSL_GUARDED_BY(mu_) = true;
   bool console_closed_ ABSL_GUARDED_BY(mu_) = true;
   bool process_ended_ ABSL_GUARDED_BY(mu_) = false;

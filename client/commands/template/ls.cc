@@ -34,7 +34,8 @@ class TemplateLsCommand : public Command {
     output_.DeclareWithNames(arguments);
     arguments->Footer(
         "The first pod of a kind boots, and has a template made; later ones start from that. CLONES counts them,\n"
-        "FALLBACKS those that had to boot because the start from the template failed.\n"
+        "WARM the machines that wait for the next ones, FALLBACKS those that had to boot because the start from the "
+        "template failed.\n"
         "Example: vc template ls");
   }
 
@@ -58,12 +59,13 @@ class TemplateLsCommand : public Command {
     // Protobuf leaves an empty list away, and then `.templates[]` would be an error for scripts.
     if (!output_.table() && response.templates().empty()) return output_.RenderJson("{\n \"templates\": []\n}\n");
     if (!output_.table()) return output_.Render(response);
-    Table table({"KEY", "STATE", "DOMAIN", "CPUS", "MEMORY", "HELD", "CLONES", "FALLBACKS", "AGE", "REASON"});
+    Table table({"KEY", "STATE", "DOMAIN", "CPUS", "MEMORY", "HELD", "WARM", "CLONES", "FALLBACKS", "AGE", "REASON"});
     for (const v1::Template& known : response.templates()) {
       table.AddRow({known.key().substr(0, kKeyShown), StateWord(known.state()), known.trust_domain(),
                     absl::StrCat(known.vcpus()), Bytes(uint64_t{known.memory_mib()} << 20),
-                    known.memory_bytes() == 0 ? "-" : Bytes(known.memory_bytes()), absl::StrCat(known.clones()),
-                    absl::StrCat(known.fallbacks()), Age(absl::Now() - ToTime(known.created_at())),
+                    known.memory_bytes() == 0 ? "-" : Bytes(known.memory_bytes()), absl::StrCat(known.warm_machines()),
+                    absl::StrCat(known.clones()), absl::StrCat(known.fallbacks()),
+                    Age(absl::Now() - ToTime(known.created_at())),
                     known.reason().empty() ? "-" : Brief(known.reason())});
     }
     return table.Render();

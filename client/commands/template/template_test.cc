@@ -20,6 +20,7 @@ v1::Template Ready(const std::string& key) {
   known.set_memory_mib(128);
   known.set_memory_bytes(42 << 20);
   known.set_clones(7);
+  known.set_warm_machines(3);
   return known;
 }
 
@@ -31,7 +32,7 @@ TEST(TemplateLsTest, ShowsWhatThereIs) {
   server.SetTemplates({Ready("0123456789abcdef"), failed});
   const RunResult result = RunVc(server, {"template", "ls"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const std::string part : {"KEY", "0123456789ab ", "ready", "team-a", "128.0MiB", "42.0MiB", "7", "failed"}) {
+  for (const std::string part : {"KEY", "0123456789ab ", "ready", "team-a", "128.0MiB", "42.0MiB", "WARM", "3 ", "7", "failed"}) {
     EXPECT_THAT(result.out, HasSubstr(part));
   }
   EXPECT_EQ(result.out.find('\x1b'), std::string::npos);

@@ -122,6 +122,13 @@ class FakeHypervisor::World {
     return machine;
   }
 
+  void Give(const std::shared_ptr<Machine>& machine, const std::string& pod_id) {
+    MutexLock lock(&mu_);
+    machines_.erase(machine->spec.pod_id);
+    machine->spec.pod_id = pod_id;
+    machines_[pod_id] = machine;
+  }
+
   // With the devices of the record, and no others.
   absl::StatusOr<std::shared_ptr<Machine>> Adopt(const std::string& pod_id, const state::v1::VirtualMachine& record) {
     MutexLock lock(&mu_);
@@ -302,6 +309,11 @@ class FakeHypervisor::Handle : public VirtualMachine {
   }
   ~Handle() override { world_->RemoveNotice(*machine_, &notice_); }
 
+  void GiveTo(const std::string& pod_id) override {
+    pod_id_ = pod_id;
+    world_->Give(machine_, pod_id);
+  }
+
   state::v1::VirtualMachine Record() const override { return world_->RecordOf(*machine_); }
 
   absl::StatusOr<UniqueFd> ConnectAgent(const CallContext& context) override {
@@ -440,7 +452,7 @@ class FakeHypervisor::Handle : public VirtualMachine {
 
   const std::shared_ptr<World> world_;
   const std::shared_ptr<Machine> machine_;
-  const std::string pod_id_;
+  std::string pod_id_;
   ExitNotice notice_;
 };
 

@@ -2,6 +2,7 @@
 #ifndef VCD_CORE_METRIC_TESTING_RECORDED_METRICS_H_
 #define VCD_CORE_METRIC_TESTING_RECORDED_METRICS_H_
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,14 @@ class RecordedMetrics final : public RuntimeMetrics {
   void TemplateBuilt(bool ok) override {
     MutexLock lock(&mu_);
     templates_built_.push_back(ok);
+  }
+  void WarmMachine(WarmMachineEvent event) override {
+    MutexLock lock(&mu_);
+    ++warm_machine_events_[event];
+  }
+  void WarmMachinesWait(size_t count) override {
+    MutexLock lock(&mu_);
+    warm_machines_ = count;
   }
   void Synced(SyncTarget target, absl::Duration, bool ok) override {
     MutexLock lock(&mu_);
@@ -86,6 +95,15 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     return templates_built_;
   }
+  int warm_machine_events(WarmMachineEvent event) const {
+    MutexLock lock(&mu_);
+    const auto found = warm_machine_events_.find(event);
+    return found == warm_machine_events_.end() ? 0 : found->second;
+  }
+  size_t warm_machines() const {
+    MutexLock lock(&mu_);
+    return warm_machines_;
+  }
   std::vector<std::pair<SyncTarget, bool>> syncs() const {
     MutexLock lock(&mu_);
     return syncs_;
@@ -100,6 +118,8 @@ class RecordedMetrics final : public RuntimeMetrics {
   int reconciled_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<MachineStartKind> machine_starts_ ABSL_GUARDED_BY(mu_);
   std::vector<bool> templates_built_ ABSL_GUARDED_BY(mu_);
+  std::map<WarmMachineEvent, int> warm_machine_events_ ABSL_GUARDED_BY(mu_);
+  size_t warm_machines_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::pair<SyncTarget, bool>> syncs_ ABSL_GUARDED_BY(mu_);
 };
 
