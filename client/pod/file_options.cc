@@ -108,7 +108,8 @@ void FileOptions::Declare(Arguments* arguments) {
       "Mount type=TYPE,src=SOURCE,dst=PLACE,OPTION,…: of type bind, volume, tmpfs, or, of an image file "
       "or block device, ext4, xfs, erofs, squashfs");
   arguments->Repeated("--device", &devices_, "HOST[:CONTAINER[:ro]]",
-                      "Give it a block device or image file of the host as a device, or a VFIO group (/dev/vfio/N)");
+                      "Give it a block device or image file of the host as a device, a VFIO group (/dev/vfio/N), or "
+                      "what the guest has itself, such as /dev/fuse");
 }
 
 absl::Status FileOptions::Apply(v1::ContainerConfig* container) const {

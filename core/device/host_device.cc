@@ -2,6 +2,9 @@
 #include "core/device/host_device.h"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#undef major
+#undef minor
 
 #include <cerrno>
 #include <cstdint>
@@ -18,6 +21,23 @@ namespace {
 
 constexpr absl::string_view kVfio = "/dev/vfio/";
 
+// Whether a number means the same driver to every kernel of Linux (Documentation/admin-guide/devices.txt): memory
+// devices such as /dev/null, the terminals of whoever looks, and the miscellaneous devices that have a number of their
+// own (include/linux/miscdevice.h). The others of those are numbered as they come, below 128 and above 255.
+bool IsFixedNumber(dev_t device) {
+  const unsigned number = gnu_dev_minor(device);
+  switch (gnu_dev_major(device)) {
+    case 1:
+      return true;
+    case 5:
+      return number == 0 || number == 2;
+    case 10:
+      return number >= 128 && number < 255;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<HostDeviceKind> ClassifyHostDevice(const std::string& path) {
@@ -29,17 +49,26 @@ absl::StatusOr<HostDeviceKind> ClassifyHostDevice(const std::string& path) {
   }
   struct stat status;
   if (::stat(path.c_str(), &status) != 0) return PosixError(errno, path);
+  if (S_ISCHR(status.st_mode) && IsFixedNumber(status.st_rdev)) return HostDeviceKind::kGuestsOwn;
   if (S_ISCHR(status.st_mode)) {
     return WithDetail(absl::UnimplementedError(absl::StrCat(
-                          path,
-                          ": is a character device of the host's kernel, which a guest cannot reach; pass the PCI "
-                          "device behind it through by its VFIO group (",
+                          path, ": is a character device of the host's kernel, with a number (",
+                          gnu_dev_major(status.st_rdev), ":", gnu_dev_minor(status.st_rdev),
+                          ") that means nothing to the guest's, which cannot reach it; pass the PCI device behind it "
+                          "through by its VFIO group (",
                           kVfio, "N), or, for a device that the guest has itself, leave host_path out")),
                       {v1::ERROR_REASON_NOT_IMPLEMENTED, {}});
   }
   const absl::StatusOr<HostDisk> disk = FindHostDisk(path);
   if (!disk.ok()) return disk.status();
   return HostDeviceKind::kDisk;
+}
+
+absl::StatusOr<dev_t> FindGuestsDevice(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return PosixError(errno, path);
+  if (S_ISCHR(status.st_mode) && IsFixedNumber(status.st_rdev)) return status.st_rdev;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": is another device than it was"));
 }
 
 absl::StatusOr<std::vector<std::string>> FindVfioDevices(const HostTree& host, const std::string& path) {

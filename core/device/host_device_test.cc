@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/device/host_device.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#undef major
+#undef minor
+
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "core/device/testing/made_host.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -25,9 +32,34 @@ TEST(HostDeviceTest, TellsDisksGroupsAndOthersApart) {
   EXPECT_EQ(ClassifyHostDevice("/dev/vfio/noiommu-0").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ClassifyHostDevice(host.root()).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ClassifyHostDevice(host.root() + "/none").status().code(), absl::StatusCode::kNotFound);
-  const absl::Status character = ClassifyHostDevice("/dev/null").status();
-  EXPECT_EQ(character.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Message(character), AllOf(HasSubstr("/dev/null"), HasSubstr("/dev/vfio/N")));
+}
+
+// Nodes of a test's own: which there are on a host is its own affair.
+TEST(HostDeviceTest, ACharacterDeviceWhoseNumberSaysWhatItIsIsTheGuestsOwn) {
+  if (geteuid() != 0) GTEST_SKIP() << "making nodes takes root";
+  const struct {
+    unsigned major;
+    unsigned minor;
+    bool guests_own;
+  } devices[] = {{1, 3, true},     {5, 0, true},     {10, 200, true},  {10, 229, true}, {10, 254, true},  {5, 1, false},
+                 {10, 127, false}, {10, 255, false}, {10, 260, false}, {4, 64, false},  {226, 128, false}};
+  MadeHost host;
+  for (const auto& device : devices) {
+    const std::string node = absl::StrCat(host.root(), "/", device.major, "-", device.minor);
+    const dev_t number = gnu_dev_makedev(device.major, device.minor);
+    ASSERT_EQ(mknod(node.c_str(), S_IFCHR | 0600, number), 0);
+    const absl::StatusOr<HostDeviceKind> kind = ClassifyHostDevice(node);
+    if (device.guests_own) {
+      ASSERT_TRUE(kind.ok()) << kind.status();
+      EXPECT_EQ(*kind, HostDeviceKind::kGuestsOwn) << node;
+      EXPECT_EQ(*FindGuestsDevice(node), number);
+      continue;
+    }
+    EXPECT_EQ(kind.status().code(), absl::StatusCode::kUnimplemented) << node;
+    EXPECT_THAT(Message(kind.status()), AllOf(HasSubstr(node), HasSubstr("/dev/vfio/N")));
+    EXPECT_EQ(FindGuestsDevice(node).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(FindGuestsDevice(host.root() + "/none").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST(HostDeviceTest, GivesAllDevicesOfAGroupButBridges) {

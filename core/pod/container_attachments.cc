@@ -2,6 +2,9 @@
 #include "core/pod/container_attachments.h"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#undef major
+#undef minor
 
 #include <cerrno>
 #include <filesystem>
@@ -127,7 +130,7 @@ class Attacher {
   }
 
   absl::Status AttachDevices() {
-    for (const v1::Device& device : spec_.config.devices()) {
+    for (v1::Device& device : *spec_.config.mutable_devices()) {
       absl::StatusOr<GuestPlace> place = AttachDevice(device);
       if (!place.ok()) return Annotate(place.status(), absl::StrCat("device ", device.container_path()));
       spec_.devices.push_back(*std::move(place));
@@ -210,7 +213,7 @@ class Attacher {
     return GuestPlace();
   }
 
-  absl::StatusOr<GuestPlace> AttachDevice(const v1::Device& device) {
+  absl::StatusOr<GuestPlace> AttachDevice(v1::Device& device) {
     if (device.host_path().empty()) return GuestPlace();
     HostDeviceKind kind = HostDeviceKind::kDisk;
     if (pod_.agent().capabilities().ReadsRootfs()) {
@@ -221,6 +224,13 @@ class Attacher {
       VCD_ASSIGN_OR_RETURN(DiskAddress address, PlugDisk(id, device.host_path(), !device.readonly()));
       container_.add_disk_ids(id);
       return GuestPlace(std::move(address));
+    }
+    if (kind == HostDeviceKind::kGuestsOwn) {
+      VCD_ASSIGN_OR_RETURN(const dev_t number, FindGuestsDevice(device.host_path()));
+      device.set_type("c");
+      device.set_major(gnu_dev_major(number));
+      device.set_minor(gnu_dev_minor(number));
+      return GuestPlace();
     }
     VCD_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, FindVfioDevices(pod_.host(), device.host_path()));
     for (const std::string& address : addresses) {

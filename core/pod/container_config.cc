@@ -88,6 +88,8 @@ absl::Status CheckHostDevice(const v1::Device& device, const HostTree& host, con
   if (absl::IsUnimplemented(kind.status())) return Annotate(kind.status(), absl::StrCat("`", path_field, "`"));
   if (!kind.ok()) return InvalidField(path_field, kind.status().message());
   if (*kind == HostDeviceKind::kDisk) return CheckDisk(host, device.host_path(), !device.readonly(), path_field);
+  if (device.readonly()) return InvalidField(absl::StrCat(field, ".readonly"), "is for a disk of `host_path`");
+  if (*kind == HostDeviceKind::kGuestsOwn) return absl::OkStatus();
   const auto devices = FindVfioDevices(host, device.host_path());
   return devices.ok() ? absl::OkStatus() : InvalidField(path_field, devices.status().message());
 }

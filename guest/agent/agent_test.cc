@@ -72,6 +72,29 @@ TEST_F(AgentTest, GivesTheContainerItsDevicesAndMounts) {
   EXPECT_THAT(peer_->Stdout("c1"), HasSubstr("3\n3\n/proc/self/fd/1\ny\n"));
 }
 
+TEST_F(AgentTest, ADeviceHasADriverWhereThatIsAskedFor) {
+  const auto create = [&](int minor) {
+    HostMessage message;
+    auto& request = *message.mutable_create_container();
+    request.set_container_id("c1");
+    request.mutable_rootfs()->set_directory(root_);
+    *request.mutable_command() = Shell("test -c /dev/x");
+    auto& device = *request.mutable_linux()->add_devices();
+    device.set_path("/dev/x");
+    device.set_type("c");
+    device.set_major(1);
+    device.set_minor(minor);
+    device.set_needs_driver(true);
+    return peer_->Call(message);
+  };
+  const Reply refused = create(250);
+  EXPECT_EQ(refused.code(), ::vcd::agent::v1::ERROR_CODE_SYSTEM);
+  EXPECT_THAT(refused.message(), ::testing::AllOf(HasSubstr("/dev/x"), HasSubstr("no driver for the number 1:250")));
+  ASSERT_EQ(create(3).message(), "");
+  ASSERT_EQ(Start("c1").message(), "");
+  EXPECT_EQ(peer_->WaitForExit("c1").code(), 0);
+}
+
 TEST_F(AgentTest, AReadOnlyRootStaysAsItIs) {
   const ExitInfo exit = Run("c1", Shell("touch /tmp/x; touch /dev/shm/y && echo fine"), true);
   EXPECT_EQ(exit.code(), 0);

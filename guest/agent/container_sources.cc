@@ -3,9 +3,11 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 #undef major
 #undef minor
 
+#include <string>
 #include <utility>
 
 #include "guest/agent/disks.h"
@@ -83,7 +85,27 @@ OutcomeOr<bool> SourceFinder::FindMount(::vcd::agent::v1::Mount* mount, Containe
   return true;
 }
 
+Outcome SourceFinder::NeedDriver(const DeviceNode& device) {
+  // Numbers whose drivers are modules here (include/linux/miscdevice.h), and the groups that hold those.
+  constexpr struct {
+    int64_t minor;
+    const char* group;
+  } kModules[] = {{200, "tun"}, {229, "virtiofs"}};
+  for (const auto& [minor, group] : kModules) {
+    if (device.major() != 10 || device.minor() != minor) continue;
+    if (Outcome loaded = options_.load_modules(group); !loaded.ok()) return loaded;
+  }
+  const std::string number = std::to_string(device.major()) + ":" + std::to_string(device.minor());
+  if (::access(("/sys/dev/char/" + number).c_str(), F_OK) == 0) return Outcome();
+  return Outcome(::vcd::agent::v1::ERROR_CODE_SYSTEM, "device " + device.path() +
+                                                          ": the guest's kernel has no driver for the number " +
+                                                          number + "; give the pod a kernel that has it built in");
+}
+
 OutcomeOr<bool> SourceFinder::FindDevice(DeviceNode* device, std::string* missing) {
+  if (device->needs_driver()) {
+    if (Outcome found = NeedDriver(*device); !found.ok()) return found;
+  }
   if (!device->has_disk()) return true;
   OutcomeOr<std::string> path = Disk(device->disk(), missing);
   if (!path.ok()) return path.outcome();

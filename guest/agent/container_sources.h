@@ -41,6 +41,8 @@ class SourceFinder {
   // False while its device is not there.
   OutcomeOr<bool> FindMount(::vcd::agent::v1::Mount* mount, ContainerSources* sources, std::string* missing);
   OutcomeOr<bool> FindDevice(::vcd::agent::v1::DeviceNode* device, std::string* missing);
+  // Whether the guest's kernel knows the device's number.
+  Outcome NeedDriver(const ::vcd::agent::v1::DeviceNode& device);
   OutcomeOr<std::string> Disk(const ::vcd::agent::v1::DiskAddress& address, std::string* missing);
 
   const RootfsStore::Options options_;

@@ -40,6 +40,7 @@ GROUPS = [
 # Those that are loaded only for a container that asks for them: few do, and they are large.
 ON_DEMAND = [
     ("xfs", ["xfs"]),
+    ("tun", ["tun"]),
 ]
 
 

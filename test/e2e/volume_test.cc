@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's files, images and devices in containers of real machines.
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -119,16 +122,22 @@ TEST_F(VolumeTest, ContainersOfAPodShareItsVolume) {
 }
 
 TEST_F(VolumeTest, ADeviceOfTheHostIsADeviceOfTheGuest) {
+  if (::geteuid() != 0) GTEST_SKIP() << "making device nodes takes root";
   Write("raw.img", std::string(1 << 20, 'x'));
-  const ProgramResult result =
-      RunIn(image(),
-            {"--device", absl::StrCat(Path("raw.img"), ":/dev/raw"), "--device", absl::StrCat(image(), ":/dev/ro:ro")},
-            {"sh", "-c",
-             "dd if=/dev/raw bs=4 count=1 2>/dev/null; echo; printf written | dd of=/dev/raw bs=512 conv=notrunc,fsync "
-             "2>/dev/null; (echo x > /dev/ro) 2>/dev/null || echo refused"});
-  EXPECT_EQ(result.out, "xxxx\nrefused\n") << result.err;
+  const std::pair<const char*, dev_t> nodes[] = {
+      {"fuse", makedev(10, 229)}, {"tun", makedev(10, 200)}, {"tty", makedev(4, 64)}};
+  for (const auto& [name, number] : nodes) ASSERT_EQ(mknod(Path(name).c_str(), S_IFCHR | 0600, number), 0);
+  const ProgramResult result = RunIn(
+      image(),
+      {"--device", absl::StrCat(Path("raw.img"), ":/dev/raw"), "--device", absl::StrCat(image(), ":/dev/ro:ro"),
+       "--device", absl::StrCat(Path("fuse"), ":/dev/fuse"), "--device", absl::StrCat(Path("tun"), ":/dev/net/tun")},
+      {"sh", "-c",
+       "dd if=/dev/raw bs=4 count=1 2>/dev/null; echo; printf written | dd of=/dev/raw bs=512 conv=notrunc,fsync "
+       "2>/dev/null; (echo x > /dev/ro) 2>/dev/null || echo refused; "
+       "for i in /dev/fuse /dev/net/tun; do exec 3<>$i && echo open; done"});
+  EXPECT_EQ(result.out, "xxxx\nrefused\nopen\nopen\n") << result.err;
   EXPECT_EQ(Read("raw.img").substr(0, 8), "writtenx");
-  EXPECT_THAT(RunIn(image(), {"--device", "/dev/null"}, {"true"}).err,
+  EXPECT_THAT(RunIn(image(), {"--device", Path("tty")}, {"true"}).err,
               AllOf(HasSubstr("devices[0].host_path"), HasSubstr("character device")));
 }
 

@@ -132,9 +132,11 @@ absl::StatusOr<agent::v1::LinuxSettings> ToAgentLinux(const GuestContainerSpec& 
     const v1::Device& device = spec.config.devices(i);
     const GuestPlace place = PlaceOf(spec.devices, i);
     const auto* disk = std::get_if<DiskAddress>(&place);
+    const bool of_host = disk == nullptr && !device.host_path().empty();
     // What is passed through is the guest's kernel's to make nodes for, as its driver likes.
-    if (disk == nullptr && !device.host_path().empty()) continue;
+    if (of_host && device.major() == 0) continue;
     agent::v1::DeviceNode& added = *settings.add_devices();
+    added.set_needs_driver(of_host);
     if (disk != nullptr) *added.mutable_disk() = ToAgentDisk(*disk);
     added.set_path(device.container_path());
     added.set_type(device.type());

@@ -106,6 +106,13 @@ TEST(AgentMessagesTest, SaysWhatIsMountedAndWhatIsADevice) {
   v1::Device& group = *spec.config.add_devices();
   group.set_container_path("/dev/vfio/7");
   group.set_host_path("/dev/vfio/7");
+  spec.devices.push_back({});
+  v1::Device& fuse = *spec.config.add_devices();
+  fuse.set_container_path("/dev/fuse");
+  fuse.set_host_path("/dev/fuse");
+  fuse.set_type("c");
+  fuse.set_major(10);
+  fuse.set_minor(229);
   const agent::v1::LinuxSettings settings = ToAgentContainer(spec)->linux();
   ASSERT_EQ(settings.mounts_size(), 3) << "the guest has its own /sys";
   EXPECT_EQ(settings.mounts(0).type(), "tmpfs");
@@ -116,9 +123,13 @@ TEST(AgentMessagesTest, SaysWhatIsMountedAndWhatIsADevice) {
   EXPECT_EQ(settings.mounts(1).share().name(), "volume-0");
   EXPECT_EQ(settings.mounts(2).type(), "ext4");
   EXPECT_EQ(settings.mounts(2).disk().scsi_lun().lun(), 2u);
-  ASSERT_EQ(settings.devices_size(), 1) << "the guest's driver makes the others";
+  ASSERT_EQ(settings.devices_size(), 2) << "the guest's driver makes the nodes of the group";
   EXPECT_EQ(settings.devices(0).disk().scsi_lun().lun(), 3u);
   EXPECT_EQ(settings.devices(0).path(), "/dev/disk");
+  EXPECT_FALSE(settings.devices(0).needs_driver());
+  EXPECT_EQ(settings.devices(1).path(), "/dev/fuse");
+  EXPECT_EQ(settings.devices(1).minor(), 229);
+  EXPECT_TRUE(settings.devices(1).needs_driver());
 }
 
 TEST(AgentMessagesTest, SaysWhereTheRootFileSystemIs) {
