@@ -141,7 +141,9 @@ TEST_F(CreateCommandTest, TheMachinesSizeHasUnitsAndIsNotZero) {
     uint32_t mib;
   };
   for (const Size& size : {Size{"96", 96}, Size{"512M", 512}, Size{"512m", 512}, Size{"2G", 2048}}) {
-    ASSERT_EQ(RunVc(server_, {"create", "--rootfs", directory(), "--memory", size.text, "--", "sh"}).exit_status, 0);
+    const RunResult result =
+        RunVc(server_, {"create", "--id", size.text, "--rootfs", directory(), "--memory", size.text, "--", "sh"});
+    ASSERT_EQ(result.exit_status, 0) << result.err;
     EXPECT_EQ(server_.last_config().resources().memory_mib(), size.mib) << size.text;
   }
   for (const char* text : {"0", "abc", "1.5G", "-1", "G", "9999999G", "512K"}) {
