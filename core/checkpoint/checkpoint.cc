@@ -127,8 +127,8 @@ absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& dir
   if (path.filename().native().size() > kMaxNameBytes) {
     return InvalidField("directory", absl::StrCat("its last part is longer than ", kMaxNameBytes, " bytes"));
   }
-  VCD_ASSIGN_OR_RETURN(const bool exists, filesystem.Exists(directory));
-  if (exists) {
+  VCD_ASSIGN_OR_RETURN(const FileKind there, filesystem.Look(directory));
+  if (there != FileKind::kNone) {
     return absl::AlreadyExistsError(
         absl::StrCat(directory, " is there already; name another directory, or remove that one"));
   }
@@ -148,8 +148,8 @@ absl::StatusOr<std::optional<CheckpointManifest>> SettleMaking(Filesystem& files
   if (end == std::string::npos || making[0] != '/') {
     return absl::DataLossError(absl::StrCat(making, ": is no name of a checkpoint that is made"));
   }
-  VCD_ASSIGN_OR_RETURN(const bool half, filesystem.Exists(making));
-  if (half) {
+  VCD_ASSIGN_OR_RETURN(const FileKind half, filesystem.Look(making));
+  if (half != FileKind::kNone) {
     VCD_RETURN_IF_ERROR(filesystem.RemoveTree(making));
     return std::nullopt;
   }
@@ -219,8 +219,8 @@ absl::Status CheckpointWriter::Finish(CheckpointManifest manifest, const v1::Pod
 }
 
 absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(Filesystem& filesystem, const std::string& directory) {
-  VCD_ASSIGN_OR_RETURN(const bool exists, filesystem.Exists(directory));
-  if (!exists) return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
+  VCD_ASSIGN_OR_RETURN(const FileKind there, filesystem.Look(directory));
+  if (there == FileKind::kNone) return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
   const absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, kManifest));
   if (absl::IsNotFound(text.status())) {
     return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory,

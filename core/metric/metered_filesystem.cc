@@ -18,7 +18,7 @@ absl::Status Timed(RuntimeMetrics& metrics, SyncTarget target, const Sync& sync)
 
 absl::StatusOr<std::string> MeteredFilesystem::ReadFile(const std::string& path) { return below_.ReadFile(path); }
 
-absl::StatusOr<bool> MeteredFilesystem::Exists(const std::string& path) { return below_.Exists(path); }
+absl::StatusOr<FileKind> MeteredFilesystem::Look(const std::string& path) { return below_.Look(path); }
 
 absl::StatusOr<std::vector<std::string>> MeteredFilesystem::ListDirectory(const std::string& path) {
   return below_.ListDirectory(path);

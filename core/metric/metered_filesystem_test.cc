@@ -47,10 +47,10 @@ TEST_F(MeteredFilesystemTest, PassesEverythingElseOn) {
   ASSERT_TRUE(filesystem_.Rename("/d/a", "/d/b").ok());
   EXPECT_EQ(*filesystem_.ReadFile("/d/b"), "text");
   EXPECT_THAT(*filesystem_.ListDirectory("/d"), ElementsAre("b"));
-  EXPECT_TRUE(*filesystem_.Exists("/d/b"));
+  EXPECT_EQ(*filesystem_.Look("/d/b"), FileKind::kFile);
   ASSERT_TRUE(filesystem_.RemoveFile("/d/b").ok());
   ASSERT_TRUE(filesystem_.RemoveTree("/d").ok());
-  EXPECT_FALSE(*memory_.Exists("/d"));
+  EXPECT_EQ(*memory_.Look("/d"), FileKind::kNone);
   EXPECT_THAT(below_.calls(), ElementsAre("CreateDirectory /d", "WriteFile /d/a", "Rename /d/a /d/b", "ReadFile /d/b",
                                           "ListDirectory /d", "Exists /d/b", "RemoveFile /d/b", "RemoveTree /d"));
 }

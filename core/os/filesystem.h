@@ -10,6 +10,9 @@
 
 namespace vcd {
 
+// What a path itself is, which of a link is a link.
+enum class FileKind { kNone, kDirectory, kFile, kOther };
+
 // The file system as durable state needs it, and no more, so that tests may lose what was not synced and fail any call.
 // Paths are absolute. Errors carry the step, the path and the kernel's words, with the code that absl::ErrnoToStatus
 // gives. Calls block on the disk. Thread-safe as the file system itself is: two writers of one path need a lock.
@@ -20,8 +23,8 @@ class Filesystem {
   // The whole file. kNotFound when there is none.
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path) = 0;
 
-  // Whether there is a file or directory of that name; a dangling symbolic link counts as one.
-  virtual absl::StatusOr<bool> Exists(const std::string& path) = 0;
+  // What is of that name, if anything is (lstat(2)).
+  virtual absl::StatusOr<FileKind> Look(const std::string& path) = 0;
 
   // Names in a directory, sorted, without "." and "..". kNotFound when there is none.
   virtual absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) = 0;

@@ -54,8 +54,8 @@ TEST_P(FilesystemContract, MissingThingsAreNotFoundWithTheirPath) {
   EXPECT_EQ(fs_->WriteFile(Path("no/a"), "").code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(fs_->CreateDirectory(Path("no/a")).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(fs_->Rename(Path("a"), Path("b")).code(), absl::StatusCode::kNotFound);
-  EXPECT_FALSE(*fs_->Exists(Path("a")));
-  EXPECT_FALSE(*fs_->Exists(Path("a/b")));
+  EXPECT_EQ(*fs_->Look(Path("a")), FileKind::kNone);
+  EXPECT_EQ(*fs_->Look(Path("a/b")), FileKind::kNone);
 }
 
 TEST_P(FilesystemContract, CreatingADirectoryTwiceIsFineButNotOverAFile) {
@@ -95,7 +95,7 @@ TEST_P(FilesystemContract, RemovingIsIdempotent) {
   ASSERT_TRUE(fs_->WriteFile(Path("d/e/f"), "").ok());
   EXPECT_TRUE(fs_->RemoveTree(Path("d")).ok());
   EXPECT_TRUE(fs_->RemoveTree(Path("d")).ok());
-  EXPECT_FALSE(*fs_->Exists(Path("d")));
+  EXPECT_EQ(*fs_->Look(Path("d")), FileKind::kNone);
 }
 
 TEST_P(FilesystemContract, ReplaceLeavesNoTemporaryFile) {

@@ -106,10 +106,13 @@ absl::StatusOr<std::string> PosixFilesystem::ReadFile(const std::string& path) {
   }
 }
 
-absl::StatusOr<bool> PosixFilesystem::Exists(const std::string& path) {
+absl::StatusOr<FileKind> PosixFilesystem::Look(const std::string& path) {
   struct stat status;
-  if (::lstat(path.c_str(), &status) == 0) return true;
-  if (errno == ENOENT || errno == ENOTDIR) return false;
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return FileKind::kDirectory;
+    return S_ISREG(status.st_mode) ? FileKind::kFile : FileKind::kOther;
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return FileKind::kNone;
   return Failed("look at", path);
 }
 

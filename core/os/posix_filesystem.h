@@ -13,7 +13,7 @@ namespace vcd {
 class PosixFilesystem : public Filesystem {
  public:
   absl::StatusOr<std::string> ReadFile(const std::string& path) override;
-  absl::StatusOr<bool> Exists(const std::string& path) override;
+  absl::StatusOr<FileKind> Look(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override;
   absl::Status CreateDirectory(const std::string& path) override;
   absl::Status WriteFile(const std::string& path, const std::string& bytes) override;

@@ -39,12 +39,12 @@ TEST_F(PosixFilesystemTest, RemoveTreeDoesNotFollowSymbolicLinks) {
   ASSERT_TRUE(fs_.CreateDirectory(Path("gone")).ok());
   ASSERT_EQ(::symlink(Path("kept").c_str(), Path("gone/link").c_str()), 0);
   EXPECT_TRUE(fs_.RemoveTree(Path("gone")).ok());
-  EXPECT_FALSE(*fs_.Exists(Path("gone")));
-  EXPECT_TRUE(*fs_.Exists(Path("kept/file")));
+  EXPECT_EQ(*fs_.Look(Path("gone")), FileKind::kNone);
+  EXPECT_EQ(*fs_.Look(Path("kept/file")), FileKind::kFile);
 
   ASSERT_EQ(::symlink(Path("kept").c_str(), Path("link").c_str()), 0);
   EXPECT_TRUE(fs_.RemoveTree(Path("link")).ok());
-  EXPECT_TRUE(*fs_.Exists(Path("kept/file")));
+  EXPECT_EQ(*fs_.Look(Path("kept/file")), FileKind::kFile);
 }
 
 TEST_F(PosixFilesystemTest, RemoveTreeTakesSocketsAndPipesToo) {
@@ -56,7 +56,7 @@ TEST_F(PosixFilesystemTest, RemoveTreeTakesSocketsAndPipesToo) {
 TEST_F(PosixFilesystemTest, WritingDoesNotFollowSymbolicLinks) {
   ASSERT_EQ(::symlink(Path("elsewhere").c_str(), Path("a").c_str()), 0);
   EXPECT_FALSE(fs_.WriteFile(Path("a"), "x").ok());
-  EXPECT_FALSE(*fs_.Exists(Path("elsewhere")));
+  EXPECT_EQ(*fs_.Look(Path("elsewhere")), FileKind::kNone);
 }
 
 TEST_F(PosixFilesystemTest, APipeInThePlaceOfAFileDoesNotBlock) {

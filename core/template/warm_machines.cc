@@ -58,8 +58,8 @@ void WarmMachines::EndLeftovers(const std::vector<Hypervisor*>& hypervisors, con
   }
   for (const std::string& name : *names) {
     if (of_pods.count(name) != 0) continue;
-    const absl::StatusOr<bool> waits = filesystem_.Exists(RecordFile(RunDir(name)));
-    if (waits.ok() && *waits && options_.enabled && options_.warm_machines > 0) {
+    const absl::StatusOr<FileKind> record = filesystem_.Look(RecordFile(RunDir(name)));
+    if (record.ok() && *record == FileKind::kFile && options_.enabled && options_.warm_machines > 0) {
       waiting_before_.push_back(name);
       continue;
     }

@@ -26,9 +26,9 @@ absl::StatusOr<std::string> MortalFilesystem::ReadFile(const std::string& path) 
   VCD_RETURN_IF_ERROR(Alive(life_));
   return inner_.ReadFile(path);
 }
-absl::StatusOr<bool> MortalFilesystem::Exists(const std::string& path) {
+absl::StatusOr<FileKind> MortalFilesystem::Look(const std::string& path) {
   VCD_RETURN_IF_ERROR(Alive(life_));
-  return inner_.Exists(path);
+  return inner_.Look(path);
 }
 absl::StatusOr<std::vector<std::string>> MortalFilesystem::ListDirectory(const std::string& path) {
   VCD_RETURN_IF_ERROR(Alive(life_));

@@ -16,8 +16,8 @@ void PowerLossFilesystem::Adopt(const std::string& directory) {
 absl::Status PowerLossFilesystem::LosePower(const std::string& directory) {
   durable_.DropUnsynced();
   VCD_RETURN_IF_ERROR(inner_.RemoveTree(directory));
-  VCD_ASSIGN_OR_RETURN(const bool there, durable_.Exists(directory));
-  return there ? Restore(directory) : absl::OkStatus();
+  VCD_ASSIGN_OR_RETURN(const FileKind there, durable_.Look(directory));
+  return there == FileKind::kNone ? absl::OkStatus() : Restore(directory);
 }
 
 absl::Status PowerLossFilesystem::Restore(const std::string& path) {

@@ -23,7 +23,7 @@ class PowerLossFilesystem : public Filesystem {
   absl::Status LosePower(const std::string& directory);
 
   absl::StatusOr<std::string> ReadFile(const std::string& path) override { return inner_.ReadFile(path); }
-  absl::StatusOr<bool> Exists(const std::string& path) override { return inner_.Exists(path); }
+  absl::StatusOr<FileKind> Look(const std::string& path) override { return inner_.Look(path); }
   absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override {
     return inner_.ListDirectory(path);
   }

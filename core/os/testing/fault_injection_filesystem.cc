@@ -54,9 +54,9 @@ absl::StatusOr<std::string> FaultInjectionFilesystem::ReadFile(const std::string
   return inner_.ReadFile(path);
 }
 
-absl::StatusOr<bool> FaultInjectionFilesystem::Exists(const std::string& path) {
-  VCD_RETURN_IF_ERROR(Begin("Exists " + path));
-  return inner_.Exists(path);
+absl::StatusOr<FileKind> FaultInjectionFilesystem::Look(const std::string& path) {
+  VCD_RETURN_IF_ERROR(Begin("Look " + path));
+  return inner_.Look(path);
 }
 
 absl::StatusOr<std::vector<std::string>> FaultInjectionFilesystem::ListDirectory(const std::string& path) {

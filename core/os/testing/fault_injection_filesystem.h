@@ -33,7 +33,7 @@ class FaultInjectionFilesystem : public Filesystem {
   std::vector<std::string> calls() const;
 
   absl::StatusOr<std::string> ReadFile(const std::string& path) override;
-  absl::StatusOr<bool> Exists(const std::string& path) override;
+  absl::StatusOr<FileKind> Look(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override;
   absl::Status CreateDirectory(const std::string& path) override;
   absl::Status WriteFile(const std::string& path, const std::string& bytes) override;

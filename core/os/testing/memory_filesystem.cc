@@ -49,9 +49,11 @@ absl::StatusOr<std::string> MemoryFilesystem::ReadFile(const std::string& path) 
   return node->bytes;
 }
 
-absl::StatusOr<bool> MemoryFilesystem::Exists(const std::string& path) {
+absl::StatusOr<FileKind> MemoryFilesystem::Look(const std::string& path) {
   MutexLock lock(&mu_);
-  return Find(path, "look at").ok();
+  const absl::StatusOr<std::shared_ptr<Node>> node = Find(path, "look at");
+  if (!node.ok()) return FileKind::kNone;
+  return (*node)->is_directory ? FileKind::kDirectory : FileKind::kFile;
 }
 
 absl::StatusOr<std::vector<std::string>> MemoryFilesystem::ListDirectory(const std::string& path) {
