@@ -21,6 +21,12 @@ absl::Status StorageError(const absl::Status& status, const std::string& pod_id)
                     {v1::ERROR_REASON_STORAGE, {{"pod_id", pod_id}}});
 }
 
+// Of the files of a pod that is there: kNotFound would say that there is no such pod.
+absl::Status RemovalError(const absl::Status& status, const std::string& pod_id) {
+  if (!absl::IsNotFound(status)) return StorageError(status, pod_id);
+  return StorageError(absl::FailedPreconditionError(status.message()), pod_id);
+}
+
 // A record must be of the pod whose directory it is in: one that
 // somebody copied or renamed must not become a second VM with the disks of the first.
 absl::Status CheckOwner(const std::string& path, const std::string& pod_id, const std::string& owner) {
@@ -49,10 +55,14 @@ absl::StatusOr<StoredPods> StateStore::ListPodIds() {
   for (const std::string& directory : {layout_.PodsStateDir(), layout_.PodsRunDir()}) {
     VCD_ASSIGN_OR_RETURN(const std::vector<std::string> names, filesystem_.ListDirectory(directory));
     for (const std::string& name : names) {
-      if (IsValidId(name)) {
+      const std::string path = absl::StrCat(directory, "/", name);
+      // A link leads to what is somebody else's, most likely another pod's.
+      const bool may_be_a_pods =
+          IsValidId(name) && filesystem_.Look(path).value_or(FileKind::kDirectory) == FileKind::kDirectory;
+      if (may_be_a_pods) {
         ids.insert(name);
       } else {
-        pods.foreign_paths.push_back(absl::StrCat(directory, "/", name));
+        pods.foreign_paths.push_back(path);
       }
     }
   }
@@ -63,6 +73,9 @@ absl::StatusOr<StoredPods> StateStore::ListPodIds() {
 absl::StatusOr<v1::PodConfig> StateStore::LoadConfig(const std::string& pod_id) {
   const std::string path = layout_.ConfigFile(pod_id);
   VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
+  const std::string state_dir = layout_.PodStateDir(pod_id);
+  VCD_ASSIGN_OR_RETURN(const FileKind holds_it, filesystem_.Look(state_dir));
+  if (holds_it != FileKind::kDirectory) return absl::DataLossError(absl::StrCat(state_dir, ": is no directory"));
   std::string unknown;
   absl::StatusOr<v1::PodConfig> config = DecodePodConfig(json, &unknown);
   if (!config.ok()) return Annotate(config.status(), path);
@@ -93,6 +106,18 @@ absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record) {
 }
 
 absl::Status StateStore::RemoveUnfinished(const std::string& pod_id) {
+  const std::string run_dir = layout_.RunDir(pod_id);
+  VCD_ASSIGN_OR_RETURN(const FileKind place, filesystem_.Look(run_dir));
+  // What is written there must not go to where a link leads.
+  if (place == FileKind::kFile || place == FileKind::kOther) {
+    VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveTree(run_dir), pod_id));
+  }
+  // Whoever works on the pod opens it.
+  const std::string lock = layout_.LockFile(pod_id);
+  VCD_ASSIGN_OR_RETURN(const FileKind lock_kind, filesystem_.Look(lock));
+  if (lock_kind == FileKind::kDirectory || lock_kind == FileKind::kOther) {
+    VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveTree(lock), pod_id));
+  }
   for (const std::string& path : {layout_.ConfigFile(pod_id), layout_.StateFile(pod_id)}) {
     VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveFile(TemporaryPath(path)), pod_id));
   }
@@ -117,11 +142,14 @@ absl::Status StateStore::RemovePod(const std::string& pod_id) {
   const std::string run_dir = layout_.RunDir(pod_id);
   const absl::Status status = [&]() -> absl::Status {
     // From here on there is no pod: see the class comment for why config.json goes first and state.json last.
-    VCD_ASSIGN_OR_RETURN(const bool has_state_dir, filesystem_.Exists(state_dir));
-    if (has_state_dir) {
+    VCD_ASSIGN_OR_RETURN(const FileKind place, filesystem_.Look(state_dir));
+    if (place == FileKind::kDirectory) {
       // A tree, should somebody have put a directory in its place.
       VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(layout_.ConfigFile(pod_id)));
       VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(state_dir));
+    }
+    if (place != FileKind::kNone) {
+      // Of what somebody has put in its place that goes, and not what a link there leads to.
       VCD_RETURN_IF_ERROR(filesystem_.RemoveTree(state_dir));
       VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.PodsStateDir()));
     }
@@ -132,7 +160,7 @@ absl::Status StateStore::RemovePod(const std::string& pod_id) {
     MutexLock lock(&mu_);
     unknown_.erase(pod_id);
   }
-  return StorageError(status, pod_id);
+  return RemovalError(status, pod_id);
 }
 
 StateStore::Unknown StateStore::UnknownOf(const std::string& pod_id) const {
@@ -165,8 +193,8 @@ absl::StatusOr<std::string> StateStore::Quarantine(const std::string& pod_id, co
   const absl::Status status = [&]() -> absl::Status {
     for (int n = 1;; ++n) {
       directory = absl::StrCat(layout_.QuarantineDir(), "/", pod_id, "-", n);
-      VCD_ASSIGN_OR_RETURN(const bool taken, filesystem_.Exists(directory));
-      if (!taken) break;
+      VCD_ASSIGN_OR_RETURN(const FileKind taken, filesystem_.Look(directory));
+      if (taken == FileKind::kNone) break;
       if (holds_the_same(directory)) return absl::OkStatus();
     }
     VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(directory));

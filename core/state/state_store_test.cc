@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/state/state_store.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "core/os/posix_filesystem.h"
@@ -218,6 +220,44 @@ TEST_F(StateStoreTest, WhatANewerReleaseWroteIsWrittenBack) {
   EXPECT_THAT(*memory_.ReadFile(path), Not(HasSubstr("rack 7")));
 }
 
+// Of a link the link is removed; what it leads to is another pod's.
+TEST(StateStoreOnDiskTest, LinksInThePlaceOfAPodLeadNowhere) {
+  TemporaryDirectory directory;
+  PosixFilesystem filesystem;
+  StateStore store(filesystem, directory.path() + "/state", directory.path() + "/run");
+  ASSERT_TRUE(store.CreateRoots().ok());
+  for (const char* id : {"web", "db"}) ASSERT_TRUE(Create(store, id).ok());
+  const StateLayout& layout = store.layout();
+  ASSERT_EQ(symlink("web", layout.PodStateDir("link").c_str()), 0);
+  ASSERT_EQ(symlink("web", layout.RunDir("link").c_str()), 0);
+  EXPECT_THAT(store.ListPodIds()->pod_ids, ElementsAre("db", "web"));
+  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.PodStateDir("link"), layout.RunDir("link")));
+
+  ASSERT_TRUE(filesystem.RemoveTree(layout.RunDir("db")).ok());
+  ASSERT_EQ(symlink("web", layout.RunDir("db").c_str()), 0);
+  ASSERT_TRUE(store.RemoveUnfinished("db").ok());
+  EXPECT_EQ(store.LoadRecord("db").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(filesystem.RemoveTree(layout.PodStateDir("db")).ok());
+  ASSERT_EQ(symlink("web", layout.PodStateDir("db").c_str()), 0);
+  EXPECT_EQ(store.LoadConfig("db").status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_EQ(symlink("/nonexistent/thing", layout.RunDir("db").c_str()), 0);
+  ASSERT_TRUE(store.RemovePod("db").ok());
+  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.PodStateDir("link"), layout.RunDir("link")));
+  EXPECT_EQ(store.LoadConfig("web")->id(), "web");
+  EXPECT_EQ(store.LoadRecord("web")->pod_id(), "web");
+}
+
+TEST(StateStoreOnDiskTest, WhatIsNoLockFileIsTakenAway) {
+  TemporaryDirectory directory;
+  PosixFilesystem filesystem;
+  StateStore store(filesystem, directory.path() + "/state", directory.path() + "/run");
+  ASSERT_TRUE(store.CreateRoots().ok());
+  ASSERT_TRUE(Create(store, "web").ok());
+  ASSERT_TRUE(filesystem.CreateDirectory(store.layout().LockFile("web")).ok());
+  ASSERT_TRUE(store.RemoveUnfinished("web").ok());
+  EXPECT_EQ(*filesystem.Look(store.layout().LockFile("web")), FileKind::kNone);
+}
+
 TEST(StateStoreOnDiskTest, WorksOnTheHostsOwnFileSystem) {
   TemporaryDirectory directory;
   PosixFilesystem filesystem;
@@ -225,7 +265,7 @@ TEST(StateStoreOnDiskTest, WorksOnTheHostsOwnFileSystem) {
   ASSERT_TRUE(store.CreateRoots().ok());
   ASSERT_TRUE(Create(store, "web").ok());
   EXPECT_THAT(store.ListPodIds()->pod_ids, ElementsAre("web"));
-  EXPECT_TRUE(*filesystem.Exists(store.layout().LogDir("web")));
+  EXPECT_EQ(*filesystem.Look(store.layout().LogDir("web")), FileKind::kDirectory);
   EXPECT_TRUE(store.Quarantine("web", "test").ok());
   EXPECT_TRUE(store.RemovePod("web").ok());
   EXPECT_TRUE(store.RemovePod("web").ok());
