@@ -204,7 +204,8 @@ void Pod::SetMachine(std::unique_ptr<VirtualMachine> machine) {
   machine_->OnExit([weak = weak_from_this(), end = machine_end_](const std::string& reason) {
     end.Set(reason);
     std::shared_ptr<Pod> self = weak.lock();
-    if (self == nullptr || self->lost_ == nullptr) return;
+    // Whoever has told the loss of the guest sees to this too, and must not be preempted for it.
+    if (self == nullptr || self->lost_ == nullptr || self->ending_.exchange(true)) return;
     self->lost_(VmExited(self->id_, reason));
   });
 }
@@ -505,7 +506,8 @@ void Pod::FoundSilent(absl::Duration time) {
 
 void Pod::OnGuestLost(const absl::Status& why) {
   // A guest that powers off because it was told to is not lost: whoever told it must not be preempted for that.
-  if (lost_ != nullptr && !ending_.load()) lost_(why);
+  // Nor is one of which it was told already.
+  if (lost_ != nullptr && !ending_.exchange(true)) lost_(why);
 }
 
 }  // namespace vcd

@@ -361,6 +361,23 @@ TEST_F(PodHooksTest, APoststopThatHangsAfterTheMachineDiedIsCutToo) {
   ExpectNothingLeft();
 }
 
+// Both the machine and the guest's link end then, and each is told.
+TEST_F(PodHooksTest, APoststopOfAMachineThatDiedRunsOnceAndInAPodThatIsStopping) {
+  v1::PodState seen = v1::POD_STATE_UNSPECIFIED;
+  ASSERT_TRUE(Run(WithPoststop("/once")).ok());
+  hooks_.OnRun([&](const HookCall&) {
+    seen = Get("web").state();
+    const absl::Time began = absl::Now();
+    while (absl::Now() < began + absl::Milliseconds(1500)) std::this_thread::yield();
+  });
+  auto events = Events();
+  ASSERT_TRUE(hypervisor().Crash("web", "crashed"));
+  AwaitEvent(*events, v1::EVENT_TYPE_POD_FAILED);
+  EXPECT_EQ(seen, v1::POD_STATE_STOPPING);
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(hooks_.TakeRuns(), ElementsAre("poststop /once"));
+}
+
 // The guest of an orderly stop powers off, which looks as if it were lost; the hook must not suffer from that.
 TEST_F(PodHooksTest, APoststopOfAnOrderlyStopMayTakeItsTime) {
   bool cut = false;

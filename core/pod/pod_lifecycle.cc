@@ -111,6 +111,17 @@ absl::Status DetachNetwork(const Pod& pod, const Backends& backends, const CallC
   return status;
 }
 
+// Of a pod that nobody told to stop, while the hooks of its end run: it does not run any more. On disk it does, so that
+// the next daemon finds out for itself what became of it.
+void ShowStopping(Pod& pod, const std::string& reason) {
+  const v1::PodState state = pod.state();
+  if (state != v1::POD_STATE_READY && state != v1::POD_STATE_RUNNING && state != v1::POD_STATE_PAUSED) return;
+  pod.ChangeUnwritten([&reason](state::v1::PodRecord& record) {
+    record.set_state(v1::POD_STATE_STOPPING);
+    record.set_reason(reason);
+  });
+}
+
 // State and reason of a pod that was taken down, with what it still holds.
 void SetEnd(state::v1::PodRecord& record, const TearDownOptions& options, const absl::Status& ended) {
   record.set_state(ended.ok() ? options.state : v1::POD_STATE_FAILED);
@@ -401,8 +412,10 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
   } else {
     released.kept.push_back(absl::StrCat("network ", config.network(), ": ", detached.message()));
   }
+  const Poststop due = PoststopDue(pod.record());
+  if (!due.empty()) ShowStopping(pod, options.reason);
   // A machine that may still run is no end.
-  const bool poststop_done = ended.ok() && RunPoststop(pod, PoststopDue(pod.record()), options.hooks);
+  const bool poststop_done = ended.ok() && RunPoststop(pod, due, options.hooks);
 
   const auto note = [&](state::v1::PodRecord& record) {
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
