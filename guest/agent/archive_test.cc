@@ -148,6 +148,17 @@ TEST_F(ArchiveTest, MissingPathsAreToldApart) {
   EXPECT_EQ(Unpack(root_ + "/file").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
 }
 
+TEST_F(ArchiveTest, FilesThatSayTheyAreEmptyComeWhole) {
+  ASSERT_EQ(Pack("/proc/version").message(), "");
+  ASSERT_TRUE(Unpack(root_ + "/to").ok());
+  std::string version;
+  std::getline(std::ifstream("/proc/version"), version);
+  std::string copied;
+  std::getline(std::ifstream(root_ + "/to/version"), copied);
+  EXPECT_THAT(version, HasSubstr("Linux"));
+  EXPECT_EQ(copied, version);
+}
+
 TEST_F(ArchiveTest, SocketsAreLeftOut) {
   fs::create_directory(root_ + "/from/dir");
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));

@@ -23,6 +23,9 @@
 namespace vcd::guest {
 namespace {
 
+// Of a file whose size is known only once it was read, which is kept until then.
+constexpr size_t kMaxSizelessBytes = size_t{1} << 20;
+
 // File systems whose files are the kernel's answers: they have no size, and no end.
 bool IsKernelFilesystem(int fd) {
   struct statfs status {};
@@ -115,8 +118,29 @@ class Packer {
     if (!S_ISREG(status.st_mode)) return Outcome();  // Another one has come in its place.
     entry->size = static_cast<uint64_t>(status.st_size);
     if (before.st_nlink > 1) linked_.emplace(key, entry->name);
+    if (entry->size == 0) return PackWhole(file.get(), entry);
     if (Outcome written = Write(FormatTarEntry(*entry)); !written.ok()) return written;
     return CopyContent(file.get(), *entry);
+  }
+
+  // A file that says it is empty: what the kernel makes up in /proc has its size only once it was read.
+  Outcome PackWhole(int file, TarEntry* entry) {
+    std::string whole;
+    while (true) {
+      buffer_.resize(4096);
+      const ssize_t got = ::read(file, buffer_.data(), buffer_.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return SystemFailure("read " + entry->name);
+      if (got == 0) break;
+      whole.append(buffer_, 0, static_cast<size_t>(got));
+      if (whole.size() > kMaxSizelessBytes) {
+        return Outcome(ErrorCode::ERROR_CODE_SYSTEM,
+                       entry->name + " does not say how long it is, and is longer than 1 MiB; read it with a program");
+      }
+    }
+    entry->size = whole.size();
+    if (Outcome written = Write(FormatTarEntry(*entry)); !written.ok()) return written;
+    return Write(whole + std::string(TarPadding(entry->size), '\0'));
   }
 
   // So many bytes as the header says: what grew is cut, what shrank is filled with zeros, and told in the end.
