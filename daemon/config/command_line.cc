@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -79,7 +80,7 @@ class Flags {
     app_.add_option_function<uint32_t>(
             name, [set = std::move(set)](const uint32_t& value) { set(value); }, help)
         ->type_name(type)
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
   }
 
   CLI::App& app_;
