@@ -278,7 +278,7 @@ TEST_F(PodAttachmentTest, ADeviceThatTheGuestsKernelHasTooIsANodeOfItsNumber) {
   EXPECT_EQ(given.type(), "c");
   EXPECT_EQ(given.major(), 1);
   EXPECT_EQ(given.minor(), 3);
-  EXPECT_EQ(Get("web").config().containers(0).devices(0).major(), 0) << "the configuration is what was asked for";
+  EXPECT_EQ(Get("web").containers(0).config().devices(0).major(), 0) << "the configuration is what was asked for";
   EXPECT_THAT(hypervisor().host_devices("web"), IsEmpty());
   config = Config("other");
   AddDevice(*config.mutable_containers(0), "/dev/null", "/dev/nothing");
