@@ -402,8 +402,15 @@ absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
   }
   VCD_RETURN_IF_ERROR(ViewContainer(key.container_id).status());
   const std::string what = key.process_id.empty() ? "its first process" : absl::StrCat("process ", key.process_id);
+  const state::v1::PodRecord now = record();
+  const bool runs =
+      now.state() == v1::POD_STATE_READY || now.state() == v1::POD_STATE_RUNNING || now.state() == v1::POD_STATE_PAUSED;
+  // What ended with its machine is no riddle.
+  const std::string why =
+      runs ? "it has not been started, or it ended long ago"
+           : absl::StrCat("the pod is ", StateWord(now.state()), now.reason().empty() ? "" : ": ", now.reason());
   return WithDetail(absl::NotFoundError(absl::StrCat("container ", key.container_id, " of pod ", id_, ": ", what,
-                                                     " is not there; it has not been started, or it ended long ago")),
+                                                     " is not there; ", why)),
                     {v1::ERROR_REASON_PROCESS_NOT_FOUND,
                      {{"pod_id", id_}, {"container_id", key.container_id}, {"process_id", key.process_id}}});
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/service/dial_process.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "core/agent/guest_error.h"
 #include "core/link/link_limits.h"
+#include "core/status/error_detail.h"
 
 namespace vcd {
 namespace {
@@ -46,11 +49,12 @@ void DialProcess::Note(const OutputChunk& chunk) {
 absl::Status DialProcess::StatusOf(const absl::StatusOr<v1::ExitStatus>& exit) const {
   if (!exit.ok()) return exit.status();
   if (exit->code() == 0) return absl::OkStatus();
-  const std::string what = absl::StrCat("pod ", pod_id_, ", port ", port_, ": ");
-  if (exit->code() == kDialBroken && !words_.empty()) {
-    return absl::UnavailableError(absl::StrCat(what, CleanGuestText(words_)));
-  }
-  return absl::UnavailableError(absl::StrCat(what, "the guest ended the connection, with status ", exit->code()));
+  std::string problem = absl::StrCat("the guest ended the connection, with status ", exit->code());
+  if (exit->code() == kDialBroken && !words_.empty()) problem = CleanGuestText(words_);
+  if (exit->code() == 128 + SIGKILL)
+    problem = "the guest killed the connection's process, most likely for want of memory";
+  return WithDetail(absl::UnavailableError(absl::StrCat("pod ", pod_id_, ", port ", port_, ": ", problem)),
+                    {v1::ERROR_REASON_AGENT_UNAVAILABLE, {{"pod_id", pod_id_}}});
 }
 
 void DialProcess::End() {
