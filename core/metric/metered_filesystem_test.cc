@@ -52,7 +52,7 @@ TEST_F(MeteredFilesystemTest, PassesEverythingElseOn) {
   ASSERT_TRUE(filesystem_.RemoveTree("/d").ok());
   EXPECT_EQ(*memory_.Look("/d"), FileKind::kNone);
   EXPECT_THAT(below_.calls(), ElementsAre("CreateDirectory /d", "WriteFile /d/a", "Rename /d/a /d/b", "ReadFile /d/b",
-                                          "ListDirectory /d", "Exists /d/b", "RemoveFile /d/b", "RemoveTree /d"));
+                                          "ListDirectory /d", "Look /d/b", "RemoveFile /d/b", "RemoveTree /d"));
 }
 
 }  // namespace

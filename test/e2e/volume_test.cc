@@ -137,7 +137,7 @@ TEST_F(VolumeTest, ADeviceOfTheHostIsADeviceOfTheGuest) {
        "for i in /dev/fuse /dev/net/tun; do exec 3<>$i && echo open; done"});
   EXPECT_EQ(result.out, "xxxx\nrefused\nopen\nopen\n") << result.err;
   EXPECT_EQ(Read("raw.img").substr(0, 8), "writtenx");
-  EXPECT_THAT(RunIn(image(), {"--device", Path("tty")}, {"true"}).err,
+  EXPECT_THAT(RunIn(image(), {"--device", absl::StrCat(Path("tty"), ":/dev/tty9")}, {"true"}).err,
               AllOf(HasSubstr("devices[0].host_path"), HasSubstr("character device")));
 }
 
