@@ -77,15 +77,16 @@ void LivePodRuntime::Appear(const std::shared_ptr<Pod>& created, const Operation
   const std::string id = created->id();
   const absl::Status added = registry_.Add(created, std::make_shared<const PodSnapshot>(created->View()));
   if (!added.ok()) return RepeatMake(id, operation, added, again, done);
+  // Between its appearance and the lock a forced delete may come, and after that another creation.
+  const absl::Status gone = absl::AbortedError(absl::StrCat("pod ", id, ": it was deleted meanwhile"));
+  auto found = std::make_shared<bool>(false);
   Dispatch(
       id, operation,
-      [created, body](Pod& pod, Grant& grant) {
-        // Between its appearance and this lock a forced delete may have come.
-        if (&pod != created.get())
-          return absl::AbortedError(absl::StrCat("pod ", pod.id(), ": it was deleted meanwhile"));
-        return body(pod, grant);
+      [created, body, gone, found](Pod& pod, Grant& grant) {
+        *found = true;
+        return &pod == created.get() ? body(pod, grant) : gone;
       },
-      done);
+      [gone, found, done](const absl::Status& status) { done(!*found && absl::IsNotFound(status) ? gone : status); });
 }
 
 void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
