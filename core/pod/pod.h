@@ -197,7 +197,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   std::function<void(absl::Status)> lost_;
   absl::Status config_damage_;
   std::atomic<bool> stands_still_{false};
-  std::atomic<bool> ending_{false};  // The machine was taken, and its end is our doing.
+  std::atomic<bool> ending_{false};  // Somebody sees to its end: who took it, or was told its loss.
   // Of events that a guest causes as it likes; the I/O thread's.
   EventAllowance oom_events_{/*burst=*/16, /*refill=*/absl::Seconds(1)};
   EventAllowance disk_events_{/*burst=*/4, /*refill=*/absl::Seconds(10)};

@@ -60,7 +60,8 @@ class StateStore {
   // Survives a crash of the daemon when it returns OK. The directory must be there.
   absl::Status SaveRecord(const state::v1::PodRecord& record);
 
-  // Removes what a crash left half written beside the records of a pod.
+  // Removes what a crash left half written beside the records of a pod, and what stands where its run directory or its
+  // lock file should: a link there would lead what is written to somewhere else.
   absl::Status RemoveUnfinished(const std::string& pod_id);
 
   // Both directories of a pod, and that of its logs. OK when they are there.
