@@ -3,11 +3,8 @@
 // QEMU, emulated, and the real guest.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,12 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "backends/agent/native/native_agent.h"
-#include "backends/hypervisor/qemu/qemu_hypervisor.h"
-#include "core/agent/testing/recording_observer.h"
-#include "core/os/io_thread.h"
-#include "guest/image/testing/busybox_root.h"
-#include "guest/image/testing/test_machine.h"
+#include "test/link/machine_fixture.h"
 
 namespace vcd {
 namespace {
@@ -36,39 +28,11 @@ constexpr char kProbe[] =
     "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' '; grep '\\[stack\\]' /proc/self/maps | cut -d- -f1";
 constexpr size_t kProbeLines = 6;
 
-CallContext Soon() { return {absl::Now() + absl::Seconds(120), nullptr}; }
-
-class MachineCloneTest : public testing::Test {
+class MachineCloneTest : public MachineFixture {
  protected:
   void SetUp() override {
-    if (const std::string why = guest::TestMachine::WhyNot(); !why.empty()) GTEST_SKIP() << why;
-    char root[] = "/tmp/vcd-test-XXXXXX";
-    root_ = mkdtemp(root);
-    std::filesystem::permissions(root_, std::filesystem::perms(0755));
-    guest::MakeBusyboxRoot(root_ + "/root");
-    const std::string make = absl::StrCat("mkfs.erofs --quiet -T0 ", root_, "/root.erofs ", root_, "/root");
-    ASSERT_EQ(system(make.c_str()), 0);
-    QemuOptions options;
-    options.kernel_path = std::filesystem::canonical("guest/image/vmlinux").string();
-    options.initrd_path = std::filesystem::canonical("guest/image/initramfs.cpio").string();
-    options.accelerator = "tcg";
-    hypervisor_ = QemuHypervisor::Create(io_, options).value();
-    ASSERT_NO_FATAL_FAILURE(MakeImage());
-  }
-
-  void TearDown() override {
-    for (const std::string& run_dir : run_dirs_) EXPECT_EQ(hypervisor_->Reap(run_dir, Soon()), absl::OkStatus());
-    if (!root_.empty()) std::filesystem::remove_all(root_);
-  }
-
-  VmSpec Spec(const std::string& id) {
-    VmSpec spec;
-    spec.pod_id = id;
-    spec.run_dir = root_ + "/" + id;
-    std::filesystem::create_directory(spec.run_dir);
-    run_dirs_.push_back(spec.run_dir);
-    spec.config = hypervisor_->Resolve({}).value();
-    return spec;
+    MachineFixture::SetUp();
+    if (!IsSkipped() && !HasFatalFailure()) MakeImage();
   }
 
   // Of a machine whose agent has answered, with nobody connected.
@@ -124,12 +88,7 @@ class MachineCloneTest : public testing::Test {
     return absl::StrSplit(output, '\n', absl::SkipEmpty());
   }
 
-  std::string root_;
   std::string image_;
-  std::vector<std::string> run_dirs_;
-  IoThread io_;
-  std::unique_ptr<QemuHypervisor> hypervisor_;
-  NativeAgent agent_{io_};
 };
 
 TEST_F(MachineCloneTest, EachIsAMachineOfItsOwn) {
