@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer: bazel build --config=fuzz //core/state:json_printer_fuzz_test
-#include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 
 #include "core/state/json_printer.h"
 #include "core/state/testing/library_json.h"
+#include "core/state/testing/random_messages.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
+#include "test/fuzz/fuzz_target.h"
+
+std::vector<std::string> FuzzSeeds() {
+  std::vector<std::string> seeds;
+  for (uint32_t seed = 1; seed <= 8; ++seed) {
+    vcd::state::v1::PodRecord record;
+    vcd::RandomMessages(seed).Fill(record);
+    seeds.push_back(record.SerializeAsString());
+  }
+  return seeds;
+}
 
 // Whatever a record holds, it is printed as the library prints it.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/state/json_printer.h"
+#include "core/state/json_reader.h"
 #include "core/state/seal.h"
 #include "core/state/state_migration.h"
 #include "core/state/unknown_members.h"
@@ -56,13 +57,16 @@ absl::StatusOr<Json> ParseDocument(const std::string& json) {
   return document;
 }
 
-// The common case, a document of this very release, is parsed once.
+// The common case, a document that this very release has printed, is read once; so is what its schema knows by the
+// library.
 absl::Status Decode(std::string json, absl::Status (*migrate)(Json&), google::protobuf::Message* message,
                     std::string* unknown) {
   if (unknown != nullptr) unknown->clear();
   VCD_RETURN_IF_ERROR(Unseal(&json));
   // It takes text that only blanks are in for a message that has no fields.
   if (json.find('{') == std::string::npos) return absl::DataLossError("is empty or no JSON object");
+  if (migrate == nullptr && ReadPrintedJson(json, message)) return absl::OkStatus();
+  message->Clear();
   if (migrate == nullptr && Parse(json, /*ignore_unknown=*/false, message).ok()) return absl::OkStatus();
   message->Clear();
   VCD_ASSIGN_OR_RETURN(Json document, ParseDocument(json));
