@@ -15,7 +15,7 @@ void RenameHosts(const std::vector<int>& pidfds, const std::string& before, cons
   for (const int pidfd : pidfds) {
     if (::setns(pidfd, CLONE_NEWUTS) != 0) continue;
     char name[65] = {};
-    if (::gethostname(name, sizeof name - 1) == 0 && before == name) (void)::sethostname(now.data(), now.size());
+    if (::gethostname(name, sizeof name - 1) == 0 && before == name) (void)!::sethostname(now.data(), now.size());
   }
   (void)::setns(own.get(), CLONE_NEWUTS);
 }
