@@ -36,57 +36,66 @@ constexpr CrcTables kCrcTables = MakeCrcTables();
 
 size_t EncodedSize(size_t bytes) { return bytes + bytes / kMaxBlock + 1; }
 
-// Appends COBS of the bytes that are added: blocks of a code byte n, then n - 1 bytes; a zero follows them unless n is
-// 255. A zero at the very end still needs the empty block after it.
+// Writes COBS of the bytes that are added to memory that has room for it: blocks of a code byte n, then n - 1 bytes; a
+// zero follows them unless n is 255. A zero at the very end still needs the empty block after it.
 class CobsWriter {
  public:
-  explicit CobsWriter(std::string* out) : out_(out) { Begin(); }
+  explicit CobsWriter(char* to) : code_(to), to_(to + 1) {}
 
   void Add(std::string_view bytes) {
-    while (!bytes.empty()) {
+    const char* from = bytes.data();
+    const char* const end = from + bytes.size();
+    while (from != end) {
+      if (*from == '\0') {
+        // Many zeros in a row are common, and not worth a search each. A full block tells no zero: one more does.
+        if (length() == kMaxBlock) Begin();
+        Begin();
+        ++from;
+        continue;
+      }
       // A full block ends when more comes, so that no empty one follows the last.
-      if (length_ == kMaxBlock) Begin();
-      const std::string_view window = bytes.substr(0, kMaxBlock - length_);
-      const size_t zero = window.find('\0');
-      const std::string_view piece = window.substr(0, zero);
-      out_->append(piece);
-      length_ += piece.size();
-      bytes.remove_prefix(piece.size());
-      if (zero == std::string_view::npos) continue;
-      bytes.remove_prefix(1);  // The code tells it.
-      Begin();
+      if (length() == kMaxBlock) Begin();
+      const size_t window = std::min(static_cast<size_t>(end - from), kMaxBlock - length());
+      const void* const zero = std::memchr(from, '\0', window);
+      const size_t size = zero == nullptr ? window : static_cast<size_t>(static_cast<const char*>(zero) - from);
+      std::memcpy(to_, from, size);
+      to_ += size;
+      from += size;
     }
   }
 
-  void Finish() { (*out_)[code_at_] = static_cast<char>(length_ + 1); }
-
- private:
-  void Begin() {
-    if (begun_) Finish();
-    begun_ = true;
-    code_at_ = out_->size();
-    length_ = 0;
-    out_->push_back('\0');
+  // Where the encoded bytes end.
+  char* Finish() {
+    *code_ = static_cast<char>(length() + 1);
+    return to_;
   }
 
-  std::string* const out_;
-  bool begun_ = false;
-  size_t code_at_ = 0;
-  size_t length_ = 0;
+ private:
+  size_t length() const { return static_cast<size_t>(to_ - code_) - 1; }
+  void Begin() {
+    *code_ = static_cast<char>(length() + 1);
+    code_ = to_++;
+  }
+
+  char* code_;  // Of the block that is being written.
+  char* to_;
 };
 
 // Undoes CobsWriter. False when `encoded` is no such thing.
 bool DecodeCobs(std::string_view encoded, std::string* out) {
-  out->reserve(encoded.size());
-  size_t at = 0;
-  while (at < encoded.size()) {
-    const size_t code = static_cast<unsigned char>(encoded[at]);
-    ++at;
-    if (code == 0 || code - 1 > encoded.size() - at) return false;
-    out->append(encoded.substr(at, code - 1));
-    at += code - 1;
-    if (code - 1 < kMaxBlock && at < encoded.size()) out->push_back('\0');
+  out->resize(encoded.size());
+  char* to = out->data();
+  const char* from = encoded.data();
+  const char* const end = from + encoded.size();
+  while (from != end) {
+    const size_t code = static_cast<unsigned char>(*from++);
+    if (code == 0 || code - 1 > static_cast<size_t>(end - from)) return false;
+    if (code > 1) std::memcpy(to, from, code - 1);
+    to += code - 1;
+    from += code - 1;
+    if (code - 1 < kMaxBlock && from != end) *to++ = '\0';
   }
+  out->resize(static_cast<size_t>(to - out->data()));
   return true;
 }
 
@@ -115,14 +124,17 @@ void AppendFrame(std::string_view body, std::string* out) {
   const uint32_t crc = Crc32c(body);
   char tail[kCrcBytes];
   for (size_t i = 0; i < kCrcBytes; ++i) tail[i] = static_cast<char>((crc >> (8 * i)) & 0xff);
-  const size_t needed = out->size() + EncodedSize(body.size() + kCrcBytes) + 1;
+  const size_t before = out->size();
+  const size_t needed = before + EncodedSize(body.size() + kCrcBytes) + 1;
   // Not less than twice as much as before: a queue of many small frames is not copied for each of them.
   if (out->capacity() < needed) out->reserve(std::max(needed, 2 * out->capacity()));
-  CobsWriter writer(out);
+  out->resize(needed);
+  CobsWriter writer(out->data() + before);
   writer.Add(body);
   writer.Add(std::string_view(tail, sizeof(tail)));
-  writer.Finish();
-  out->push_back(kFrameDelimiter);
+  char* const end = writer.Finish();
+  *end = kFrameDelimiter;
+  out->resize(static_cast<size_t>(end + 1 - out->data()));
 }
 
 std::string EncodeFrame(std::string_view body) {
