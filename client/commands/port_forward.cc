@@ -17,8 +17,8 @@
 namespace vcd::client {
 namespace {
 
-// At a time; so many connections a guest has at most.
-constexpr size_t kMaxConnections = 256;
+// At a time, for each has two threads. A pod has fewer, and refuses those beyond by name of its limit.
+constexpr size_t kMaxConnections = 512;
 
 class PortForwardCommand : public Command {
  public:

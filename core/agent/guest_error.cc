@@ -43,6 +43,8 @@ Meaning MeaningOf(GuestError error, bool of_container) {
       return {absl::StatusCode::kUnavailable, v1::ERROR_REASON_UNSPECIFIED, nullptr};
     case GuestError::kHookFailed:
       return {absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_HOOK_FAILED, nullptr};
+    case GuestError::kExhausted:
+      return {absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_UNSPECIFIED, nullptr};
     case GuestError::kSystem:
       break;
   }

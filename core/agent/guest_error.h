@@ -21,6 +21,7 @@ enum class GuestError {
   kConnectionRefused,     // Nobody listens at the port.
   kUnreachable,           // No way leads to the address, or nobody answers there.
   kHookFailed,            // A program that runs in the container before its own did not succeed.
+  kExhausted,             // It has as many of them as there may be.
   kSystem,                // The guest's kernel refused.
 };
 

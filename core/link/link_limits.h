@@ -20,6 +20,10 @@ inline constexpr size_t kInputWindow = size_t{256} << 10;
 // Bytes of output that the guest may send beyond what the host acknowledged, per stream.
 inline constexpr size_t kOutputWindow = size_t{256} << 10;
 
+// Both of them for a process with Command.dial: many such are little to a small guest. The host keeps to it; an agent
+// takes kInputWindow too, from hosts of before.
+inline constexpr size_t kDialWindow = size_t{64} << 10;
+
 // Bytes of output, over all streams, that the host lets be under way at once (Hello.output_window). It bounds how long
 // an answer waits behind output in the buffers between the two; see docs/decisions/0007.
 inline constexpr size_t kOutputInFlight = size_t{128} << 10;

@@ -91,6 +91,11 @@ TEST_F(PortForwardTest, RefusalsSayWhy) {
   EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
   EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_CONNECTION_REFUSED);
   EXPECT_THAT(refused.message(), HasSubstr("pod web: port 81"));
+  agent().FailNth("ExecDial", 1, absl::ResourceExhaustedError("port 82: the pod has 96 forwarded connections"));
+  const absl::Status full = PortForward("web", 82).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_EQ(full.message(), "pod web: port 82: the pod has 96 forwarded connections");
+  AwaitDials(0);
   agent().FailNth("ExecDial", 1, absl::UnimplementedError("it cannot"));
   EXPECT_EQ(ReasonOf(PortForward("web", 80).status()), v1::ERROR_REASON_NOT_IMPLEMENTED);
 }

@@ -93,7 +93,7 @@ void Agent::OnHello(const HostMessage& message) {
   utsname machine{};
   ::uname(&machine);
   ack->set_kernel_release(machine.release);
-  for (Process* process : AnnouncedProcesses()) {
+  for (StreamOwner* process : AnnouncedProcesses()) {
     process->Rewind();
     *ack->add_processes() = process->Describe();
   }
@@ -184,7 +184,8 @@ void Agent::Create(const Ticket& ticket, const CreateContainer& request) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a container \"" + id + "\" already");
   }
   if (checked.ok() && containers_.size() + waiting_.size() + dying_.size() >= kMaxContainers) {
-    checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the guest has too many containers");
+    checked = Outcome(ErrorCode::ERROR_CODE_EXHAUSTED,
+                      "the guest has " + std::to_string(kMaxContainers) + " containers, as many as there may be");
   }
   if (!checked.ok()) return Answer(ticket, checked);
   std::string missing;
@@ -250,8 +251,7 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
   if (!launched.ok()) return launched.outcome();
   if (shares_pids) container.mount_namespace = MountNamespaceOf(launched->pid);
   container.init.create_ticket = ticket;
-  container.init.process =
-      std::make_unique<Process>(loop_, ProcessName{request.container_id(), ""}, std::move(*launched), MakeListener());
+  container.init.process = MakeProcess({request.container_id(), ""}, std::move(*launched));
   containers_.emplace(request.container_id(), std::move(container));
   return Outcome();
 }
@@ -286,7 +286,6 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
   if (container == nullptr) return Answer(ticket, NotFound("container \"" + request.container_id() + "\""));
   Outcome checked = CheckId("process", request.process_id());
   if (checked.ok()) checked = CheckCommand(request.command());
-  if (checked.ok() && request.command().has_dial()) checked = Invalid("a connection is in no container");
   if (checked.ok() && container->execs.count(request.process_id()) != 0) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXISTS, "container \"" + request.container_id() + "\" has a process \"" +
                                                         request.process_id() + "\" already");
@@ -295,7 +294,8 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
     checked = Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" does not run");
   }
   if (checked.ok() && container->execs.size() >= kMaxExecsPerContainer) {
-    checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM, "the container has too many processes that were not removed");
+    checked = Outcome(ErrorCode::ERROR_CODE_EXHAUSTED, "the container has " + std::to_string(kMaxExecsPerContainer) +
+                                                           " processes that were not removed, as many as there may be");
   }
   if (!checked.ok()) return Answer(ticket, checked);
 
@@ -308,14 +308,9 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
                           .cgroup_fd = container->cgroup.fd(),
                           .isolate = options_.isolate});
   if (!launched.ok()) return Answer(ticket, launched.outcome());
-  AddExec(ticket, {request.container_id(), request.process_id()}, std::move(*launched), &container->execs);
-}
-
-void Agent::AddExec(const Ticket& ticket, const ProcessName& name, LaunchedProcess launched,
-                    std::map<std::string, Entry>* execs) {
-  Entry& entry = (*execs)[name.process_id];
+  Entry& entry = container->execs[request.process_id()];
   entry.create_ticket = ticket;
-  entry.process = std::make_unique<Process>(loop_, name, std::move(launched), MakeListener());
+  entry.process = MakeProcess({request.container_id(), request.process_id()}, std::move(*launched));
   entry.process->Go();
 }
 
@@ -324,9 +319,10 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
     return Invalid("signal " + std::to_string(request.signal()) + " does not exist");
   }
   if (!request.all()) {
-    Process* const process = FindProcess(request.container_id(), request.process_id());
-    if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
-    return process->Signal(request.signal());
+    StreamOwner* const process = FindProcess(request.container_id(), request.process_id());
+    if (process != nullptr) return process->Signal(request.signal());
+    if (request.container_id().empty()) CancelDial(request.process_id());
+    return ProcessNotFound(request.container_id(), request.process_id());
   }
   RunningContainer* const container = FindContainer(request.container_id());
   if (container == nullptr) return NotFound("container \"" + request.container_id() + "\"");
@@ -346,29 +342,33 @@ Outcome Agent::Signal(const ::vcd::agent::v1::SignalProcess& request) {
 }
 
 Outcome Agent::ResizeTerminal(const ::vcd::agent::v1::ResizeTerminal& request) {
-  Process* const process = FindProcess(request.container_id(), request.process_id());
+  StreamOwner* const process = FindProcess(request.container_id(), request.process_id());
   if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
   return process->ResizeTerminal(request.size());
 }
 
 Outcome Agent::RemoveProcess(const ::vcd::agent::v1::RemoveProcess& request) {
   if (request.process_id().empty()) return Invalid("the first process of a container goes with the container");
-  Process* const process = FindProcess(request.container_id(), request.process_id());
+  StreamOwner* const process = FindProcess(request.container_id(), request.process_id());
   if (process == nullptr) return ProcessNotFound(request.container_id(), request.process_id());
   if (!process->ended()) {
     return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "process \"" + request.process_id() + "\" has not ended");
   }
-  FindExecs(request.container_id())->erase(request.process_id());
+  if (request.container_id().empty()) {
+    dials_.erase(request.process_id());
+  } else {
+    FindContainer(request.container_id())->execs.erase(request.process_id());
+  }
   return Outcome();
 }
 
 void Agent::TakeInput(const ::vcd::agent::v1::Input& input) {
-  Process* const process = FindProcess(input.container_id(), input.process_id());
+  StreamOwner* const process = FindProcess(input.container_id(), input.process_id());
   if (process != nullptr) process->stdin_pipe().Add(input.offset(), input.data(), input.close());
 }
 
 void Agent::TakeOutputAck(const ::vcd::agent::v1::OutputAck& ack) {
-  Process* const process = FindProcess(ack.container_id(), ack.process_id());
+  StreamOwner* const process = FindProcess(ack.container_id(), ack.process_id());
   if (process == nullptr) return;
   if (ack.stream() == ::vcd::agent::v1::STREAM_STDOUT) process->stdout_pipe().Acknowledge(ack.offset());
   if (ack.stream() == ::vcd::agent::v1::STREAM_STDERR) process->stderr_pipe().Acknowledge(ack.offset());
@@ -395,26 +395,20 @@ Agent::RunningContainer* Agent::FindContainer(const std::string& container_id) {
 }
 
 // Only processes that the host was told of.
-Process* Agent::FindProcess(const std::string& container_id, const std::string& process_id) {
+StreamOwner* Agent::FindProcess(const std::string& container_id, const std::string& process_id) {
+  if (container_id.empty()) {
+    const auto found = dials_.find(process_id);
+    return found != dials_.end() && found->second.announced ? found->second.connection.get() : nullptr;
+  }
   Entry* const entry = FindEntry(container_id, process_id);
   return entry != nullptr && entry->announced ? entry->process.get() : nullptr;
 }
 
-std::map<std::string, Agent::Entry>* Agent::FindExecs(const std::string& container_id) {
-  if (container_id.empty()) return &dials_;
-  RunningContainer* const container = FindContainer(container_id);
-  return container == nullptr ? nullptr : &container->execs;
-}
-
 Agent::Entry* Agent::FindEntry(const std::string& container_id, const std::string& process_id) {
-  if (process_id.empty()) {
-    RunningContainer* const container = FindContainer(container_id);
-    return container == nullptr ? nullptr : &container->init;
-  }
-  std::map<std::string, Entry>* const execs = FindExecs(container_id);
-  if (execs == nullptr) return nullptr;
-  const auto found = execs->find(process_id);
-  return found == execs->end() ? nullptr : &found->second;
+  RunningContainer* const container = FindContainer(container_id);
+  if (container == nullptr || process_id.empty()) return container == nullptr ? nullptr : &container->init;
+  const auto found = container->execs.find(process_id);
+  return found == container->execs.end() ? nullptr : &found->second;
 }
 
 }  // namespace vcd::guest

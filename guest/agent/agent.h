@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "guest/agent/cgroup.h"
+#include "guest/agent/connection.h"
 #include "guest/agent/container_sources.h"
 #include "guest/agent/cpus.h"
 #include "guest/agent/event_loop.h"
@@ -85,6 +86,13 @@ class Agent {
     Ticket start_ticket;
   };
 
+  // A connection that the host has as a process.
+  struct DialEntry {
+    std::unique_ptr<Connection> connection;
+    bool announced = false;  // The host was told that it stands.
+    Ticket ticket;
+  };
+
   struct RunningContainer {
     // Go last: what the processes use.
     RootfsLease rootfs;
@@ -117,6 +125,12 @@ class Agent {
   void Remove(const Ticket& ticket, const ::vcd::agent::v1::RemoveContainer& request);
   void Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
   void Dial(const Ticket& ticket, const ::vcd::agent::v1::Exec& request);
+  Outcome CheckDial(const ::vcd::agent::v1::Exec& request) const;
+  void OnDialChanged(const Connection& connection);
+  // Ends one that does not stand yet, so that it will not when the host has given it up.
+  void CancelDial(const std::string& process_id);
+  // Answers and forgets those that will never stand.
+  void SettleDials();
   void SetInterface(const Ticket& ticket, const ::vcd::agent::v1::SetInterface& request);
   Outcome RemoveInterface(const ::vcd::agent::v1::RemoveInterface& request);
   Outcome Signal(const ::vcd::agent::v1::SignalProcess& request);
@@ -145,22 +159,18 @@ class Agent {
   bool IsEmpty(const RunningContainer& container) const;
   void BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome = Outcome());
 
-  // Makes the entry of a process that was launched for an Exec, and lets it go on.
-  void AddExec(const Ticket& ticket, const ProcessName& name, LaunchedProcess launched,
-               std::map<std::string, Entry>* execs);
+  std::unique_ptr<Process> MakeProcess(ProcessName name, LaunchedProcess launched);
   void AbandonUnannounced(std::map<std::string, Entry>* execs);
   // Forgets those that failed and are gone.
   void SettleExecs(std::map<std::string, Entry>* execs);
 
-  Process::Listener MakeListener();
+  StreamOwner::Listener MakeListener();
   void OnLaunchChanged(Process* process);
   void OnFirstProcessLaunch(Entry* entry);
   void OnExecLaunch(Entry* entry);
   // Null when there is none.
   Entry* FindEntry(const std::string& container_id, const std::string& process_id);
-  // The execs of a container, or for an empty id those of none; null when there is no such container.
-  std::map<std::string, Entry>* FindExecs(const std::string& container_id);
-  Process* FindProcess(const std::string& container_id, const std::string& process_id);
+  StreamOwner* FindProcess(const std::string& container_id, const std::string& process_id);
   static Outcome NotFound(const std::string& what);
   static Outcome ProcessNotFound(const std::string& container_id, const std::string& process_id);
   RunningContainer* FindContainer(const std::string& container_id);
@@ -173,9 +183,9 @@ class Agent {
 
   bool LinkTakesOutput() const;
   void PumpOutput();
-  bool PumpStream(Process* process, ::vcd::agent::v1::Stream stream);
-  void PumpExit(Process* process);
-  std::vector<Process*> AnnouncedProcesses();
+  bool PumpStream(StreamOwner* process, ::vcd::agent::v1::Stream stream);
+  void PumpExit(StreamOwner* process);
+  std::vector<StreamOwner*> AnnouncedProcesses();
 
   void Answer(const Ticket& ticket, const Outcome& outcome, pid_t pid = 0);
   void Answer(const Ticket& ticket, ::vcd::agent::v1::Reply reply);
@@ -200,8 +210,7 @@ class Agent {
   uint64_t output_received_ = 0;
   const uint64_t started_boot_ns_;
   std::map<std::string, RunningContainer> containers_;
-  // Connections: processes of no container, by id.
-  std::map<std::string, Entry> dials_;
+  std::map<std::string, DialEntry> dials_;  // By process id.
   std::list<RunningContainer> dying_;
   std::list<WaitingCreate> waiting_;
   uint64_t last_serial_ = 0;

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interfaces of the machine, and connections to its ports.
+#include <sys/sysinfo.h>
+
 #include <utility>
 
 #include "guest/agent/agent.h"
-#include "guest/agent/launch.h"
 
 namespace vcd::guest {
 namespace {
 
-// Each is a process; so many fit into the smallest guest.
-constexpr size_t kMaxDials = 256;
+// Asked for each time: memory may be added to a machine that runs.
+uint64_t MachineMemory() {
+  struct sysinfo machine {};
+  return ::sysinfo(&machine) == 0 ? uint64_t{machine.totalram} * machine.mem_unit : 0;
+}
 
 }  // namespace
 
@@ -25,25 +29,57 @@ Outcome Agent::RemoveInterface(const ::vcd::agent::v1::RemoveInterface& request)
 }
 
 void Agent::Dial(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
-  Outcome checked = CheckId("process", request.process_id());
-  if (checked.ok() && !request.command().has_dial()) checked = Invalid("a program is in a container: which?");
-  if (checked.ok()) checked = CheckCommand(request.command());
-  if (checked.ok() && dials_.count(request.process_id()) != 0) {
-    checked =
-        Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a connection \"" + request.process_id() + "\" already");
+  if (const Outcome checked = CheckDial(request); !checked.ok()) return Answer(ticket, checked);
+  DialEntry& dial = dials_[request.process_id()];
+  dial.ticket = ticket;
+  dial.connection =
+      std::make_unique<Connection>(loop_, ProcessName{"", request.process_id()}, request.command().dial(),
+                                   MakeListener(), [this](Connection* connection) { OnDialChanged(*connection); });
+  if (dial.connection->failed()) PostSettle();
+}
+
+Outcome Agent::CheckDial(const ::vcd::agent::v1::Exec& request) const {
+  if (Outcome checked = CheckId("process", request.process_id()); !checked.ok()) return checked;
+  if (!request.command().has_dial()) return Invalid("a program is in a container: which?");
+  if (Outcome checked = CheckDialCommand(request.command()); !checked.ok()) return checked;
+  if (dials_.count(request.process_id()) != 0) {
+    return Outcome(ErrorCode::ERROR_CODE_EXISTS, "the guest has a connection \"" + request.process_id() + "\" already");
   }
-  if (checked.ok() && dials_.size() >= kMaxDials) {
-    checked = Outcome(ErrorCode::ERROR_CODE_SYSTEM,
-                      "the guest has " + std::to_string(kMaxDials) + " connections already, as many as there may be");
+  const uint64_t memory = MachineMemory();
+  const size_t most = MostConnections(memory);
+  if (dials_.size() < most) return Outcome();
+  return Outcome(ErrorCode::ERROR_CODE_EXHAUSTED,
+                 "the pod has " + std::to_string(most) + " forwarded connections, as many as it may have with " +
+                     std::to_string(memory >> 20) + " MiB of memory: end some of them first");
+}
+
+void Agent::OnDialChanged(const Connection& connection) {
+  DialEntry& dial = dials_.at(connection.name().process_id);
+  if (!connection.connected()) return PostSettle();
+  dial.announced = true;
+  Answer(dial.ticket, Outcome(), connection.pid());
+  // The peer may have spoken before.
+  PumpOutput();
+}
+
+void Agent::CancelDial(const std::string& process_id) {
+  const auto found = dials_.find(process_id);
+  if (found == dials_.end()) return;
+  const DialEntry cancelled = std::move(found->second);
+  dials_.erase(found);
+  Answer(cancelled.ticket, Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "it was ended before it stood"));
+}
+
+void Agent::SettleDials() {
+  for (auto dial = dials_.begin(); dial != dials_.end();) {
+    if (!dial->second.connection->failed()) {
+      ++dial;
+      continue;
+    }
+    const DialEntry failed = std::move(dial->second);
+    dial = dials_.erase(dial);
+    Answer(failed.ticket, failed.connection->failure());
   }
-  if (!checked.ok()) return Answer(ticket, checked);
-  const Restrictions none;
-  auto launched = Launch({.command = request.command(),
-                          .restrictions = none,
-                          .settings = ::vcd::agent::v1::LinuxSettings::default_instance(),
-                          .isolate = false});
-  if (!launched.ok()) return Answer(ticket, launched.outcome());
-  AddExec(ticket, {"", request.process_id()}, std::move(*launched), &dials_);
 }
 
 }  // namespace vcd::guest

@@ -46,16 +46,16 @@ void Agent::OnLinkWritable() {
   }
 }
 
-std::vector<Process*> Agent::AnnouncedProcesses() {
-  std::vector<Process*> processes;
+std::vector<StreamOwner*> Agent::AnnouncedProcesses() {
+  std::vector<StreamOwner*> processes;
   for (auto& [id, container] : containers_) {
     if (container.init.announced) processes.push_back(container.init.process.get());
     for (auto& [process_id, entry] : container.execs) {
       if (entry.announced) processes.push_back(entry.process.get());
     }
   }
-  for (auto& [id, entry] : dials_) {
-    if (entry.announced) processes.push_back(entry.process.get());
+  for (auto& [id, dial] : dials_) {
+    if (dial.announced) processes.push_back(dial.connection.get());
   }
   return processes;
 }
@@ -65,8 +65,8 @@ std::vector<Process*> Agent::AnnouncedProcesses() {
 void Agent::PumpOutput() {
   if (!greeted_ || pumping_) return;
   pumping_ = true;  // Sending makes the link say that it is writable, which leads back here.
-  const std::vector<Process*> processes = AnnouncedProcesses();
-  for (Process* process : processes) PumpExit(process);
+  const std::vector<StreamOwner*> processes = AnnouncedProcesses();
+  for (StreamOwner* process : processes) PumpExit(process);
   const size_t streams = 2 * processes.size();
   for (size_t idle = 0; idle < streams && LinkTakesOutput();) {
     const size_t turn = next_to_pump_++ % streams;
@@ -76,7 +76,7 @@ void Agent::PumpOutput() {
   pumping_ = false;
 }
 
-bool Agent::PumpStream(Process* process, Stream stream) {
+bool Agent::PumpStream(StreamOwner* process, Stream stream) {
   OutputBuffer& buffer =
       stream == Stream::STREAM_STDOUT ? process->stdout_pipe().buffer() : process->stderr_pipe().buffer();
   const std::string_view data = buffer.Unsent(kOutputChunk, process->exit_told());
@@ -94,7 +94,7 @@ bool Agent::PumpStream(Process* process, Stream stream) {
   return true;
 }
 
-void Agent::PumpExit(Process* process) {
+void Agent::PumpExit(StreamOwner* process) {
   if (process->exit_told()) return;
   // What is left of its output may come after: a host that is slow to take it must still hear of the exit.
   const auto exit = process->exit();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "guest/agent/agent.h"
@@ -23,12 +24,16 @@ constexpr std::chrono::seconds kFarewellDeadline{1};
 
 }  // namespace
 
-Process::Listener Agent::MakeListener() {
+std::unique_ptr<Process> Agent::MakeProcess(ProcessName name, LaunchedProcess launched) {
+  return std::make_unique<Process>(loop_, std::move(name), std::move(launched), MakeListener(),
+                                   [this](Process* process) { OnLaunchChanged(process); });
+}
+
+StreamOwner::Listener Agent::MakeListener() {
   return {
-      .launch_changed = [this](Process* process) { OnLaunchChanged(process); },
-      .output_changed = [this](Process*) { PumpOutput(); },
+      .output_changed = [this](StreamOwner*) { PumpOutput(); },
       .input_taken =
-          [this](Process* process) {
+          [this](StreamOwner* process) {
             if (!greeted_) return;
             ::vcd::agent::v1::GuestMessage message;
             auto* ack = message.mutable_input_ack();
@@ -101,7 +106,9 @@ void Agent::AbandonUnannounced() {
     container.init.abandoned = container.init.abandoned || !container.init.announced;
     AbandonUnannounced(&container.execs);
   }
-  AbandonUnannounced(&dials_);
+  for (auto dial = dials_.begin(); dial != dials_.end();) {
+    dial = dial->second.announced ? std::next(dial) : dials_.erase(dial);
+  }
   // Now and not later, so that their names are free for the host's next request.
   Settle();
 }
@@ -135,11 +142,6 @@ void Agent::OnReaped(pid_t pid, int wait_status) {
   bool found = false;
   for (auto& [id, container] : containers_) found = found || reap(&container);
   for (RunningContainer& container : dying_) found = found || reap(&container);
-  for (auto& [id, entry] : dials_) {
-    if (entry.process->pid() != pid || entry.process->ended()) continue;
-    entry.process->OnReaped(wait_status);
-    found = true;
-  }
   if (found) PostSettle();
 }
 
@@ -170,7 +172,6 @@ bool Agent::IsEmpty(const RunningContainer& container) const {
 void Agent::KillAll() {
   for (auto& [id, container] : containers_) Kill(&container);
   for (RunningContainer& container : dying_) Kill(&container);
-  for (auto& [id, entry] : dials_) (void)entry.process->Signal(SIGKILL);
   shared_pids_.Kill();
 }
 
@@ -209,7 +210,7 @@ void Agent::Settle() {
     }
     SettleExecs(&container.execs);
   }
-  SettleExecs(&dials_);
+  SettleDials();
   for (auto container = dying_.begin(); container != dying_.end();) {
     if (!IsEmpty(*container)) {
       // Of a process that was nobody's child here no end is told.

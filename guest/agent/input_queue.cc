@@ -24,6 +24,7 @@ void InputQueue::Add(uint64_t offset, std::string_view bytes, bool last) {
 void InputQueue::Take(size_t count) {
   count = std::min(count, data_.size());
   data_.erase(0, count);
+  if (data_.empty()) std::string().swap(data_);  // An idle stream gives its memory back.
   taken_ += count;
 }
 

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "guest/agent/archive_command.h"
-#include "guest/agent/dial_command.h"
 #include "guest/agent/launch_wire.h"
 #include "guest/agent/launched_child.h"
 
@@ -80,7 +79,7 @@ pid_t Clone(const LaunchRequest& request, int* pidfd) {
 }  // namespace
 
 Outcome CheckCommand(const Command& command) {
-  if (command.has_dial()) return CheckDialCommand(command);
+  if (command.has_dial()) return Invalid("a connection is in no container");
   if (command.has_archive()) return CheckArchiveCommand(command);
   if (command.args().empty() || command.args(0).empty()) return Invalid("the command has no program: args is empty");
   for (const std::string& argument : command.args()) {

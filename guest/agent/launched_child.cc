@@ -23,7 +23,6 @@
 #include "guest/agent/capabilities.h"
 #include "guest/agent/command_path.h"
 #include "guest/agent/container_paths.h"
-#include "guest/agent/dial_command.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/launch_wire.h"
 #include "guest/agent/mounts.h"
@@ -199,19 +198,6 @@ OutcomeOr<Identity> FindIdentity(const Command& command) {
   return ResolveIdentity(user, ReadFileOrEmpty("/etc/passwd"), ReadFileOrEmpty("/etc/group"));
 }
 
-// In no container: of the guest it has the network and nothing else to do.
-[[noreturn]] void RunDialCommand(const Command& command) {
-  OrFail(OpenStandardStreams(::geteuid()));
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  ReportHeld(UniqueFd());
-  WaitUntilToldToGo();
-  const OutcomeOr<UniqueFd> connection = Connect(command.dial());
-  OrFail(connection.outcome());
-  ::close(kStatusFd);  // As execve would: it runs.
-  ::close(kGoFd);
-  RunConnection(*connection);
-}
-
 }  // namespace
 
 void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors) {
@@ -219,7 +205,6 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   ResetSignals();
   ::setsid();
   const Command& command = request.command;
-  if (command.has_dial()) RunDialCommand(command);
   const Restrictions& restrictions = request.restrictions;
   OrFail(ApplyOomScore(restrictions));
   if (request.isolate) OrFail(EnterNamespaces(request));

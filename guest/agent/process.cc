@@ -12,35 +12,30 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/link/link_limits.h"
 #include "guest/agent/terminal.h"
 
 namespace vcd::guest {
 
-Process::Process(EventLoop* loop, ProcessName name, LaunchedProcess launched, Listener listener)
-    : loop_(loop),
-      name_(std::move(name)),
-      listener_(std::move(listener)),
-      pid_(launched.pid),
+Process::Process(EventLoop* loop, ProcessName name, LaunchedProcess launched, Listener listener,
+                 LaunchListener launch_changed)
+    : StreamOwner(loop, std::move(name), launched.pid, std::move(listener)),
+      launch_changed_(std::move(launch_changed)),
       pidfd_(std::move(launched.pidfd)),
       status_(std::move(launched.status)),
       go_(std::move(launched.go)),
       interactive_(launched.interactive) {
-  MakeStreams(std::move(launched.stdin_pipe), std::move(launched.stdout_pipe), std::move(launched.stderr_pipe));
+  MakeStreams(std::move(launched.stdin_pipe), std::move(launched.stdout_pipe), std::move(launched.stderr_pipe),
+              kOutputWindow);
   status_watch_ = loop_->Watch(status_.get(), EPOLLIN, [this](uint32_t) { ReadLaunchStatus(); });
 }
 
 Process::~Process() { loop_->Unwatch(status_watch_); }
 
-void Process::MakeStreams(UniqueFd stdin_fd, UniqueFd stdout_fd, UniqueFd stderr_fd) {
-  const auto output_changed = [this] { listener_.output_changed(this); };
-  stdout_.emplace(loop_, std::move(stdout_fd), output_changed);
-  stderr_.emplace(loop_, std::move(stderr_fd), output_changed);
-  stdin_.emplace(loop_, std::move(stdin_fd), [this] { listener_.input_taken(this); });
-}
-
 void Process::UseTerminal(UniqueFd master) {
   const auto copy = [&master] { return UniqueFd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)); };
-  MakeStreams(interactive_ ? copy() : UniqueFd(), copy(), UniqueFd());
+  // Made anew, before the host hears of the process.
+  MakeStreams(interactive_ ? copy() : UniqueFd(), copy(), UniqueFd(), kOutputWindow);
   slave_.Reset(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   terminal_ = std::move(master);
   has_terminal_ = true;
@@ -56,7 +51,7 @@ void Process::ReadLaunchStatus() {
     status_.Reset();
     go_.Reset();
   }
-  if (launch_.stage() != before) listener_.launch_changed(this);
+  if (launch_.stage() != before) launch_changed_(this);
 }
 
 bool Process::Go() {
@@ -103,29 +98,12 @@ std::optional<::vcd::agent::v1::ExitInfo> Process::exit() const {
     exit.set_code(WEXITSTATUS(*wait_status_));
   }
   exit.set_oom_killed(oom_killed_);
-  exit.set_stdout_end(stdout_->buffer().end());
-  exit.set_stderr_end(stderr_->buffer().end());
-  return exit;
-}
-
-void Process::Rewind() {
-  stdout_->buffer().Rewind();
-  stderr_->buffer().Rewind();
-  exit_told_ = false;
+  return WithEnds(std::move(exit));
 }
 
 ::vcd::agent::v1::Process Process::Describe() const {
-  ::vcd::agent::v1::Process described;
-  described.set_container_id(name_.container_id);
-  described.set_process_id(name_.process_id);
-  described.set_pid(pid_);
+  ::vcd::agent::v1::Process described = StreamOwner::Describe();
   described.set_started(told_to_go_);
-  if (const auto exit = this->exit()) *described.mutable_exit() = *exit;
-  described.set_stdout_acked(stdout_->buffer().acked());
-  described.set_stderr_acked(stderr_->buffer().acked());
-  described.set_stdin_received(stdin_->taken());
-  described.set_stdin_waiting(stdin_->waiting());
-  described.set_stdin_closed(stdin_->closed());
   described.set_terminal(has_terminal_);
   return described;
 }

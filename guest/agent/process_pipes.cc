@@ -2,6 +2,7 @@
 #include "guest/agent/process_pipes.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,8 +20,8 @@ constexpr size_t kMostInPipe = kMaxFinalOutput - kOutputWindow;
 
 }  // namespace
 
-OutputPipe::OutputPipe(EventLoop* loop, UniqueFd pipe, std::function<void()> changed)
-    : loop_(loop), changed_(std::move(changed)), pipe_(std::move(pipe)), buffer_(kOutputWindow) {
+OutputPipe::OutputPipe(EventLoop* loop, UniqueFd pipe, size_t capacity, std::function<void()> changed)
+    : loop_(loop), changed_(std::move(changed)), pipe_(std::move(pipe)), buffer_(capacity) {
   UpdateWatch();
 }
 
@@ -54,7 +55,8 @@ void OutputPipe::Read() {
     } else if (got < 0 && errno == EAGAIN && !writer_ended_) {
       break;
     } else {
-      Finish();  // Its end: for a terminal that is EIO.
+      error_ = got < 0 ? errno : 0;  // For a terminal EIO is the end.
+      Finish();
     }
   }
   if (writer_ended_) Finish();
@@ -96,7 +98,7 @@ void InputPipe::Add(uint64_t offset, std::string_view bytes, bool last) {
   queue_.Add(offset, bytes, last);
   if (pipe_.valid() && watch_ == 0) Write();
   // Also when all of it was known: the host asks by sending it again.
-  if (queue_.taken() != before || !bytes.empty()) taken_();
+  if (queue_.taken() != before || !bytes.empty() || last) taken_();
 }
 
 void InputPipe::ReaderEnded() {
@@ -126,6 +128,7 @@ void InputPipe::Write() {
       }
       return;
     } else if (errno != EINTR) {  // EPIPE, of a terminal EIO: nobody reads any more.
+      error_ = errno;
       queue_.Discard();
       Close();
       return;
@@ -137,6 +140,8 @@ void InputPipe::Write() {
 
 void InputPipe::Close() {
   loop_->Unwatch(std::exchange(watch_, 0));
+  // Of a socket this is the end of one way; pipes have no other.
+  if (pipe_.valid()) ::shutdown(pipe_.get(), SHUT_WR);
   pipe_.Reset();
 }
 

@@ -241,6 +241,8 @@ absl::Status ReplyStatus(const agent::v1::Reply& reply, const ProcessKey& proces
       return refused(GuestError::kUnreachable);
     case agent::v1::ERROR_CODE_HOOK_FAILED:
       return refused(GuestError::kHookFailed);
+    case agent::v1::ERROR_CODE_EXHAUSTED:
+      return refused(GuestError::kExhausted);
     default:  // ERROR_CODE_SYSTEM, and those of a newer or a broken agent.
       return refused(GuestError::kSystem);
   }

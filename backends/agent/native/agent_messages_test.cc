@@ -248,6 +248,11 @@ TEST(AgentMessagesTest, RepliesBecomeStatusesWithReasons) {
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_COMMAND_NOT_EXECUTABLE);
   reply.set_code(agent::v1::ERROR_CODE_HOOK_FAILED);
   EXPECT_EQ(DetailOf(ReplyStatus(reply, {"c1", ""}, "start"))->reason, v1::ERROR_REASON_HOOK_FAILED);
+  reply.set_code(agent::v1::ERROR_CODE_EXHAUSTED);
+  reply.set_message("the pod has 96 forwarded connections");
+  const absl::Status full = ReplyStatus(reply, {"", "dial-1"}, "port 80");
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(full.message(), "connection dial-1: port 80: the pod has 96 forwarded connections");
   reply.set_code(static_cast<agent::v1::ErrorCode>(4711));
   EXPECT_EQ(ReplyStatus(reply, {"c1", ""}, "create").code(), absl::StatusCode::kInternal);
 }

@@ -39,6 +39,9 @@ bool Parse(const std::string& body, agent::v1::GuestMessage* message) {
   return message->ParseFromString(body);
 }
 
+// Connections are of no container.
+size_t InputWindow(const ProcessKey& process) { return process.container_id.empty() ? kDialWindow : kInputWindow; }
+
 absl::StatusOr<std::string> RandomBytes(size_t size) {
   std::string bytes(size, '\0');
   // Never short nor interrupted up to 256 bytes (getrandom(2)).
@@ -191,7 +194,7 @@ absl::StatusOr<GuestInfo> GuestConversation::Meet(const agent::v1::HelloAck& ack
     const ProcessKey key = process.key;
     Process state{OutputStream(process.stdout_offset), OutputStream(process.stderr_offset),
                   InputStream(each.stdin_received(), each.stdin_received() + each.stdin_waiting(),
-                              !process.exit.has_value() && !each.stdin_closed()),
+                              !process.exit.has_value() && !each.stdin_closed(), InputWindow(key)),
                   std::nullopt};
     if (!processes_.emplace(key, std::move(state)).second) {
       return absl::InvalidArgumentError("its agent tells of a process twice");
@@ -235,8 +238,9 @@ absl::Status GuestConversation::OnReply(uint64_t request_id, const agent::v1::Re
         break;
       case Effect::kAddProcess:
         Remove(request.process);
-        processes_.emplace(request.process, Process{OutputStream(), OutputStream(),
-                                                    InputStream(0, 0, request.interactive), std::nullopt});
+        processes_.emplace(request.process,
+                           Process{OutputStream(), OutputStream(),
+                                   InputStream(0, 0, request.interactive, InputWindow(request.process)), std::nullopt});
         break;
       case Effect::kRemoveProcess:
         Remove(request.process);

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/link/link_limits.h"
 
 namespace vcd {
 
@@ -101,7 +100,7 @@ absl::Status InputStream::Acknowledge(uint64_t offset) {
 
 size_t InputStream::room() const {
   const uint64_t flying = sent_ - acked_;
-  return flying >= kInputWindow ? 0 : kInputWindow - flying;
+  return flying >= window_ ? 0 : window_ - flying;
 }
 
 }  // namespace vcd

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/agent/agent.h"
+#include "core/link/link_limits.h"
 
 namespace vcd {
 
@@ -52,8 +53,9 @@ class InputStream {
     bool close = false;
   };
 
-  // The guest has taken the bytes before `taken`, and has those before `sent`.
-  InputStream(uint64_t taken, uint64_t sent, bool open) : acked_(taken), sent_(sent), open_(open) {}
+  // The guest has taken the bytes before `taken`, and has those before `sent`; it is sent `window` beyond what it took.
+  InputStream(uint64_t taken, uint64_t sent, bool open, size_t window = kInputWindow)
+      : acked_(taken), sent_(sent), open_(open), window_(window) {}
 
   // Adds a write; false when input is closed, or will be by a write before.
   bool Add(std::string data, bool close, Done done);
@@ -84,6 +86,7 @@ class InputStream {
   uint64_t acked_;
   uint64_t sent_;
   bool open_;
+  size_t window_;
   std::deque<Write> writes_;
 };
 

@@ -86,6 +86,16 @@ TEST(InputStreamTest, SplitsIntoChunksUpToTheWindow) {
   EXPECT_EQ(stream.TakeFinished().size(), 1u);
 }
 
+TEST(InputStreamTest, KeepsToAWindowOfItsOwn) {
+  InputStream stream(0, 0, true, kDialWindow);
+  ASSERT_TRUE(stream.Add(std::string(kInputWindow, 'x'), false, Nothing()));
+  uint64_t sent = 0;
+  while (auto chunk = stream.Next()) sent += chunk->data.size();
+  EXPECT_EQ(sent, kDialWindow);
+  ASSERT_TRUE(stream.Acknowledge(1000).ok());
+  EXPECT_EQ(stream.Next()->data.size(), 1000u);
+}
+
 TEST(InputStreamTest, AWriteIsDoneWhenThereIsRoomForMore) {
   InputStream stream(0, 0, true);
   ASSERT_TRUE(stream.Add(std::string(kInputWindow, 'x'), false, Nothing()));

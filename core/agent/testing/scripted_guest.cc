@@ -56,6 +56,8 @@ agent::v1::ErrorCode CodeOf(GuestError error) {
       return agent::v1::ERROR_CODE_CONNECTION_REFUSED;
     case GuestError::kHookFailed:
       return agent::v1::ERROR_CODE_HOOK_FAILED;
+    case GuestError::kExhausted:
+      return agent::v1::ERROR_CODE_EXHAUSTED;
     case GuestError::kUnreachable:
       return agent::v1::ERROR_CODE_UNREACHABLE;
     case GuestError::kSystem:
