@@ -8,22 +8,33 @@
 
 namespace vcd::guest {
 
-EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), urgent_(::epoll_create1(EPOLL_CLOEXEC)) {
+  // Wakes the loop; what it is about is found by DispatchUrgent.
+  (void)Add(epoll_.get(), urgent_.get(), EPOLLIN, [](uint32_t) {});
+}
 
 EventLoop::WatchId EventLoop::Watch(int fd, uint32_t epoll_events, Handler handler) {
+  return Add(epoll_.get(), fd, epoll_events, std::move(handler));
+}
+
+EventLoop::WatchId EventLoop::WatchUrgently(int fd, uint32_t epoll_events, Handler handler) {
+  return Add(urgent_.get(), fd, epoll_events, std::move(handler));
+}
+
+EventLoop::WatchId EventLoop::Add(int epoll, int fd, uint32_t epoll_events, Handler handler) {
   const WatchId id = ++last_id_;
   epoll_event event{};
   event.events = epoll_events;
   event.data.u64 = id;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return 0;
-  watches_.emplace(id, Entry{fd, std::make_shared<Handler>(std::move(handler))});
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return 0;
+  watches_.emplace(id, Entry{epoll, fd, std::make_shared<Handler>(std::move(handler))});
   return id;
 }
 
 void EventLoop::Unwatch(WatchId id) {
   const auto found = watches_.find(id);
   if (found == watches_.end()) return;
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.fd, nullptr);
+  ::epoll_ctl(found->second.epoll, EPOLL_CTL_DEL, found->second.fd, nullptr);
   watches_.erase(found);
 }
 
@@ -61,17 +72,28 @@ void EventLoop::Dispatch(int timeout_ms) {
   epoll_event events[32];
   const int count = ::epoll_wait(epoll_.get(), events, 32, timeout_ms);
   for (int i = 0; i < count && !stopped_; ++i) {
-    // A copy: epoll_event is packed, and nothing in it may be bound to a reference.
-    const uint64_t id = events[i].data.u64;
-    const auto found = watches_.find(id);
-    if (found == watches_.end()) continue;  // An earlier handler of this round removed it.
-    const std::shared_ptr<Handler> handler = found->second.handler;
-    (*handler)(events[i].events);
+    DispatchUrgent();
+    Handle(events[i].data.u64, events[i].events);
   }
 }
 
+void EventLoop::DispatchUrgent() {
+  epoll_event events[4];
+  const int count = ::epoll_wait(urgent_.get(), events, 4, 0);
+  for (int i = 0; i < count; ++i) Handle(events[i].data.u64, events[i].events);
+}
+
+void EventLoop::Handle(WatchId id, uint32_t epoll_events) {
+  const auto found = watches_.find(id);
+  if (stopped_ || found == watches_.end()) return;  // An earlier handler of this round removed it.
+  const std::shared_ptr<Handler> handler = found->second.handler;
+  (*handler)(epoll_events);
+}
+
 void EventLoop::RunDueTimers() {
-  while (!timers_.empty() && timers_.begin()->first.first <= Clock::now()) {
+  // Those that a task sets come in a later turn, or tasks that set others would keep all events waiting.
+  const Clock::time_point now = Clock::now();
+  while (!timers_.empty() && timers_.begin()->first.first <= now) {
     const Task task = std::move(timers_.begin()->second);
     timers_.erase(timers_.begin());
     task();

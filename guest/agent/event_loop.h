@@ -28,6 +28,9 @@ class EventLoop {
   // The caller keeps `fd` open until Unwatch.
   WatchId Watch(int fd, uint32_t epoll_events, Handler handler);
 
+  // As Watch, for what must not wait for others: its events are looked for before every handler of theirs.
+  WatchId WatchUrgently(int fd, uint32_t epoll_events, Handler handler);
+
   // After it the handler runs no more, even for an event that is already here. 0 and unknown ids are ignored.
   void Unwatch(WatchId id);
 
@@ -45,15 +48,20 @@ class EventLoop {
  private:
   using Clock = std::chrono::steady_clock;
   struct Entry {
+    int epoll;
     int fd;
     std::shared_ptr<Handler> handler;  // Shared, so that a handler which unwatches itself lives until it returns.
   };
 
+  WatchId Add(int epoll, int fd, uint32_t epoll_events, Handler handler);
   void Dispatch(int timeout_ms);
+  void DispatchUrgent();
+  void Handle(WatchId id, uint32_t epoll_events);
   void RunDueTimers();
   int TimeoutMs() const;
 
   UniqueFd epoll_;
+  UniqueFd urgent_;  // Of its own, and one of epoll_'s.
   uint64_t last_id_ = 0;
   std::map<WatchId, Entry> watches_;
   std::map<std::pair<Clock::time_point, TimerId>, Task> timers_;

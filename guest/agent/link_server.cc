@@ -20,8 +20,9 @@ constexpr size_t kMaxQueued = size_t{4} << 20;
 LinkServer::LinkServer(EventLoop* loop, UniqueFd fd, Handler handler)
     : loop_(loop), handler_(std::move(handler)), fd_(std::move(fd)) {
   ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
-  watch_ =
-      loop_->Watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLET, [this](uint32_t events) { OnEvents(events); });
+  // A request must not wait until what all processes have printed is read.
+  watch_ = loop_->WatchUrgently(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLET,
+                                [this](uint32_t events) { OnEvents(events); });
 }
 
 LinkServer::~LinkServer() {

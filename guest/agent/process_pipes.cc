@@ -18,6 +18,9 @@ namespace {
 // What a pipe holds at most (/proc/sys/fs/pipe-max-size).
 constexpr size_t kMostInPipe = kMaxFinalOutput - kOutputWindow;
 
+// What is read of one at a time, which is what a pipe holds if nobody asked for more.
+constexpr size_t kTurn = size_t{64} << 10;
+
 }  // namespace
 
 OutputPipe::OutputPipe(EventLoop* loop, UniqueFd pipe, size_t capacity, std::function<void()> changed)
@@ -41,11 +44,12 @@ void OutputPipe::WriterEnded() {
 // go on to write.
 size_t OutputPipe::Wanted() const { return writer_ended_ ? kMostInPipe - drained_ : buffer_.room(); }
 
-// Reads until the pipe is empty or no more is wanted, which bounds how long this takes.
+// Reads until the pipe is empty, no more is wanted, or others are to have their turn: a process may fill its pipe again
+// meanwhile.
 void OutputPipe::Read() {
   const uint64_t before = buffer_.end();
   char chunk[kOutputChunk];
-  while (pipe_.valid() && Wanted() > 0) {
+  while (pipe_.valid() && Wanted() > 0 && (writer_ended_ || buffer_.end() - before < kTurn)) {
     const ssize_t got = ::read(pipe_.get(), chunk, std::min(sizeof(chunk), Wanted()));
     if (got > 0) {
       buffer_.Append(std::string_view(chunk, static_cast<size_t>(got)));

@@ -23,14 +23,21 @@ Reaper::Reaper(EventLoop* loop, std::function<void(pid_t, int)> reaped) : loop_(
 Reaper::~Reaper() { loop_->Unwatch(watch_); }
 
 void Reaper::Reap() {
-  // One signal may stand for many children, so it is only read away.
+  // One in a turn, for what it left in its pipes is read with it: the signal stays, and the next turn comes here again.
+  if (ReapOne()) return;
+  // One signal may stand for many children, so it is only read away. Those of meanwhile are looked for once more.
   signalfd_siginfo ignored;
   while (::read(signals_.get(), &ignored, sizeof(ignored)) > 0) {
   }
-  int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
-    reaped_(pid, status);
+  while (ReapOne()) {
   }
+}
+
+bool Reaper::ReapOne() {
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+  if (pid > 0) reaped_(pid, status);
+  return pid > 0;
 }
 
 }  // namespace vcd::guest

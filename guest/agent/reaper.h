@@ -23,6 +23,7 @@ class Reaper {
 
  private:
   void Reap();
+  bool ReapOne();
 
   EventLoop* const loop_;
   const std::function<void(pid_t, int)> reaped_;
