@@ -147,7 +147,7 @@ class BareQemu:
         with tempfile.TemporaryDirectory(prefix="vcd-bare-", dir="/tmp") as directory:
             # With a record of what comes from outside; without one QEMU does not tell its count.
             record = os.path.join(directory, "record")
-            emulated = {"-accel": "tcg", "-cpu": "max"}
+            emulated = {"-accel": "tcg", "-cpu": "max,-erms"}
             counting = BareQemu([emulated.get(before, word) for before, word in zip([""] + self.argv, self.argv)])
             return counting.until_open(["-icount", "shift=0,rr=record,rrfile=" + record], opened)
 

@@ -62,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"Name", nullptr, "-name", "vcd:/run/vcd/pods/pod-1/"},
         Case{"Machine", nullptr, "-machine", "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off"},
-        Case{"TcgCpu", nullptr, "-cpu", "max"}, Case{"KvmCpu", [](auto& m) { m.accelerator = "kvm"; }, "-cpu", "host"},
+        Case{"TcgCpu", nullptr, "-cpu", "max,-erms"},
+        Case{"KvmCpu", [](auto& m) { m.accelerator = "kvm"; }, "-cpu", "host"},
         Case{"TcgAcceleratorIsBounded", nullptr, "-accel", "tcg,tb-size=256"},
         Case{"KvmAccelerator", [](auto& m) { m.accelerator = "kvm"; }, "-accel", "kvm"},
         Case{"PrivateMemory", nullptr, "-object", "memory-backend-ram,id=mem,size=134217728"},
@@ -78,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MachineAccelerators", [](auto& m) { m.machine_accelerators = "hpet=off"; }, "-machine",
              "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off,hpet=off"},
         Case{"NestedKvmCpu", [](auto& m) { m.accelerator = "kvm", m.nested = true; }, "-cpu", "host,pmu=off"},
-        Case{"NestedTcgCpu", [](auto& m) { m.nested = true; }, "-cpu", "max"},
+        Case{"NestedTcgCpu", [](auto& m) { m.nested = true; }, "-cpu", "max,-erms"},
         Case{"MemoryThatGrows", [](auto& m) { m.max_memory_mib = 1024; }, "-m", "128M,slots=1,maxmem=1024M"},
         Case{"VcpusThatGrow", [](auto& m) { m.max_vcpus = 4; }, "-smp", "1,maxcpus=4"},
         Case{"MoreOptions",

@@ -85,7 +85,7 @@ TestMachine::TestMachine() {
        "-accel",
        "tcg",
        "-cpu",
-       "max",
+       "max,-erms",  // As pods have it.
        "-M",
        "q35,memory-backend=mem,sata=off,smbus=off,usb=off,vmport=off,i8042=off",
        "-object",
