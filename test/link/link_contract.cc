@@ -62,10 +62,14 @@ void LinkContractTest::TearDown() {
 
 absl::Status LinkContractTest::TryConnect(const StreamFault& fault) {
   Disconnect();
-  absl::StatusOr<UniqueFd> stream = transport_->Connect();
-  if (!stream.ok()) return stream.status();
-  stream_ = std::make_unique<FaultyStream>(*std::move(stream), fault);
-  SocketMachine machine([this]() -> absl::StatusOr<UniqueFd> { return stream_->TakeHostEnd(); });
+  // Anew each time: a guest that is slow to boot is greeted more than once.
+  SocketMachine machine([&]() -> absl::StatusOr<UniqueFd> {
+    stream_.reset();
+    absl::StatusOr<UniqueFd> stream = transport_->Connect();
+    if (!stream.ok()) return stream.status();
+    stream_ = std::make_unique<FaultyStream>(*std::move(stream), fault);
+    return stream_->TakeHostEnd();
+  });
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
       agent_.Connect({"pod-1", "host-1"}, machine, collector_, context());
   if (!session.ok()) return session.status();
