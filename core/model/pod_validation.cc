@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/hypervisor/machine_size.h"
 #include "core/model/container_validation.h"
 #include "core/model/field_checks.h"
 #include "core/model/hook_validation.h"
@@ -23,10 +24,8 @@
 namespace vcd {
 namespace {
 
-constexpr size_t kMaxHostnameBytes = 253;    // Of a DNS name; the guest cuts it to 64.
-constexpr int kMaxDnsServers = 3;            // MAXNS of <resolv.h>.
-constexpr uint32_t kMaxMemoryMib = 1 << 24;  // 16 TiB.
-constexpr uint32_t kMaxVcpus = 288;          // What q35 takes at most.
+constexpr size_t kMaxHostnameBytes = 253;  // Of a DNS name; the guest cuts it to 64.
+constexpr int kMaxDnsServers = 3;          // MAXNS of <resolv.h>.
 
 absl::Status CheckSize(const google::protobuf::Message& message, const std::string& field) {
   const size_t bytes = message.ByteSizeLong();
@@ -127,20 +126,19 @@ absl::Status CheckMachine(const v1::HypervisorConfig& config, const std::string&
   return absl::OkStatus();
 }
 
-absl::Status CheckAtMost(const std::string& field, uint32_t value, uint32_t most) {
-  if (value <= most) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat(value, " is too much; at most ", most, " is possible"));
+// Of what is given; what is not gets its default later, and the whole is checked again then.
+absl::Status CheckGivenSize(const std::string& field, const std::string& memory, uint32_t memory_mib,
+                            const std::string& cpus, uint32_t vcpus) {
+  if (memory_mib != 0) VCD_RETURN_IF_ERROR(CheckMemory(absl::StrCat(field, memory), memory_mib));
+  return vcpus != 0 ? CheckVcpus(absl::StrCat(field, cpus), vcpus) : absl::OkStatus();
 }
 
-absl::Status CheckMachineSize(const v1::PodConfig& config, const std::string& field) {
+absl::Status CheckGivenSizes(const v1::PodConfig& config, const std::string& field) {
   const v1::HypervisorConfig& machine = config.hypervisor_config();
-  const std::string machine_field = absl::StrCat(field, ".hypervisor_config");
-  VCD_RETURN_IF_ERROR(
-      CheckAtMost(absl::StrCat(field, ".resources.memory_mib"), config.resources().memory_mib(), kMaxMemoryMib));
-  VCD_RETURN_IF_ERROR(CheckAtMost(absl::StrCat(field, ".resources.vcpus"), config.resources().vcpus(), kMaxVcpus));
-  VCD_RETURN_IF_ERROR(
-      CheckAtMost(absl::StrCat(machine_field, ".default_memory_mib"), machine.default_memory_mib(), kMaxMemoryMib));
-  return CheckAtMost(absl::StrCat(machine_field, ".default_vcpus"), machine.default_vcpus(), kMaxVcpus);
+  VCD_RETURN_IF_ERROR(CheckGivenSize(absl::StrCat(field, ".resources."), "memory_mib", config.resources().memory_mib(),
+                                     "vcpus", config.resources().vcpus()));
+  return CheckGivenSize(absl::StrCat(field, ".hypervisor_config."), "default_memory_mib", machine.default_memory_mib(),
+                        "default_vcpus", machine.default_vcpus());
 }
 
 }  // namespace
@@ -167,7 +165,7 @@ absl::Status ValidatePodConfig(const v1::PodConfig& config, bool runs_processes,
   VCD_RETURN_IF_ERROR(CheckNames(config, field));
   VCD_RETURN_IF_ERROR(CheckHooks(config.hooks(), path("hooks")));
   VCD_RETURN_IF_ERROR(CheckMachine(config.hypervisor_config(), path("hypervisor_config")));
-  VCD_RETURN_IF_ERROR(CheckMachineSize(config, field));
+  VCD_RETURN_IF_ERROR(CheckGivenSizes(config, field));
   VCD_RETURN_IF_ERROR(CheckOptionalPath(path("network_config.netns_path"), config.network_config().netns_path()));
   VCD_RETURN_IF_ERROR(CheckVolumes(config, path("volumes")));
   VCD_RETURN_IF_ERROR(CheckSockets(config, path("sockets")));

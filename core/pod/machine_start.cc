@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,6 +42,19 @@ void TakeSession(Pod& pod, std::unique_ptr<GuestSession> session) {
   connected->Observe();
 }
 
+// How long the end of a machine may be seen after that of the link to its guest.
+constexpr absl::Duration kEndTime = absl::Seconds(2);
+
+// Why its guest cannot be reached: a machine that ends closes the link first, and only its end tells the reason.
+absl::Status WhyNoGuest(Pod& pod, const absl::Status& status) {
+  const std::optional<ErrorDetail> detail = DetailOf(status);
+  if (!absl::IsUnavailable(status) || (detail.has_value() && detail->reason == v1::ERROR_REASON_VM_EXITED)) {
+    return status;
+  }
+  const std::optional<std::string> end = pod.MachineEnd(kEndTime);
+  return end.has_value() ? VmExited(pod.id(), *end) : status;
+}
+
 absl::Status Boot(Pod& pod, const VmSpec& spec, const CallContext& context, OperationClock& clock) {
   clock.Enter(OperationPhase::kVmmBoot);
   absl::StatusOr<std::unique_ptr<VirtualMachine>> machine = pod.hypervisor().Boot(spec, context);
@@ -48,7 +63,7 @@ absl::Status Boot(Pod& pod, const VmSpec& spec, const CallContext& context, Oper
   pod.SetMachine(*std::move(machine));
   clock.Enter(OperationPhase::kGuestConnect);
   absl::StatusOr<std::unique_ptr<GuestSession>> session = Connect(pod, *pod.machine(), context);
-  if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
+  if (!session.ok()) return Annotate(WhyNoGuest(pod, session.status()), "wait for the guest's agent");
   TakeSession(pod, *std::move(session));
   return absl::OkStatus();
 }

@@ -4,10 +4,14 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/os/completion.h"
 #include "core/pod/testing/pod_runtime_fixture.h"
 
 namespace vcd {
@@ -143,6 +147,22 @@ INSTANTIATE_TEST_SUITE_P(All, SickMachineTest,
                          testing::Combine(testing::ValuesIn(kSicknesses),
                                           testing::Values(Cure::kForcedDelete, Cure::kForcedStop, Cure::kDeath)),
                          NameOf);
+
+using DyingMachineTest = PodRuntimeTest;
+
+// A machine that ends closes the link to its guest a moment before its end is seen.
+TEST_F(DyingMachineTest, BootThatLosesItsLinkTellsWhyTheMachineEnded) {
+  agent().FailNth("Connect", 1, absl::UnavailableError("Connection reset by peer"));
+  const Completion<v1::Pod> created;
+  runtime().CreatePod(Config(kPod), Soon(), [created](auto result) { created.Set(std::move(result)); });
+  const absl::Time patience = absl::Now() + absl::Seconds(10);
+  while (!hypervisor().Crash(kPod, "out of memory") && absl::Now() < patience) std::this_thread::yield();
+  const absl::Status status = created.Wait({absl::Now() + absl::Seconds(10), nullptr}, "creation").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_VM_EXITED);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("out of memory"));
+  ExpectNothingLeft();
+}
 
 }  // namespace
 }  // namespace vcd

@@ -142,7 +142,12 @@ TEST_F(FailureTest, KernelThatQemuRefusesIsReportedInQemusWords) {
 TEST_F(FailureTest, GuestThatPanicsIsReportedInItsConsolesWords) {
   // An empty initramfs: the kernel has no init to run.
   const std::string initrd = WriteFile("empty-initrd", std::string(512, '\0'));
-  EXPECT_THAT(RunFails({"--initrd", initrd}), HasSubstr("panic"));
+  EXPECT_THAT(RunFails({"--initrd", initrd}), HasSubstr("the guest's kernel panicked: Kernel panic - not syncing"));
+}
+
+TEST_F(FailureTest, LeastMemoryBootsAndLessIsRefused) {
+  EXPECT_THAT(RunIn(image(), {"--memory", "96"}, {"echo", "hello"}), ExitsWith(0));
+  EXPECT_THAT(RunFails({"--memory", "95"}), AllOf(HasSubstr("95 MiB are too little"), HasSubstr("96 MiB or more")));
 }
 
 TEST_F(FailureTest, KernelThatPanicsUnderARunningPodFailsIt) {

@@ -76,7 +76,7 @@ TEST_F(ResizeTest, SizesOutliveTheDaemonAndTheMachine) {
 TEST_F(ResizeTest, WhatTheMachineWasNotMadeForIsRefusedAndChangesNothing) {
   RunSleeper();
   const int before = MemoryMib();
-  const ProgramResult less = Vc({"resize", "box", "--memory", "64"});
+  const ProgramResult less = Vc({"resize", "box", "--memory", "112"});
   EXPECT_EQ(less.exit_code, 1);
   EXPECT_THAT(less.err, HasSubstr("booted with 128"));
   const ProgramResult more = Vc({"resize", "box", "--cpus", "200"});

@@ -58,6 +58,12 @@ std::string PanicLine(const std::string& run_dir) {
   return console.substr(at, std::min(console.find('\n', at) - at, kLastWordsBytes));
 }
 
+// The last lines of the console, for the end of a message.
+std::string LastLines(const std::string& run_dir) {
+  const std::string lines = ConsoleEnd(run_dir, kLastWordsBytes);
+  return lines.empty() ? "its console is empty" : absl::StrCat("its console ends with:\n", lines);
+}
+
 }  // namespace
 
 QemuMachine::QemuMachine(IoThread& io, Options options, std::shared_ptr<SupervisedProcess> process)
@@ -152,7 +158,13 @@ void QemuMachine::Ended(bool QemuMachine::*part) {
     // What was said last may still be unread in the sockets, which have an end once the process has one.
     if (!process_ended_ || !monitor_closed_ || !console_closed_) return;
   }
-  notice_.Tell(ExitReason());
+  const std::string reason = ExitReason();
+  {
+    MutexLock lock(&mu_);
+    end_ = reason;
+    ended_.NotifyAll();
+  }
+  notice_.Tell(reason);
 }
 
 std::string QemuMachine::ExitReason() {
@@ -166,6 +178,9 @@ std::string QemuMachine::ExitReason() {
   const bool may_be_panic = shutdown_reason == "guest-panic" || shutdown_reason == "guest-reset";
   const std::string panic = may_be_panic ? PanicLine(options_.run_dir) : "";
   if (!panic.empty()) return absl::StrCat(reason, ": the guest's kernel panicked: ", panic);
+  if (may_be_panic) {
+    return absl::StrCat(reason, ": ", InWords(shutdown_reason), "; ", LastLines(options_.run_dir));
+  }
   if (!shutdown_reason.empty()) return absl::StrCat(reason, ": ", InWords(shutdown_reason));
   const std::string traces = TracesOfTheEnd(options_.run_dir, *options_.confinement);
   return traces.empty() ? reason : absl::StrCat(reason, ": ", traces);
@@ -216,9 +231,16 @@ state::v1::VirtualMachine QemuMachine::Record() const {
 
 absl::Status QemuMachine::Explained(const absl::Status& status) {
   // QEMU may have closed its socket a moment before its end is seen.
-  if (!absl::IsUnavailable(status) || !process_->WaitExit({absl::Now() + absl::Seconds(1), nullptr}).ok())
-    return status;
-  return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", pod_id(), " has ended: ", ExitReason())),
+  if (!absl::IsUnavailable(status)) return status;
+  std::string reason;
+  {
+    const absl::Time patience = absl::Now() + absl::Seconds(1);
+    MutexLock lock(&mu_);
+    while (end_.empty() && absl::Now() < patience) ended_.WaitWithDeadline(&mu_, patience);
+    reason = end_;
+  }
+  if (reason.empty()) return status;
+  return WithDetail(absl::UnavailableError(absl::StrCat("the machine of pod ", pod_id(), " has ended: ", reason)),
                     {v1::ERROR_REASON_VM_EXITED, {}});
 }
 

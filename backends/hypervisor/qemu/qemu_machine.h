@@ -123,6 +123,8 @@ class QemuMachine : public VirtualMachine {
   bool monitor_closed_ ABSL_GUARDED_BY(mu_) = true;
   bool console_closed_ ABSL_GUARDED_BY(mu_) = true;
   bool process_ended_ ABSL_GUARDED_BY(mu_) = false;
+  std::string end_ ABSL_GUARDED_BY(mu_);  // Its reason, once all of it is known.
+  CondVar ended_;
   std::string shutdown_reason_ ABSL_GUARDED_BY(mu_);  // QEMU's word: "guest-reset".
 
   // Held while the callback runs, so that taking it back waits for it.
