@@ -153,12 +153,13 @@ absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Durat
 }
 
 absl::Status ForgetContainer(Pod& pod, const std::string& container_id, const state::v1::Request& request) {
-  absl::Status config = pod.ChangeConfig([&](v1::PodConfig& config) {
-    auto& list = *config.mutable_containers();
-    list.erase(std::remove_if(list.begin(), list.end(), [&](const auto& entry) { return entry.id() == container_id; }),
-               list.end());
-  });
-  VCD_RETURN_IF_ERROR(config);
+  VCD_RETURN_IF_ERROR(pod.ChangeConfig(
+      [&](v1::PodConfig& config) {
+        auto& list = *config.mutable_containers();
+        const auto is_it = [&](const auto& entry) { return entry.id() == container_id; };
+        list.erase(std::remove_if(list.begin(), list.end(), is_it), list.end());
+      },
+      DiskRoom::kReserve));
   return pod.Change(
       [&](state::v1::PodRecord& record) {
         RemoveContainer(record, container_id);

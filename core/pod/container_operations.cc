@@ -241,7 +241,7 @@ absl::Status LivePodRuntime::StopContainerBody(Pod& pod, const std::string& cont
 
 absl::Status LivePodRuntime::RunPausedPod(Pod& pod, const std::function<void(state::v1::PodRecord&)>& intend,
                                           const std::function<absl::Status()>& work, const Grant& grant) {
-  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
+  VCD_RETURN_IF_ERROR(pod.ChangeToEnd([&](state::v1::PodRecord& record) {
     SetUnderWay(record, state::v1::INTENT_END_CONTAINER, grant.request);
     intend(record);
   }));
@@ -285,11 +285,11 @@ absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& co
   if (pod.state() == v1::POD_STATE_PAUSED) {
     removed = RunPausedPod(pod, mark(true), remove, grant);
   } else {
-    VCD_RETURN_IF_ERROR(pod.Change(mark(true)));
+    VCD_RETURN_IF_ERROR(pod.ChangeToEnd(mark(true)));
     removed = remove();
   }
   if (!removed.ok()) {
-    (void)pod.Change(mark(false));
+    (void)pod.ChangeToEnd(mark(false));
     return removed;
   }
   pod.RemoveProcesses(container_id, KilledStatus());

@@ -29,6 +29,14 @@ T& Named(const std::map<std::string, std::unique_ptr<T>>& backends, const std::s
   return found != backends.end() ? *found->second : *backends.at(default_name);
 }
 
+// A change that always is one.
+std::function<bool(state::v1::PodRecord&)> Always(const std::function<void(state::v1::PodRecord&)>& change) {
+  return [&change](state::v1::PodRecord& record) {
+    change(record);
+    return true;
+  };
+}
+
 }  // namespace
 
 absl::Status ContainerNotFound(const std::string& pod_id, const std::string& container_id) {
@@ -119,20 +127,23 @@ void Pod::PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord&
 }
 
 absl::Status Pod::Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact) {
-  return ChangeIf(
-      [&change](state::v1::PodRecord& record) {
-        change(record);
-        return true;
-      },
-      fact);
+  return ChangeAndSave(Always(change), fact, fact ? DiskRoom::kReserve : DiskRoom::kFree);
+}
+
+absl::Status Pod::ChangeToEnd(const std::function<void(state::v1::PodRecord&)>& change) {
+  return ChangeAndSave(Always(change), /*fact=*/false, DiskRoom::kReserve);
 }
 
 absl::Status Pod::ChangeIf(const std::function<bool(state::v1::PodRecord&)>& change, bool fact) {
+  return ChangeAndSave(change, fact, fact ? DiskRoom::kReserve : DiskRoom::kFree);
+}
+
+absl::Status Pod::ChangeAndSave(const std::function<bool(state::v1::PodRecord&)>& change, bool fact, DiskRoom room) {
   MutexLock changing(&change_mu_);
   state::v1::PodRecord record = this->record();
   if (!change(record)) return absl::OkStatus();
   VCD_RETURN_IF_ERROR(CheckMove(record));
-  absl::Status saved = environment_.store.SaveRecord(record);
+  absl::Status saved = environment_.store.SaveRecord(record, room);
   if (!saved.ok()) {
     saved = WithMetadata(saved, "pod_id", id_);
     LogError(id_, absl::StrCat("state not written: ", saved.message()));
@@ -168,12 +179,12 @@ absl::Status Pod::RememberDone(const state::v1::Request& request) {
   return Change([&](state::v1::PodRecord& record) { Remember(record, request); }, /*fact=*/true);
 }
 
-absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change) {
+absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change, DiskRoom room) {
   VCD_RETURN_IF_ERROR(config_damage_);
   MutexLock changing(&change_mu_);
   v1::PodConfig config = this->config();
   change(config);
-  VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config), "pod_id", id_));
+  VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config, room), "pod_id", id_));
   PublishLocked(config, record());
   MutexLock lock(&mu_);
   config_ = Packed(config);

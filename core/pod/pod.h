@@ -56,8 +56,13 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // Changes the record, writes it and publishes what clients see. When it cannot be written nothing is changed
   // (STORAGE), unless `fact`: then it describes what has happened already, stays in memory and is written with the next
   // change. A state that may not follow the one of before (CheckMoves) is our own error: kInternal, and nothing is
-  // changed, a fact or not. Blocks on the disk; not on the I/O thread.
+  // changed, a fact or not. A fact is written on a full disk too (DiskRoom::kReserve). Blocks on the disk; not on the
+  // I/O thread.
   absl::Status Change(const std::function<void(state::v1::PodRecord&)>& change, bool fact = false)
+      ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
+  // As Change, for the intent of what ends something: it too may take the room that facts are kept.
+  absl::Status ChangeToEnd(const std::function<void(state::v1::PodRecord&)>& change)
       ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
   // As Change, unless `change` says that it changed nothing: then nothing is written.
@@ -72,7 +77,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   absl::Status RememberDone(const state::v1::Request& request) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
   // As Change, for the configuration. Fails when that could not be read: nothing must be written in its place.
-  absl::Status ChangeConfig(const std::function<void(v1::PodConfig&)>& change) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+  absl::Status ChangeConfig(const std::function<void(v1::PodConfig&)>& change, DiskRoom room = DiskRoom::kFree)
+      ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
   // Publishes an event of this pod.
   void Tell(v1::EventType type, const std::string& container_id = "", const std::string& process_id = "",
@@ -181,6 +187,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   absl::Status CheckMove(const state::v1::PodRecord& to) const ABSL_LOCKS_EXCLUDED(mu_);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  absl::Status ChangeAndSave(const std::function<bool(state::v1::PodRecord&)>& change, bool fact, DiskRoom room)
+      ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
   // Publishes a changed record and puts it in place.
   void TakeLocked(state::v1::PodRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -13,6 +13,7 @@ namespace vcd {
 //                         /network.json                what a network has reserved for it on the host
 //                         /logs/<container>.log, <container>.log.<n>
 //              /quarantine/<pod>-<n>/            copies of what could not be read
+//              /reserve                          room for what ends things on a full disk; one in <run_dir> too
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
 //                       /lock                    flock(2): keeps a second daemon and outside tools off the pod
 //                       /ctl, /mon, /agent       sockets of the VM
@@ -31,6 +32,8 @@ class StateLayout {
   std::string PodsStateDir() const { return state_dir_ + "/pods"; }
   std::string PodsRunDir() const { return run_dir_ + "/pods"; }
   std::string QuarantineDir() const { return state_dir_ + "/quarantine"; }
+  std::string StateReserve() const { return state_dir_ + "/reserve"; }
+  std::string RunReserve() const { return run_dir_ + "/reserve"; }
   std::string DaemonLockFile() const { return run_dir_ + "/lock"; }
 
   std::string PodStateDir(const std::string& pod_id) const { return PodsStateDir() + "/" + pod_id; }

@@ -15,6 +15,9 @@
 namespace vcd {
 namespace {
 
+// Of each root: some records of an ordinary pod.
+constexpr size_t kReserveBytes = 128 << 10;
+
 // An error of writing, with what programs need to know of it.
 absl::Status StorageError(const absl::Status& status, const std::string& pod_id) {
   return WithDetail(Annotate(status, absl::StrCat("records of pod ", pod_id)),
@@ -37,7 +40,10 @@ absl::Status CheckOwner(const std::string& path, const std::string& pod_id, cons
 }  // namespace
 
 StateStore::StateStore(Filesystem& filesystem, std::string state_dir, std::string run_dir)
-    : filesystem_(filesystem), layout_(std::move(state_dir), std::move(run_dir)) {}
+    : filesystem_(filesystem),
+      layout_(std::move(state_dir), std::move(run_dir)),
+      state_reserve_(filesystem, layout_.StateReserve(), kReserveBytes),
+      run_reserve_(filesystem, layout_.RunReserve(), kReserveBytes) {}
 
 absl::Status StateStore::CreateRoots() {
   VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.state_dir()));
@@ -46,7 +52,10 @@ absl::Status StateStore::CreateRoots() {
   VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.QuarantineDir()));
   VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(layout_.state_dir()));
   VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.run_dir()));
-  return filesystem_.CreateDirectory(layout_.PodsRunDir());
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(layout_.PodsRunDir()));
+  state_reserve_.Fill();
+  run_reserve_.Fill();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StoredPods> StateStore::ListPodIds() {
@@ -84,9 +93,14 @@ absl::StatusOr<v1::PodConfig> StateStore::LoadConfig(const std::string& pod_id) 
   return config;
 }
 
-absl::Status StateStore::SaveConfig(const v1::PodConfig& config) {
+absl::Status StateStore::Save(DiskReserve& reserve, const std::string& path, const std::string& json, DiskRoom room) {
+  const auto replace = [&] { return filesystem_.ReplaceFile(path, json); };
+  return room == DiskRoom::kReserve ? reserve.Write(replace) : replace();
+}
+
+absl::Status StateStore::SaveConfig(const v1::PodConfig& config, DiskRoom room) {
   VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodConfig(config, UnknownOf(config.id()).config));
-  return StorageError(filesystem_.ReplaceFile(layout_.ConfigFile(config.id()), json), config.id());
+  return StorageError(Save(state_reserve_, layout_.ConfigFile(config.id()), json, room), config.id());
 }
 
 absl::StatusOr<state::v1::PodRecord> StateStore::LoadRecord(const std::string& pod_id) {
@@ -100,9 +114,9 @@ absl::StatusOr<state::v1::PodRecord> StateStore::LoadRecord(const std::string& p
   return record;
 }
 
-absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record) {
+absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record, DiskRoom room) {
   VCD_ASSIGN_OR_RETURN(const std::string json, EncodePodRecord(record, UnknownOf(record.pod_id()).record));
-  return StorageError(filesystem_.ReplaceFile(layout_.StateFile(record.pod_id()), json), record.pod_id());
+  return StorageError(Save(run_reserve_, layout_.StateFile(record.pod_id()), json, room), record.pod_id());
 }
 
 absl::Status StateStore::RemoveUnfinished(const std::string& pod_id) {

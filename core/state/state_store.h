@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/os/filesystem.h"
 #include "core/os/mutex.h"
+#include "core/state/disk_reserve.h"
 #include "core/state/state_layout.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
@@ -22,6 +23,12 @@ struct StoredPods {
   std::vector<std::string> pod_ids;
   // Paths under a `pods` directory whose name is no pod's; nobody touches them.
   std::vector<std::string> foreign_paths;
+};
+
+// What a record may take of the disk.
+enum class DiskRoom {
+  kFree,
+  kReserve,  // Also what is kept for records of what ends or has happened, of which a full disk must keep none back.
 };
 
 // The records of pods on disk; each is replaced as a whole. Thread-safe across pods; calls for one pod need its lock.
@@ -45,7 +52,8 @@ class StateStore {
 
   const StateLayout& layout() const { return layout_; }
 
-  // Makes the roots and the directories in them; the parents of the roots must be there. Once, before anything else.
+  // Makes the roots, the directories and the reserves in them; the parents of the roots must be there. Once, before
+  // anything else.
   absl::Status CreateRoots();
 
   absl::StatusOr<StoredPods> ListPodIds();
@@ -53,12 +61,12 @@ class StateStore {
   // kNotFound; kDataLoss when it cannot be read or is another pod's.
   absl::StatusOr<v1::PodConfig> LoadConfig(const std::string& pod_id);
   // Durable when it returns OK. The directory must be there.
-  absl::Status SaveConfig(const v1::PodConfig& config);
+  absl::Status SaveConfig(const v1::PodConfig& config, DiskRoom room = DiskRoom::kFree);
 
   // kNotFound when the host was restarted, or the pod never was; kDataLoss when it cannot be read or is another pod's.
   absl::StatusOr<state::v1::PodRecord> LoadRecord(const std::string& pod_id);
   // Survives a crash of the daemon when it returns OK. The directory must be there.
-  absl::Status SaveRecord(const state::v1::PodRecord& record);
+  absl::Status SaveRecord(const state::v1::PodRecord& record, DiskRoom room = DiskRoom::kFree);
 
   // Removes what a crash left half written beside the records of a pod, and what stands where its run directory or its
   // lock file should: a link there would lead what is written to somewhere else.
@@ -87,8 +95,12 @@ class StateStore {
   void KeepUnknown(const std::string& pod_id, std::string Unknown::*part, const std::string& unknown)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  absl::Status Save(DiskReserve& reserve, const std::string& path, const std::string& json, DiskRoom room);
+
   Filesystem& filesystem_;
   const StateLayout layout_;
+  DiskReserve state_reserve_;
+  DiskReserve run_reserve_;
 
   mutable Mutex mu_;
   // Of few pods, if any.

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/os/posix_filesystem.h"
+#include "core/os/testing/bounded_filesystem.h"
 #include "core/os/testing/fault_injection_filesystem.h"
 #include "core/os/testing/memory_filesystem.h"
 #include "core/os/testing/temporary_directory.h"
@@ -124,6 +125,26 @@ TEST_F(StateStoreTest, AFailureOfWritingNamesPodFileAndReason) {
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_STORAGE);
   EXPECT_EQ(DetailOf(status)->metadata.at("pod_id"), "web");
   EXPECT_TRUE(store_.LoadRecord("web").ok());
+}
+
+TEST_F(StateStoreTest, ReserveIsForWhatEndsAndComesBack) {
+  BoundedFilesystem disk(memory_);
+  StateStore store(disk, "/var/vcd", "/run/vcd");
+  for (const std::string& reserve : {store.layout().StateReserve(), store.layout().RunReserve()}) {
+    ASSERT_TRUE(memory_.RemoveFile(reserve).ok());
+  }
+  ASSERT_TRUE(store.CreateRoots().ok());
+  ASSERT_TRUE(Create(store, "web").ok());
+  disk.BeFull();
+  EXPECT_EQ(store.SaveRecord(Record("web")).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(store.SaveConfig(Config("web")).code(), absl::StatusCode::kResourceExhausted);
+  for (int again = 0; again < 3; ++again) {
+    EXPECT_EQ(store.SaveRecord(Record("web"), DiskRoom::kReserve), absl::OkStatus());
+    EXPECT_EQ(store.SaveConfig(Config("web"), DiskRoom::kReserve), absl::OkStatus());
+    for (const std::string& reserve : {store.layout().StateReserve(), store.layout().RunReserve()}) {
+      EXPECT_EQ(*memory_.Look(reserve), FileKind::kFile) << reserve;
+    }
+  }
 }
 
 TEST_F(StateStoreTest, ACreationThatStopsAnywhereNeverLooksLikeAPodFromBefore) {

@@ -66,7 +66,7 @@ bool BelongsToDaemon(const std::string& path, bool is_directory, int depth) {
   const std::string name = path.substr(path.rfind('/') + 1);
   if (path.rfind("/cni/", 0) == 0) return is_directory || name == "lock" || name.rfind("last_reserved_ip.", 0) == 0;
   // Empty `pods` and the like may stay, directories of single pods not.
-  return is_directory ? depth == 0 : path == "/lock" || path == "/vcd.sock";
+  return is_directory ? depth == 0 : path == "/lock" || path == "/reserve" || path == "/vcd.sock";
 }
 
 void AddFiles(const std::string& root, std::vector<std::string>* found) {
