@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "core/log/logger.h"
 #include "core/os/file_lock.h"
 #include "core/os/mutex.h"
 #include "core/os/timer.h"
@@ -27,6 +28,18 @@ absl::Status LockTimeout(absl::StatusCode code, const std::string& pod_id, const
                          const std::string& message) {
   return WithDetail(absl::Status(code, absl::StrCat("pod ", pod_id, ": ", message)),
                     {v1::ERROR_REASON_LOCK_TIMEOUT, {{"pod_id", pod_id}, {"holder", holder}}});
+}
+
+// What somebody has put in the place of a lock file must not keep the pod from being stopped and deleted. Nobody else
+// locks that, and who locks the file that was there keeps off none but us.
+absl::StatusOr<FileLock> AcquireMended(const std::string& pod_id, const std::string& path, FileLockMode mode) {
+  absl::StatusOr<FileLock> file = FileLock::Acquire(path, mode, /*nonblocking=*/true);
+  if (!absl::IsFailedPrecondition(file.status())) return file;
+  VCD_ASSIGN_OR_RETURN(const std::string aside, MoveAsideWhatIsNoFile(path));
+  if (!aside.empty()) {
+    LogWarning(pod_id, absl::StrCat(file.status().message(), "; it was moved to ", aside, ", and goes with the pod"));
+  }
+  return FileLock::Acquire(path, mode, /*nonblocking=*/true);
 }
 
 }  // namespace
@@ -194,7 +207,7 @@ void PodLockTable::State::Complete(const Hold& hold) {
 absl::Status PodLockTable::State::TakeLockFile(PodLock::Hold& hold) const {
   if (lock_file_ == nullptr || hold.file.has_value()) return absl::OkStatus();
   const FileLockMode mode = hold.waiter.mode == LockMode::kShared ? FileLockMode::kShared : FileLockMode::kExclusive;
-  VCD_ASSIGN_OR_RETURN(FileLock file, FileLock::Acquire(lock_file_(hold.pod_id), mode, /*nonblocking=*/true));
+  VCD_ASSIGN_OR_RETURN(FileLock file, AcquireMended(hold.pod_id, lock_file_(hold.pod_id), mode));
   hold.file.emplace(std::move(file));
   return absl::OkStatus();
 }

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -354,9 +356,17 @@ TEST_F(PodLockFileTest, APodWithoutADirectoryTakesItsFileLater) {
 }
 
 TEST_F(PodLockFileTest, AFileThatCannotBeOpenedIsAnErrorAndHoldsNothing) {
-  ASSERT_EQ(::mkdir(LockPath("web").c_str(), 0750), 0);
-  EXPECT_FALSE(Ask(For("StartPod")).Wait().ok());
+  // Where its directory should be is a file.
+  std::ofstream(directory_.path() + "/db") << "";
+  EXPECT_FALSE(Ask(For("StartPod"), "db").Wait().ok());
   EXPECT_EQ(table_->size(), 0);
+}
+
+TEST_F(PodLockFileTest, WhatStandsInTheFilesPlaceIsMovedAway) {
+  ASSERT_EQ(::mkdir(LockPath("web").c_str(), 0750), 0);
+  std::shared_ptr<PodLock> lock = Take(For("DeletePod"));
+  EXPECT_EQ(Outside("web").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(std::filesystem::is_directory(LockPath("web") + ".damaged-1"));
 }
 
 }  // namespace

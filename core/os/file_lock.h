@@ -19,6 +19,7 @@ class FileLock {
   // Opens the file, made with mode 0640 when missing, and locks it. `nonblocking`: kUnavailable when another holder
   // stands in the way; otherwise waits for it without limit. kNotFound when the directory does not exist. What is
   // locked is the file that bears the name: one that was removed meanwhile is given up for its successor.
+  // kFailedPrecondition when something else than a file bears it, as a directory, a link or a pipe.
   static absl::StatusOr<FileLock> Acquire(const std::string& path, FileLockMode mode, bool nonblocking);
 
   FileLock(FileLock&&) = default;
@@ -31,6 +32,10 @@ class FileLock {
 
   UniqueFd fd_;
 };
+
+// Gives what bears the name of a lock file and is none another name beside it; returns that. Empty when there is
+// nothing to move.
+absl::StatusOr<std::string> MoveAsideWhatIsNoFile(const std::string& path);
 
 }  // namespace vcd
 

@@ -2,10 +2,13 @@
 #include "core/os/file_lock.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <optional>
+#include <functional>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/os/testing/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -56,6 +59,25 @@ TEST_F(FileLockTest, ALockOnARemovedFileKeepsNobodyOff) {
   ASSERT_TRUE(fresh.ok());
   old = absl::UnknownError("released");
   EXPECT_FALSE(Try(FileLockMode::kExclusive).ok());
+}
+
+TEST_F(FileLockTest, WhatIsNoFileIsNotLockedAndCanBeMovedAside) {
+  const std::function<int()> damages[] = {
+      [this] { return ::mkdir(path_.c_str(), 0750); },
+      [this] { return ::symlink("/etc/passwd", path_.c_str()); },
+      [this] { return ::mkfifo(path_.c_str(), 0640); },
+  };
+  int n = 0;
+  for (const auto& damage : damages) {
+    ASSERT_EQ(damage(), 0);
+    const absl::Status status = Try(FileLockMode::kExclusive).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(path_ + ": is a "));
+    EXPECT_EQ(MoveAsideWhatIsNoFile(path_).value(), absl::StrCat(path_, ".damaged-", ++n));
+    EXPECT_TRUE(Try(FileLockMode::kExclusive).ok());
+    EXPECT_EQ(MoveAsideWhatIsNoFile(path_).value(), "");
+    ASSERT_EQ(::remove(path_.c_str()), 0);
+  }
 }
 
 TEST_F(FileLockTest, WithoutItsDirectoryIsNotFound) {

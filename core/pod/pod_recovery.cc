@@ -100,8 +100,10 @@ absl::Status LivePodRuntime::Recover() {
   absl::StatusOr<FileLock> lock =
       FileLock::Acquire(store_.layout().DaemonLockFile(), FileLockMode::kExclusive, /*nonblocking=*/true);
   if (!lock.ok()) {
-    return Annotate(lock.status(), absl::StrCat("run directory ", options_.run_dir,
-                                                ": another vcd may be serving it; stop that one or choose another"));
+    const char* in_use = absl::IsUnavailable(lock.status())
+                             ? ": another vcd is serving it; stop that one or choose another directory with --run-dir"
+                             : "";
+    return Annotate(lock.status(), absl::StrCat("run directory ", options_.run_dir, in_use));
   }
   daemon_lock_ = *std::move(lock);
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());

@@ -74,9 +74,10 @@ absl::Status App::PrepareDirectories() {
   absl::StatusOr<FileLock> lock =
       FileLock::Acquire(absl::StrCat(config_.state_dir(), "/lock"), FileLockMode::kExclusive, /*nonblocking=*/true);
   if (!lock.ok()) {
-    return Annotate(lock.status(), absl::StrCat("state directory ", config_.state_dir(),
-                                                ": another vcd may be using it; stop that one or choose another "
-                                                "directory with --state-dir"));
+    const char* in_use = absl::IsUnavailable(lock.status())
+                             ? ": another vcd is using it; stop that one or choose another directory with --state-dir"
+                             : "";
+    return Annotate(lock.status(), absl::StrCat("state directory ", config_.state_dir(), in_use));
   }
   state_lock_ = std::make_unique<FileLock>(*std::move(lock));
   return absl::OkStatus();
