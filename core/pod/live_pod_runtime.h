@@ -248,9 +248,9 @@ class LivePodRuntime : public PodRuntime {
   void ForgetOldExecs(Pod& pod, const CallContext& context);
 
   // pod_recovery.cc
-  void Load(const std::string& pod_id);
+  void Load(const std::string& pod_id, const StoredPods& stored);
   // Once, when nothing else goes on.
-  void LoadAll(const std::vector<std::string>& pod_ids);
+  void LoadAll(const StoredPods& stored);
   // Begins to reconcile every pod that is there.
   void ReconcileAll();
   // kFailedPrecondition when the configuration names a backend that is not in the catalogue.

@@ -108,7 +108,7 @@ absl::Status LivePodRuntime::Recover() {
   daemon_lock_ = *std::move(lock);
   VCD_ASSIGN_OR_RETURN(const StoredPods stored, store_.ListPodIds());
   for (const std::string& path : stored.foreign_paths) LogWarning("", absl::StrCat("not a pod's, left alone: ", path));
-  LoadAll(stored.pod_ids);
+  LoadAll(stored);
   std::vector<Hypervisor*> hypervisors;
   for (const auto& [name, hypervisor] : backends_.hypervisors) hypervisors.push_back(hypervisor.get());
   std::set<std::string> warm_machines;
@@ -120,12 +120,13 @@ absl::Status LivePodRuntime::Recover() {
   return absl::OkStatus();
 }
 
-void LivePodRuntime::LoadAll(const std::vector<std::string>& pod_ids) {
+void LivePodRuntime::LoadAll(const StoredPods& stored) {
+  const std::vector<std::string>& pod_ids = stored.pod_ids;
   // Nobody is served before this ends, and most of it is parsing: where there are many pods every processor helps.
   constexpr size_t kPodsForAThread = 32;
   std::atomic<size_t> next{0};
   const auto load = [&] {
-    for (size_t i = next++; i < pod_ids.size(); i = next++) Load(pod_ids[i]);
+    for (size_t i = next++; i < pod_ids.size(); i = next++) Load(pod_ids[i], stored);
   };
   const size_t threads = std::min<size_t>(std::thread::hardware_concurrency(), pod_ids.size() / kPodsForAThread);
   for (size_t helper = 1; helper < threads; ++helper) work_.Post(load);
@@ -188,10 +189,14 @@ std::string LivePodRuntime::DescribeDamage(const std::string& pod_id, bool confi
   return reason;
 }
 
-void LivePodRuntime::Load(const std::string& pod_id) {
-  const absl::Status cleaned = store_.RemoveUnfinished(pod_id);
+void LivePodRuntime::Load(const std::string& pod_id, const StoredPods& stored) {
+  const absl::Status cleaned = store_.RemoveUnfinished(pod_id, stored);
   if (!cleaned.ok()) LogError(pod_id, std::string(cleaned.message()));
-  absl::StatusOr<v1::PodConfig> config = store_.LoadConfig(pod_id);
+  const std::string state_dir = store_.layout().PodStateDir(pod_id);
+  absl::StatusOr<v1::PodConfig> config =
+      stored.IsForeign(state_dir)
+          ? absl::StatusOr<v1::PodConfig>(absl::DataLossError(absl::StrCat(state_dir, ": is no directory")))
+          : store_.LoadConfig(pod_id);
   absl::StatusOr<state::v1::PodRecord> record = store_.LoadRecord(pod_id);
   const bool config_missing = absl::IsNotFound(config.status());
   const bool record_missing = absl::IsNotFound(record.status());

@@ -76,15 +76,17 @@ absl::StatusOr<StoredPods> StateStore::ListPodIds() {
     }
   }
   pods.pod_ids.assign(ids.begin(), ids.end());
+  std::sort(pods.foreign_paths.begin(), pods.foreign_paths.end());
   return pods;
+}
+
+bool StoredPods::IsForeign(const std::string& path) const {
+  return std::binary_search(foreign_paths.begin(), foreign_paths.end(), path);
 }
 
 absl::StatusOr<v1::PodConfig> StateStore::LoadConfig(const std::string& pod_id) {
   const std::string path = layout_.ConfigFile(pod_id);
   VCD_ASSIGN_OR_RETURN(const std::string json, filesystem_.ReadFile(path));
-  const std::string state_dir = layout_.PodStateDir(pod_id);
-  VCD_ASSIGN_OR_RETURN(const FileKind holds_it, filesystem_.Look(state_dir));
-  if (holds_it != FileKind::kDirectory) return absl::DataLossError(absl::StrCat(state_dir, ": is no directory"));
   std::string unknown;
   absl::StatusOr<v1::PodConfig> config = DecodePodConfig(json, &unknown);
   if (!config.ok()) return Annotate(config.status(), path);
@@ -119,19 +121,9 @@ absl::Status StateStore::SaveRecord(const state::v1::PodRecord& record, DiskRoom
   return StorageError(Save(run_reserve_, layout_.StateFile(record.pod_id()), json, room), record.pod_id());
 }
 
-absl::Status StateStore::RemoveUnfinished(const std::string& pod_id) {
+absl::Status StateStore::RemoveUnfinished(const std::string& pod_id, const StoredPods& stored) {
   const std::string run_dir = layout_.RunDir(pod_id);
-  VCD_ASSIGN_OR_RETURN(const FileKind place, filesystem_.Look(run_dir));
-  // What is written there must not go to where a link leads.
-  if (place == FileKind::kFile || place == FileKind::kOther) {
-    VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveTree(run_dir), pod_id));
-  }
-  // Whoever works on the pod opens it.
-  const std::string lock = layout_.LockFile(pod_id);
-  VCD_ASSIGN_OR_RETURN(const FileKind lock_kind, filesystem_.Look(lock));
-  if (lock_kind == FileKind::kDirectory || lock_kind == FileKind::kOther) {
-    VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveTree(lock), pod_id));
-  }
+  if (stored.IsForeign(run_dir)) VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveTree(run_dir), pod_id));
   for (const std::string& path : {layout_.ConfigFile(pod_id), layout_.StateFile(pod_id)}) {
     VCD_RETURN_IF_ERROR(StorageError(filesystem_.RemoveFile(TemporaryPath(path)), pod_id));
   }

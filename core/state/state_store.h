@@ -21,8 +21,11 @@ namespace vcd {
 struct StoredPods {
   // Pods with a directory in either root, sorted. Not every one has a configuration: see StateStore.
   std::vector<std::string> pod_ids;
-  // Paths under a `pods` directory whose name is no pod's; nobody touches them.
+  // Paths under a `pods` directory that are no directory, or whose name is no pod's, sorted; nobody touches them unless
+  // one stands in the place of a pod that has its other directory.
   std::vector<std::string> foreign_paths;
+
+  bool IsForeign(const std::string& path) const;
 };
 
 // What a record may take of the disk.
@@ -58,7 +61,8 @@ class StateStore {
 
   absl::StatusOr<StoredPods> ListPodIds();
 
-  // kNotFound; kDataLoss when it cannot be read or is another pod's.
+  // kNotFound; kDataLoss when it cannot be read or is another pod's. The pod's directory must be its own, not a link
+  // (StoredPods::IsForeign).
   absl::StatusOr<v1::PodConfig> LoadConfig(const std::string& pod_id);
   // Durable when it returns OK. The directory must be there.
   absl::Status SaveConfig(const v1::PodConfig& config, DiskRoom room = DiskRoom::kFree);
@@ -68,9 +72,9 @@ class StateStore {
   // Survives a crash of the daemon when it returns OK. The directory must be there.
   absl::Status SaveRecord(const state::v1::PodRecord& record, DiskRoom room = DiskRoom::kFree);
 
-  // Removes what a crash left half written beside the records of a pod, and what stands where its run directory or its
-  // lock file should: a link there would lead what is written to somewhere else.
-  absl::Status RemoveUnfinished(const std::string& pod_id);
+  // Removes what a crash left half written beside the records of a pod, and what stands where its run directory should:
+  // a link there would lead what is written to somewhere else.
+  absl::Status RemoveUnfinished(const std::string& pod_id, const StoredPods& stored);
 
   // Both directories of a pod, and that of its logs. OK when they are there.
   absl::Status CreatePodDirectories(const std::string& pod_id);

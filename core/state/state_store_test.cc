@@ -252,31 +252,25 @@ TEST(StateStoreOnDiskTest, LinksInThePlaceOfAPodLeadNowhere) {
   ASSERT_EQ(symlink("web", layout.PodStateDir("link").c_str()), 0);
   ASSERT_EQ(symlink("web", layout.RunDir("link").c_str()), 0);
   EXPECT_THAT(store.ListPodIds()->pod_ids, ElementsAre("db", "web"));
-  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.PodStateDir("link"), layout.RunDir("link")));
+  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.RunDir("link"), layout.PodStateDir("link")));
 
   ASSERT_TRUE(filesystem.RemoveTree(layout.RunDir("db")).ok());
   ASSERT_EQ(symlink("web", layout.RunDir("db").c_str()), 0);
-  ASSERT_TRUE(store.RemoveUnfinished("db").ok());
+  StoredPods stored = *store.ListPodIds();
+  EXPECT_TRUE(stored.IsForeign(layout.RunDir("db")));
+  ASSERT_TRUE(store.RemoveUnfinished("db", stored).ok());
   EXPECT_EQ(store.LoadRecord("db").status().code(), absl::StatusCode::kNotFound);
   ASSERT_TRUE(filesystem.RemoveTree(layout.PodStateDir("db")).ok());
   ASSERT_EQ(symlink("web", layout.PodStateDir("db").c_str()), 0);
-  EXPECT_EQ(store.LoadConfig("db").status().code(), absl::StatusCode::kDataLoss);
   ASSERT_EQ(symlink("/nonexistent/thing", layout.RunDir("db").c_str()), 0);
+  stored = *store.ListPodIds();
+  EXPECT_TRUE(stored.IsForeign(layout.PodStateDir("db")));
+  EXPECT_TRUE(stored.IsForeign(layout.RunDir("db")));
+  EXPECT_FALSE(stored.IsForeign(layout.PodStateDir("web")));
   ASSERT_TRUE(store.RemovePod("db").ok());
-  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.PodStateDir("link"), layout.RunDir("link")));
+  EXPECT_THAT(store.ListPodIds()->foreign_paths, ElementsAre(layout.RunDir("link"), layout.PodStateDir("link")));
   EXPECT_EQ(store.LoadConfig("web")->id(), "web");
   EXPECT_EQ(store.LoadRecord("web")->pod_id(), "web");
-}
-
-TEST(StateStoreOnDiskTest, WhatIsNoLockFileIsTakenAway) {
-  TemporaryDirectory directory;
-  PosixFilesystem filesystem;
-  StateStore store(filesystem, directory.path() + "/state", directory.path() + "/run");
-  ASSERT_TRUE(store.CreateRoots().ok());
-  ASSERT_TRUE(Create(store, "web").ok());
-  ASSERT_TRUE(filesystem.CreateDirectory(store.layout().LockFile("web")).ok());
-  ASSERT_TRUE(store.RemoveUnfinished("web").ok());
-  EXPECT_EQ(*filesystem.Look(store.layout().LockFile("web")), FileKind::kNone);
 }
 
 TEST(StateStoreOnDiskTest, WorksOnTheHostsOwnFileSystem) {
