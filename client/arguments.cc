@@ -17,14 +17,14 @@
 namespace vcd::client {
 namespace {
 
-// 0 for what is none.
-uint32_t MebibytesOf(const std::string& word) {
+std::optional<uint32_t> MebibytesOf(const std::string& word) {
   absl::string_view number = word;
   uint64_t factor = 1;
   if (absl::EndsWithIgnoreCase(number, "g")) factor = 1024;
   if (factor != 1 || absl::EndsWithIgnoreCase(number, "m")) number.remove_suffix(1);
   uint32_t value = 0;
-  if (!absl::SimpleAtoi(number, &value) || value * factor > std::numeric_limits<uint32_t>::max()) return 0;
+  if (!absl::SimpleAtoi(number, &value) || value == 0) return std::nullopt;
+  if (value * factor > std::numeric_limits<uint32_t>::max()) return std::nullopt;
   return static_cast<uint32_t>(value * factor);
 }
 
@@ -42,13 +42,11 @@ void Arguments::Text(const std::string& names, std::string* target, const std::s
 
 void Arguments::Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
                        const std::string& help) {
-  const auto read = [target](const CLI::results_t& words) {
+  const auto parse = [](const std::string& word) {
     uint32_t number = 0;
-    if (!absl::SimpleAtoi(words.at(0), &number)) return false;
-    *target = number;
-    return true;
+    return absl::SimpleAtoi(word, &number) ? std::optional<uint32_t>(number) : std::nullopt;
   };
-  Place(app_->add_option(names, CLI::callback_t(read), help))->type_name(type);
+  Converted(names, target, help, parse, "must be a number from 0 to 4294967295")->type_name(type);
 }
 
 void Arguments::Count(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
@@ -57,9 +55,9 @@ void Arguments::Count(const std::string& names, std::optional<uint32_t>* target,
       names, target, help,
       [](const std::string& word) {
         uint32_t number = 0;
-        return absl::SimpleAtoi(word, &number) ? number : 0;
+        return absl::SimpleAtoi(word, &number) && number > 0 ? std::optional<uint32_t>(number) : std::nullopt;
       },
-      "must be a number from 1 on")
+      "must be a number from 1 to 4294967295")
       ->type_name(type);
 }
 
@@ -69,10 +67,10 @@ void Arguments::Mebibytes(const std::string& names, std::optional<uint32_t>* tar
 }
 
 CLI::Option* Arguments::Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
-                                  const std::function<uint32_t(const std::string&)>& convert,
+                                  const std::function<std::optional<uint32_t>(const std::string&)>& convert,
                                   const std::string& complaint) {
   const auto check = [convert, complaint](const std::string& word) {
-    return convert(word) != 0 ? std::string() : absl::StrCat("\"", word, "\" ", complaint);
+    return convert(word).has_value() ? std::string() : absl::StrCat("\"", word, "\" ", complaint);
   };
   const auto read = [target, convert](const CLI::results_t& words) {
     *target = convert(words.at(0));

@@ -54,9 +54,10 @@ class Arguments {
   std::vector<std::string>* command_words() const { return command_words_; }
 
  private:
-  // An option whose value `convert` makes a number of, 0 being none: then the complaint says what it must be.
+  // An option whose value `convert` makes a number of; where it makes none the complaint says what it must be.
   CLI::Option* Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
-                         const std::function<uint32_t(const std::string&)>& convert, const std::string& complaint);
+                         const std::function<std::optional<uint32_t>(const std::string&)>& convert,
+                         const std::string& complaint);
   // Puts an option below the heading.
   CLI::Option* Place(CLI::Option* option) const;
 

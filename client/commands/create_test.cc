@@ -153,7 +153,7 @@ TEST_F(CreateCommandTest, TheMachinesSizeHasUnitsAndIsNotZero) {
   }
   const RunResult result = RunVc(server_, {"create", "--rootfs", directory(), "--cpus", "0", "--", "sh"});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_THAT(result.err, HasSubstr("--cpus: \"0\" must be a number from 1 on"));
+  EXPECT_THAT(result.err, HasSubstr("--cpus: \"0\" must be a number from 1 to 4294967295"));
 }
 
 TEST_F(CreateCommandTest, TurnsEveryOptionIntoItsField) {
@@ -227,6 +227,7 @@ TEST_F(CreateCommandTest, TurnsNetworksIntoTheirFields) {
 
 TEST_F(CreateCommandTest, RefusesNetworksThatAreNone) {
   const std::vector<std::vector<std::string>> wrong = {{"--network", "a,,b"},
+                                                       {"--network", "netns:"},
                                                        {"--network", "pid:x"},
                                                        {"--network", "pid:0"},
                                                        {"--network", "lan", "-p", "80"},

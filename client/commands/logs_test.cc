@@ -49,6 +49,15 @@ TEST_F(LogsCommandTest, PassesItsOptionsOn) {
                           "ReadLogs pod_id: \"web\" container_id: \"main\" follow: true tail_lines: 5"));
 }
 
+TEST_F(LogsCommandTest, WhatIsNoNumberIsToldWhatWouldBe) {
+  for (const char* number : {"-1", "many", "4294967296"}) {
+    const RunResult result = RunVc(server_, {"logs", "--tail", number, "web"});
+    EXPECT_NE(result.exit_status, 0);
+    EXPECT_THAT(result.err, HasSubstr("\" must be a number from 0 to 4294967295")) << number;
+  }
+  EXPECT_EQ(RunVc(server_, {"logs", "--tail", "0", "web"}).exit_status, 0);
+}
+
 TEST_F(LogsCommandTest, SinceIsATimeOrHowLongAgo) {
   struct Case {
     const char* since;

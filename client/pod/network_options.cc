@@ -31,6 +31,10 @@ absl::Status ApplyNetwork(const std::string& text, v1::PodConfig* config) {
   v1::NetworkConfig* network = config->mutable_network_config();
   absl::string_view rest = text;
   if (absl::ConsumePrefix(&rest, kNamespacePrefix)) {
+    if (rest.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          option, ": must be netns:PATH, with a network namespace of the host, as in netns:/run/netns/NAME"));
+    }
     auto path = AbsolutePath("--network netns", std::string(rest));
     if (!path.ok()) return path.status();
     config->set_network("cnm");

@@ -39,6 +39,7 @@ absl::StatusOr<std::pair<std::string, std::string>> KeyAndValue(const std::strin
 }
 
 absl::StatusOr<std::string> AbsolutePath(const std::string& option, const std::string& path) {
+  if (path.empty()) return MustBe(option, path, "a path");
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(option, " ", path, ": ", error.message()));

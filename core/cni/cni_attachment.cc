@@ -29,12 +29,24 @@ bool IsAddress(const std::string& address) {
   return inet_pton(AF_INET, address.c_str(), &parsed) == 1 || inet_pton(AF_INET6, address.c_str(), &parsed) == 1;
 }
 
-bool IsMac(const std::string& mac) {
-  if (mac.size() != 17) return false;
-  for (size_t i = 0; i < mac.size(); ++i) {
-    if (i % 3 == 2 ? mac[i] != ':' : !absl::ascii_isxdigit(static_cast<unsigned char>(mac[i]))) return false;
+absl::Status CheckMac(const std::string& mac, const std::string& field) {
+  bool is_mac = mac.size() == 17;
+  for (size_t i = 0; is_mac && i < mac.size(); ++i) {
+    is_mac = i % 3 == 2 ? mac[i] == ':' : absl::ascii_isxdigit(static_cast<unsigned char>(mac[i]));
   }
-  return true;
+  if (!is_mac) return InvalidField(field, "is none such as 02:00:5e:00:53:01");
+  // The lowest bit of the first byte (IEEE 802) says that it is of many interfaces.
+  const char bits = mac[1];
+  const int nibble = bits <= '9' ? bits - '0' : (bits | 0x20) - 'a' + 10;
+  if ((nibble & 1) != 0) {
+    return InvalidField(field, absl::StrCat(mac,
+                                            " is a multicast address, which no interface can have; give one whose "
+                                            "first byte is even, such as 02:00:5e:00:53:01"));
+  }
+  if (mac == "00:00:00:00:00:00") {
+    return InvalidField(field, absl::StrCat(mac, " is no interface's; leave it out, and the network chooses one"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<CniJson> PortMappings(const v1::CniNetwork& network, const std::string& field) {
@@ -115,7 +127,7 @@ absl::StatusOr<CniJson> Runtime(const v1::CniNetwork& network, const std::string
     runtime["ips"].push_back(network.ips(i));
   }
   if (!network.mac().empty()) {
-    if (!IsMac(network.mac())) return InvalidField(absl::StrCat(field, ".mac"), "is none such as 02:00:5e:00:53:01");
+    VCD_RETURN_IF_ERROR(CheckMac(network.mac(), absl::StrCat(field, ".mac")));
     runtime["mac"] = network.mac();
   }
   return runtime;

@@ -215,6 +215,9 @@ TEST_F(CniAttachmentTest, RefusesWhatMakesNoSenseNamingTheField) {
             }),
             "n.port_mappings[1].host_port");
   EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.set_mac("02:00"); }), "n.mac");
+  EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.set_mac("0B:00:5e:00:53:01"); }), "n.mac");
+  EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.set_mac("01:00:5e:00:00:01"); }), "n.mac");
+  EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.set_mac("00:00:00:00:00:00"); }), "n.mac");
   EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.add_ips("10.0.0.1"); }), "n.ips[0]");
   // No plugin of the network has that capability.
   EXPECT_EQ(field_of([](v1::CniNetwork& network) { network.add_ips("10.0.0.1/8"); }), "n.ips");

@@ -112,6 +112,16 @@ TEST_F(ProcessHookRunnerTest, AProgramThatIsNotThereIsAFailure) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("start /nonexistent/hook: No such file or directory"));
 }
 
+TEST_F(ProcessHookRunnerTest, AnInterpreterThatIsNotThereIsNamed) {
+  const TemporaryDirectory directory;
+  HookCall call = Shell("");
+  call.hook.set_path(directory.path() + "/hook");
+  std::ofstream(call.hook.path()) << "#! /no/such -x\n";
+  std::filesystem::permissions(call.hook.path(), std::filesystem::perms(0755));
+  EXPECT_THAT(std::string(Run(call).message()),
+              HasSubstr("/hook: its interpreter /no/such: No such file or directory"));
+}
+
 TEST_F(ProcessHookRunnerTest, OfMuchOutputTheEndIsTold) {
   const absl::Status status = Run(Shell("head -c 8000000 /dev/zero | tr '\\0' x; echo; echo 'the cause'; exit 1"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("x; the cause"));

@@ -134,7 +134,7 @@ absl::Status PosixFilesystem::CreateDirectory(const std::string& path) {
 }
 
 absl::Status PosixFilesystem::WriteFile(const std::string& path, const std::string& bytes) {
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
   if (!fd.valid()) return Failed("create", path);
   size_t written = 0;
   while (written < bytes.size()) {

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -134,6 +135,23 @@ bool Confine(const LaunchSpec& spec) {
   FailChild(error_fd);
 }
 
+// execve(2) says ENOENT of the program also when it means what is to run it.
+std::string MissingInterpreter(const std::string& program) {
+  const UniqueFd file(open(program.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  char begin[256];
+  const ssize_t size = file.valid() ? read(file.get(), begin, sizeof(begin)) : -1;
+  if (size < 0) return "";
+  absl::string_view line(begin, static_cast<size_t>(size));
+  if (!absl::ConsumePrefix(&line, "#!")) return "its interpreter";
+  line = absl::StripLeadingAsciiWhitespace(line.substr(0, line.find('\n')));
+  return absl::StrCat("its interpreter ", line.substr(0, line.find_first_of(" \t")));
+}
+
+absl::Status StartError(int error, const std::string& step, const std::string& program) {
+  const std::string interpreter = error == ENOENT ? MissingInterpreter(program) : "";
+  return PosixError(error, interpreter.empty() ? step : absl::StrCat(step, ": ", interpreter));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadBootId() {
@@ -240,7 +258,7 @@ absl::StatusOr<LaunchedProcess> LaunchProcess(const LaunchSpec& spec) {
   } while (got < 0 && errno == EINTR);
   if (got == static_cast<ssize_t>(sizeof(exec_error))) {
     waitpid(pid, nullptr, 0);
-    return PosixError(exec_error, step);
+    return StartError(exec_error, step, program);
   }
   absl::StatusOr<ProcessIdentity> identity = IdentifyProcess(pid);
   if (!identity.ok() || !pidfd.valid()) {

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,15 +19,27 @@
 
 namespace vcd {
 
+namespace {
+
+// That it is a file, and not what somebody has put in its place: who reads a pipe would wait for its writer.
+absl::StatusOr<UniqueFd> OnlyFile(UniqueFd fd, const std::string& path) {
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return PosixError(errno, absl::StrCat("look at container log ", path));
+  if (S_ISREG(info.st_mode)) return fd;
+  return absl::FailedPreconditionError(absl::StrCat("container log ", path, ": is no file; move it away"));
+}
+
+}  // namespace
+
 LogDisk& LogDisk::Posix() {
   static LogDisk* const disk = new LogDisk;
   return *disk;
 }
 
 absl::StatusOr<UniqueFd> LogDisk::OpenToAppend(const std::string& path) {
-  UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));
+  UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file.valid()) return PosixError(errno, absl::StrCat("open container log ", path));
-  return file;
+  return OnlyFile(std::move(file), path);
 }
 
 absl::Status LogDisk::Append(int fd, absl::string_view bytes, const std::string& path) {
@@ -67,9 +80,9 @@ std::string ReadNote(const std::string& path) {
 }
 
 absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path) {
-  UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) return PosixError(errno, absl::StrCat("open container log ", path));
-  return file;
+  return OnlyFile(std::move(file), path);
 }
 
 absl::StatusOr<uint64_t> LogFileSize(int fd, const std::string& path) {

@@ -2,6 +2,7 @@
 #include "core/pod/log_reader.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <memory>
@@ -63,6 +64,13 @@ TEST_F(LogReaderTest, FindsEverySecondOverSeveralFiles) {
   EXPECT_EQ(FirstLineSince(-5), "line 1");
   for (int i = 1; i <= 100; ++i) EXPECT_EQ(FirstLineSince(i), absl::StrCat("line ", i));
   EXPECT_EQ(FirstLineSince(101), "");
+}
+
+TEST_F(LogReaderTest, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0640), 0);
+  EXPECT_EQ(OpenLogToRead(path_).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(LogWriter::Open(path_, {700, 1000}, LogDisk::Posix()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(LogReaderTest, FindsEverySecondInOneFile) {

@@ -109,7 +109,11 @@ const char* NextStep(const Guard& guard, int state) {
     case v1::POD_STATE_STOPPED:
       return "start it first";
     case v1::POD_STATE_RUNNING:
-      return guard.operation == PodOperation::kResume ? "that is what was asked for" : "stop it first, or use force";
+      if (guard.operation == PodOperation::kResume || guard.operation == PodOperation::kStartContainer) {
+        return "that is what was asked for";
+      }
+      // Deletions, which both know force.
+      return "stop it first, or use force";
     case v1::POD_STATE_FAILED:
       return "stop it to release what it holds, or delete it";
     default:

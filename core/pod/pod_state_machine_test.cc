@@ -95,6 +95,11 @@ TEST(CheckOperationTest, RunningPodIsNotStartedAgain) {
   EXPECT_THAT(std::string(CheckOperation(PodOperation::kStart, "p", v1::POD_STATE_RUNNING).message()),
               HasSubstr("running already"));
   EXPECT_TRUE(CheckOperation(PodOperation::kStart, "p", v1::POD_STATE_STOPPED).ok());
+  // A start knows no force, which a deletion does.
+  const absl::Status start = CheckOperation(PodOperation::kStartContainer, "p", "c", v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(std::string(start.message()), testing::Not(HasSubstr("force")));
+  const absl::Status deletion = CheckOperation(PodOperation::kDeleteContainer, "p", "c", v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(std::string(deletion.message()), HasSubstr("stop it first, or use force"));
 }
 
 TEST(CheckOperationTest, RefusalOfAContainerNamesIt) {

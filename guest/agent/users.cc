@@ -77,11 +77,20 @@ std::vector<gid_t> GroupsOfMember(std::string_view group, std::string_view user)
   return gids;
 }
 
+// Why a word is neither a name of the file nor an id.
+Outcome NotFound(std::string_view file, std::string_view kind, std::string_view word) {
+  std::string message =
+      "the container's " + std::string(file) + " has no " + std::string(kind) + " \"" + std::string(word) + "\"";
+  if (!word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos) {
+    message += ", and as a number it is too large: ids go up to " + std::to_string(kMaxId);
+  }
+  return Outcome(ErrorCode::ERROR_CODE_USER_NOT_FOUND, message);
+}
+
 OutcomeOr<gid_t> ResolveGroup(std::string_view name, std::string_view group) {
   if (const auto gid = FindGroup(group, name)) return *gid;
   if (const auto gid = ParseId(name)) return *gid;
-  return Outcome(ErrorCode::ERROR_CODE_USER_NOT_FOUND,
-                 "the container's /etc/group has no group \"" + std::string(name) + "\"");
+  return NotFound("/etc/group", "group", name);
 }
 
 }  // namespace
@@ -95,10 +104,7 @@ OutcomeOr<Identity> ResolveIdentity(const UserRequest& request, std::string_view
   auto entry = FindUser(passwd, [user](const PasswdEntry& e) { return e.name == user; });
   if (!entry) {
     const auto uid = user.empty() ? 0 : ParseId(user);
-    if (!uid) {
-      return Outcome(ErrorCode::ERROR_CODE_USER_NOT_FOUND,
-                     "the container's /etc/passwd has no user \"" + std::string(user) + "\"");
-    }
+    if (!uid) return NotFound("/etc/passwd", "user", user);
     identity.uid = *uid;
     entry = FindUser(passwd, [uid](const PasswdEntry& e) { return e.uid == *uid; });
   }

@@ -78,6 +78,10 @@ TEST(ResolveIdentityTest, NumbersThatAreNoIdsAreRefused) {
     EXPECT_EQ(ResolveIdentity({.user = user}, kPasswd, kGroup).outcome().code(), ErrorCode::ERROR_CODE_USER_NOT_FOUND)
         << user;
   }
+  EXPECT_THAT(ResolveIdentity({.user = "3000000000"}, kPasswd, kGroup).outcome().message(),
+              HasSubstr("\"3000000000\", and as a number it is too large: ids go up to 2147483647"));
+  EXPECT_THAT(ResolveIdentity({.user = "0:3000000000"}, kPasswd, kGroup).outcome().message(),
+              HasSubstr("/etc/group has no group \"3000000000\", and as a number it is too large"));
 }
 
 TEST(ResolveIdentityTest, WorksWithoutFiles) {
