@@ -9,11 +9,6 @@
 #include "core/status/error_detail.h"
 
 namespace vcd {
-namespace {
-
-std::string NameOf(const ProcessKey& process) { return absl::StrCat(process.container_id, ":", process.process_id); }
-
-}  // namespace
 
 class FakePodRuntime::Reader : public OutputReader {
  public:
@@ -65,6 +60,10 @@ class FakePodRuntime::Waiter : public WaitHandle {
   std::function<void(absl::StatusOr<v1::ExitStatus>)> callback_;
   bool running_ = false;
 };
+
+std::string FakePodRuntime::NameOf(const ProcessKey& process) {
+  return absl::StrCat(process.container_id, ":", process.process_id);
+}
 
 FakePodRuntime::FakePodRuntime() = default;
 FakePodRuntime::~FakePodRuntime() = default;
@@ -339,126 +338,6 @@ void FakePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
             pod_id, options.deadline, done);
 }
 
-void FakePodRuntime::AttachInterface(const std::string& pod_id, const v1::CniNetwork& network,
-                                     const MutationOptions& options,
-                                     std::function<void(absl::StatusOr<AttachedInterface>)> done) {
-  AnswerPod(absl::StrCat("AttachInterface ", pod_id, " ", network.ShortDebugString()), pod_id, options.deadline,
-            [done](absl::StatusOr<v1::Pod> pod) {
-              pod.ok() ? done(AttachedInterface{*std::move(pod), "eth1"}) : done(pod.status());
-            });
-}
-
-void FakePodRuntime::DetachInterface(const std::string& pod_id, const std::string& interface_name,
-                                     const MutationOptions& options,
-                                     std::function<void(absl::StatusOr<DetachedInterface>)> done) {
-  AnswerPod(absl::StrCat("DetachInterface ", pod_id, " ", interface_name), pod_id, options.deadline,
-            [done, existed = interface_name == "eth0"](absl::StatusOr<v1::Pod> pod) {
-              pod.ok() ? done(DetachedInterface{*std::move(pod), existed}) : done(pod.status());
-            });
-}
-
-void FakePodRuntime::CheckpointPod(const std::string& pod_id, const std::string& directory, bool stop,
-                                   const MutationOptions& options,
-                                   std::function<void(absl::StatusOr<CheckpointedPod>)> done) {
-  AnswerPod(absl::StrCat("CheckpointPod ", pod_id, " ", directory, stop ? " stop" : ""), pod_id, options.deadline,
-            [done](absl::StatusOr<v1::Pod> pod) {
-              pod.ok() ? done(CheckpointedPod{*std::move(pod), /*size_bytes=*/7}) : done(pod.status());
-            });
-}
-
-void FakePodRuntime::RestorePod(const std::string& directory, const std::string& pod_id, const MutationOptions& options,
-                                PodCallback done) {
-  AnswerPod(absl::StrCat("RestorePod ", directory, " ", pod_id), pod_id, options.deadline, std::move(done));
-}
-
-std::vector<TemplateInfo> FakePodRuntime::ListTemplates() const {
-  TemplateInfo info;
-  info.key = "cafe";
-  info.trust_domain = "default";
-  info.state = TemplateState::kReady;
-  info.last_used_at = absl::InfinitePast();
-  return {info};
-}
-
-void FakePodRuntime::PrepareTemplate(const v1::PodConfig& config,
-                                     std::function<void(absl::StatusOr<TemplateInfo>)> done) {
-  absl::Status answer;
-  {
-    MutexLock lock(&mu_);
-    calls_.push_back(absl::StrCat("PrepareTemplate ", config.trust_domain()));
-    answer = answer_;
-  }
-  answer.ok() ? done(ListTemplates().front()) : done(answer);
-}
-
-void FakePodRuntime::DeleteTemplate(const std::string& key,
-                                    std::function<void(absl::StatusOr<std::vector<std::string>>)> done) {
-  absl::Status answer;
-  {
-    MutexLock lock(&mu_);
-    calls_.push_back(absl::StrCat("DeleteTemplate ", key));
-    answer = answer_;
-  }
-  answer.ok() ? done(std::vector<std::string>{"cafe"}) : done(answer);
-}
-
-void FakePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
-                                     const MutationOptions& options, ContainerCallback done) {
-  AnswerContainer(absl::StrCat("CreateContainer ", pod_id, " ", config.id()), pod_id, config.id(), options.deadline,
-                  done);
-}
-
-void FakePodRuntime::StartContainer(const std::string& pod_id, const std::string& container_id,
-                                    const MutationOptions& options, ContainerCallback done) {
-  AnswerContainer(absl::StrCat("StartContainer ", pod_id, " ", container_id), pod_id, container_id, options.deadline,
-                  done);
-}
-
-void FakePodRuntime::StopContainer(const std::string& pod_id, const std::string& container_id, const StopOptions& stop,
-                                   const MutationOptions& options, ContainerCallback done) {
-  AnswerContainer(absl::StrCat("StopContainer ", pod_id, " ", container_id, " force=", stop.force,
-                               " grace=", absl::FormatDuration(stop.grace)),
-                  pod_id, container_id, options.deadline, done);
-}
-
-void FakePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,
-                                     const MutationOptions& options, DoneCallback done) {
-  done(Note(absl::StrCat("DeleteContainer ", pod_id, " ", container_id, " force=", force), options.deadline));
-}
-
-void FakePodRuntime::UpdateContainer(const std::string& pod_id, const std::string& container_id,
-                                     const v1::ContainerResources& change, const MutationOptions& options,
-                                     ContainerCallback done) {
-  AnswerContainer(absl::StrCat("UpdateContainer ", pod_id, " ", container_id, " ", change.ShortDebugString()), pod_id,
-                  container_id, options.deadline, done);
-}
-
-void FakePodRuntime::ListProcesses(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                   ProcessesCallback done) {
-  const absl::Status answer = Note(absl::StrCat("ListProcesses ", pod_id, " ", container_id), deadline);
-  if (!answer.ok()) return done(answer);
-  v1::ProcessInfo info;
-  info.set_pid(42);
-  done(std::vector<v1::ProcessInfo>{info});
-}
-
-void FakePodRuntime::GetContainerStats(const std::string& pod_id, const std::string& container_id, absl::Time deadline,
-                                       ContainerStatsCallback done) {
-  const absl::Status answer = Note(absl::StrCat("GetContainerStats ", pod_id, " ", container_id), deadline);
-  if (!answer.ok()) return done(answer);
-  v1::ContainerStats stats;
-  stats.set_container_id(container_id);
-  done(std::move(stats));
-}
-
-void FakePodRuntime::GetPodStats(const std::string& pod_id, absl::Time deadline, PodStatsCallback done) {
-  const absl::Status answer = Note(absl::StrCat("GetPodStats ", pod_id), deadline);
-  if (!answer.ok()) return done(answer);
-  v1::PodStats stats;
-  stats.set_pod_id(pod_id);
-  done(std::move(stats));
-}
-
 void FakePodRuntime::Exec(const std::string& pod_id, const std::string& container_id, v1::Cmd cmd,
                           const MutationOptions& options, std::function<void(absl::StatusOr<ExecResult>)> done) {
   const absl::Status answer =
@@ -489,17 +368,6 @@ void FakePodRuntime::ExecArchive(const std::string& pod_id, const std::string& c
            options.deadline);
   if (!answer.ok()) return done(answer);
   done(ExecResult{"copy-1", 42});
-}
-
-void FakePodRuntime::PortForward(const std::string& pod_id, const GuestDial& dial, absl::Time deadline,
-                                 std::function<void(absl::StatusOr<ProcessKey>)> done) {
-  const absl::Status answer = Note(absl::StrCat("PortForward ", pod_id, " ", dial.address, ":", dial.port), deadline);
-  if (!answer.ok()) return done(answer);
-  done(ProcessKey{"", "dial-1"});
-}
-
-void FakePodRuntime::EndPortForward(const std::string& pod_id, const ProcessKey& process) {
-  (void)Note(absl::StrCat("EndPortForward ", pod_id, " ", NameOf(process)));
 }
 
 void FakePodRuntime::Signal(const std::string& pod_id, const ProcessKey& process, int signal, bool all,

@@ -139,6 +139,9 @@ class FakePodRuntime : public PodRuntime {
   class Waiter;
   class Writer;
 
+  // As calls have it.
+  static std::string NameOf(const ProcessKey& process);
+
   void WriteInput(std::string data, bool close, DoneCallback done) ABSL_LOCKS_EXCLUDED(mu_);
   // Writes the call down; returns the answer.
   absl::Status Note(const std::string& call, absl::Time deadline = absl::InfiniteFuture()) ABSL_LOCKS_EXCLUDED(mu_);
