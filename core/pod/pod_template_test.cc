@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/metric/testing/recorded_metrics.h"
-#include "core/pod/testing/pod_runtime_fixture.h"
+#include "core/pod/testing/template_fixture.h"
 
 namespace vcd {
 namespace {
@@ -16,22 +15,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class PodTemplateTest : public PodRuntimeTest {
+class PodTemplateTest : public TemplateTest {
  protected:
   PodTemplateTest() {
-    options_.templates.enabled = true;
-    options_.templates.settle_time = absl::ZeroDuration();
-    options_.templates.directory = options_.state_dir + "/templates";
-    options_.templates.run_dir = options_.run_dir + "/templates";
-    options_.metrics = &metrics_;
     Restart();
     AwaitOpen();
   }
-  ~PodTemplateTest() override { runtime_.reset(); }
 
-  absl::StatusOr<TemplateInfo> Prepare(const v1::PodConfig& config) {
-    return Await<TemplateInfo>([&](auto done) { runtime_->PrepareTemplate(config, done); });
-  }
   absl::StatusOr<std::vector<std::string>> Drop(const std::string& key) {
     return Await<std::vector<std::string>>([&](auto done) { runtime_->DeleteTemplate(key, done); });
   }
@@ -42,13 +32,6 @@ class PodTemplateTest : public PodRuntimeTest {
     EXPECT_THAT(Drop("*").value(), SizeIs(1));
   }
 
-  // The machine of a pod that was just run.
-  v1::VmStatus RunAndLook(const v1::PodConfig& config) {
-    const absl::StatusOr<v1::Pod> pod = Run(config);
-    EXPECT_TRUE(pod.ok()) << pod.status();
-    return pod.ok() ? pod->vm() : v1::VmStatus();
-  }
-
   std::vector<std::string> Images() const {
     std::vector<std::string> images;
     for (const auto& entry : std::filesystem::directory_iterator(options_.templates.directory)) {
@@ -56,8 +39,6 @@ class PodTemplateTest : public PodRuntimeTest {
     }
     return images;
   }
-
-  RecordedMetrics metrics_;
 };
 
 TEST_F(PodTemplateTest, TheFirstBootsAndTheNextIsAClone) {

@@ -7,8 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/metric/testing/recorded_metrics.h"
-#include "core/pod/testing/pod_runtime_fixture.h"
+#include "core/pod/testing/template_fixture.h"
 
 namespace vcd {
 namespace {
@@ -17,25 +16,19 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class PodWarmTest : public PodRuntimeTest {
+class PodWarmTest : public TemplateTest {
  protected:
   PodWarmTest() {
-    options_.templates.enabled = true;
-    options_.templates.settle_time = absl::ZeroDuration();
-    options_.templates.directory = options_.state_dir + "/templates";
-    options_.templates.run_dir = options_.run_dir + "/templates";
     options_.templates.warm_dir = options_.run_dir + "/warm";
     options_.templates.warm_machines = 1;
     options_.templates.retry_after = absl::ZeroDuration();
-    options_.metrics = &metrics_;
     Restart();
     Warm();
   }
-  ~PodWarmTest() override { runtime_.reset(); }
 
   // Until one machine waits.
   void Warm() {
-    EXPECT_TRUE(Await<TemplateInfo>([&](auto done) { runtime_->PrepareTemplate({}, done); }).ok());
+    EXPECT_TRUE(Prepare({}).ok());
     EXPECT_TRUE(Run(Config("first")).ok());
     AwaitWarm();
     EXPECT_TRUE(Delete("first", /*force=*/true).ok());
@@ -49,13 +42,7 @@ class PodWarmTest : public PodRuntimeTest {
     EXPECT_TRUE(condition());
   }
 
-  v1::VmStatus RunAndLook(const v1::PodConfig& config) {
-    const absl::StatusOr<v1::Pod> pod = Run(config);
-    EXPECT_TRUE(pod.ok()) << pod.status();
-    return pod.ok() ? pod->vm() : v1::VmStatus();
-  }
-
-  // The same, and none waits afterwards.
+  // As RunAndLook, and none waits afterwards.
   v1::VmStatus RunWithTheLast(const v1::PodConfig& config) {
     const int failed = metrics_.warm_machine_events(WarmMachineEvent::kFailed);
     hypervisor().FailNth("Boot", 1, absl::InternalError("no more"));
@@ -72,8 +59,6 @@ class PodWarmTest : public PodRuntimeTest {
     }
     return names;
   }
-
-  RecordedMetrics metrics_;
 };
 
 TEST_F(PodWarmTest, GetsOneAndSaysSo) {
