@@ -8,11 +8,10 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 
+import experiment
 import inventory
 from model import ABSENT, OPERATIONS, Pod
 
@@ -275,23 +274,7 @@ def main():
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--pods", type=int, default=2, help="of each client")
     parser.add_argument("--interval", type=float, default=1.5, help="longest time between two kills, seconds")
-    parser.add_argument("--seed", default=str(random.randrange(1 << 32)), help="of the choices; not of the scheduling")
-    parser.add_argument("--keep", action="store_true", help="keep the directory with the daemon's log")
-    parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--kernel", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--initrd", default="", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    root = tempfile.mkdtemp(prefix="vcd-chaos-")
-    chaos = Chaos(arguments, root)
-    try:
-        chaos.run()
-    finally:
-        chaos.close()
-    if chaos.accusations or arguments.keep:
-        print("the daemon's log: %s/vcd.log" % root)
-    else:
-        shutil.rmtree(root)
-    sys.exit(1 if chaos.accusations else 0)
+    experiment.conduct(Chaos, experiment.options(parser, "of the choices; not of the scheduling"))
 
 
 if __name__ == "__main__":

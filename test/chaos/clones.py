@@ -8,12 +8,10 @@ import glob
 import json
 import os
 import random
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
 
+import experiment
 import inventory
 from chaos import Vcd, busybox_rootfs, wait_for
 
@@ -44,7 +42,7 @@ class Clones:
     def __init__(self, arguments, root):
         self.arguments, self.root = arguments, root
         self.random = random.Random(arguments.seed)
-        self.wrong = []
+        self.accusations = []
         rootfs = busybox_rootfs(root + "/rootfs")
         for applet in APPLETS:
             if not os.path.lexists(rootfs + "/bin/" + applet):
@@ -55,7 +53,7 @@ class Clones:
         self.vcd = Vcd(arguments, root, ["--templates", "on", "--cgroup", self.cgroup])
 
     def accuse(self, what):
-        self.wrong.append(what)
+        self.accusations.append(what)
         print("WRONG: " + what, flush=True)
 
     def call(self, *words):
@@ -203,6 +201,7 @@ class Clones:
                     os.rmdir(group)
                 except OSError as error:
                     self.accuse("left over in the end: %s" % error)
+        print("seed %s: %d wrong" % (self.arguments.seed, len(self.accusations)))
 
 
 def main():
@@ -210,27 +209,9 @@ def main():
     parser.add_argument("--pods", type=int, default=50, help="that are compared; twice as many come and go")
     parser.add_argument("--at-once", type=int, default=8, help="started at a time")
     parser.add_argument("--network", default="", help="of the pods; without one no hardware addresses are compared")
-    parser.add_argument("--seed", default=str(random.randrange(1 << 32)), help="of when vcd is killed")
-    parser.add_argument("--keep", action="store_true", help="keep the directory with the daemon's log")
-    parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--kernel", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--initrd", default="", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = experiment.options(parser, "of when vcd is killed")
     arguments.mock = False
-    root = tempfile.mkdtemp(prefix="vcd-clones-", dir="/var/tmp")
-    # QEMU is another user.
-    os.chmod(root, 0o755)
-    clones = Clones(arguments, root)
-    try:
-        clones.run()
-    finally:
-        clones.close()
-    print("seed %s: %d wrong" % (arguments.seed, len(clones.wrong)))
-    if clones.wrong or arguments.keep:
-        print("the daemon's log: %s/vcd.log" % root)
-    else:
-        shutil.rmtree(root)
-    sys.exit(1 if clones.wrong else 0)
+    experiment.conduct(Clones, arguments, parent="/var/tmp")
 
 
 if __name__ == "__main__":
