@@ -154,10 +154,18 @@ absl::Status UnpackEntry(struct archive* archive, struct archive* disk, struct a
   return absl::OkStatus();
 }
 
+// A device node of one machine means nothing to another, or too much.
+bool Skips(struct archive_entry* entry, const std::string& shown, SkippedNames* skipped) {
+  const auto type = archive_entry_filetype(entry);
+  if (type != AE_IFCHR && type != AE_IFBLK) return false;
+  if (skipped->size() < 10) skipped->push_back(shown);
+  return true;
+}
+
 }  // namespace
 
-absl::Status PackFiles(const std::string& path, const PackOptions& options,
-                       const std::function<absl::Status(absl::string_view)>& sink) {
+absl::StatusOr<SkippedNames> PackFiles(const std::string& path, const PackOptions& options,
+                                       const std::function<absl::Status(absl::string_view)>& sink) {
   SinkState state{sink, absl::OkStatus()};
   const Writer out(archive_write_new());
   archive_write_set_format_pax(out.get());
@@ -180,6 +188,7 @@ absl::Status PackFiles(const std::string& path, const PackOptions& options,
   const std::unique_ptr<struct archive_entry_linkresolver, FreeResolver> links(archive_entry_linkresolver_new());
   archive_entry_linkresolver_set_strategy(links.get(), ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE);
   std::string cut;
+  SkippedNames skipped;
   while (true) {
     std::unique_ptr<struct archive_entry, FreeEntry> entry(archive_entry_new());
     const int got = archive_read_next_header2(disk.get(), entry.get());
@@ -188,6 +197,7 @@ absl::Status PackFiles(const std::string& path, const PackOptions& options,
     archive_read_disk_descend(disk.get());
     const std::string source = archive_entry_sourcepath(entry.get());
     if (archive_entry_filetype(entry.get()) == AE_IFSOCK) continue;
+    if (Skips(entry.get(), source, &skipped)) continue;
     std::string rest = source.substr(std::min(source.size(), path.size()));
     while (absl::StartsWith(rest, "/")) rest.erase(0, 1);
     std::string name = rest;
@@ -214,7 +224,7 @@ absl::Status PackFiles(const std::string& path, const PackOptions& options,
   }
   if (archive_write_close(out.get()) != ARCHIVE_OK) return sink_or(Problem("end the archive", out.get()));
   if (!cut.empty()) return absl::DataLossError(absl::StrCat(cut, " became shorter while it was read; copy it again"));
-  return absl::OkStatus();
+  return skipped;
 }
 
 absl::StatusOr<UnpackResult> UnpackFiles(const std::string& directory, const std::string& name,
@@ -239,11 +249,7 @@ absl::StatusOr<UnpackResult> UnpackFiles(const std::string& directory, const std
     const std::string shown = known;
     const std::optional<std::string> target = Renamed(shown, name);
     if (!target.has_value()) continue;
-    const auto type = archive_entry_filetype(entry);
-    if (type == AE_IFCHR || type == AE_IFBLK) {
-      if (result.skipped.size() < 10) result.skipped.push_back(shown);
-      continue;
-    }
+    if (Skips(entry, shown, &result.skipped)) continue;
     archive_entry_set_pathname(entry, target->c_str());
     if (const char* const link = archive_entry_hardlink(entry); link != nullptr) {
       const std::optional<std::string> link_target = Renamed(link, name);

@@ -18,17 +18,20 @@ struct PackOptions {
   bool follow = false;  // A symbolic link at `path` is what it leads to. Links below are always packed as links.
 };
 
-// Packs a file, or a directory with all that is in it. Sockets are left out. Stops at the sink's first error, and
-// returns it.
-absl::Status PackFiles(const std::string& path, const PackOptions& options,
-                       const std::function<absl::Status(absl::string_view)>& sink);
+// Names of device nodes, which are not copied. At most 10.
+using SkippedNames = std::vector<std::string>;
+
+// Packs a file, or a directory with all that is in it, and returns what was skipped. Sockets are left out. Stops at the
+// sink's first error, and returns it.
+absl::StatusOr<SkippedNames> PackFiles(const std::string& path, const PackOptions& options,
+                                       const std::function<absl::Status(absl::string_view)>& sink);
 
 // The next bytes of an archive; none at its end.
 using ArchiveBytes = std::function<absl::StatusOr<std::string>()>;
 
 struct UnpackResult {
   uint64_t entries = 0;
-  std::vector<std::string> skipped;  // Device nodes, which are not made. At most 10 names.
+  SkippedNames skipped;
 };
 
 // Unpacks below `directory`, with the first part of each name replaced by `name` (Renamed). Nothing is written outside

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -30,10 +31,12 @@ class TarFilesTest : public testing::Test {
 
   absl::Status Pack(const std::string& path, const PackOptions& options) {
     archive_.clear();
-    return PackFiles(path, options, [this](absl::string_view bytes) {
+    const absl::StatusOr<SkippedNames> packed = PackFiles(path, options, [this](absl::string_view bytes) {
       archive_.append(bytes.data(), bytes.size());
       return absl::OkStatus();
     });
+    if (packed.ok()) skipped_ = *packed;
+    return packed.status();
   }
   absl::StatusOr<UnpackResult> Unpack(const std::string& name) {
     size_t at = 0;
@@ -45,7 +48,20 @@ class TarFilesTest : public testing::Test {
   }
 
   std::string root_, archive_;
+  SkippedNames skipped_;
 };
+
+TEST_F(TarFilesTest, DeviceNodesAreSkippedAndNamed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "making device nodes takes root";
+  const std::string tree = root_ + "/from/tree";
+  ASSERT_EQ(::mknod((tree + "/a-null").c_str(), S_IFCHR | 0600, ::makedev(1, 3)), 0);
+  PutFile(tree + "/b", "after it");
+  ASSERT_TRUE(Pack(tree, {"copy", false}).ok());
+  EXPECT_THAT(skipped_, testing::ElementsAre(tree + "/a-null"));
+  ASSERT_TRUE(Unpack("copy").ok());
+  EXPECT_EQ(FileText(root_ + "/to/copy/b"), "after it");
+  EXPECT_FALSE(fs::exists(root_ + "/to/copy/a-null"));
+}
 
 TEST_F(TarFilesTest, TreeComesBackAsItWasUnderAnotherName) {
   const std::string tree = root_ + "/from/tree";
@@ -116,7 +132,8 @@ TEST_F(TarFilesTest, CutArchivesAndErrorsOfTheSourceAreTold) {
   const auto failing = []() -> absl::StatusOr<std::string> { return absl::UnavailableError("the daemon has gone"); };
   EXPECT_EQ(UnpackFiles(root_ + "/to", "x", failing).status(), absl::UnavailableError("the daemon has gone"));
   const absl::Status refused = absl::CancelledError("no more");
-  EXPECT_EQ(PackFiles(root_ + "/from/file", {"file", false}, [&](absl::string_view) { return refused; }), refused);
+  EXPECT_EQ(PackFiles(root_ + "/from/file", {"file", false}, [&](absl::string_view) { return refused; }).status(),
+            refused);
   EXPECT_THAT(std::string(Pack(root_ + "/nothing", {"x", false}).message()), HasSubstr("No such file"));
 }
 

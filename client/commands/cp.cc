@@ -43,7 +43,8 @@ class CpCommand : public Command {
         "Directories are copied with all in them. As with cp: into DST when it is a directory, else under its name;\n"
         "SRC/. is what is in the directory. A path in a container counts from its root; a local path with a colon\n"
         "begins with ./ or /. The container needs no tar program. With - the tar stream comes from standard input, to\n"
-        "be unpacked in DST, or goes to standard output. Permissions and times are kept; sockets are left out.\n"
+        "be unpacked in DST, or goes to standard output. Permissions and times are kept; sockets are left out,\n"
+        "and so are device nodes, which is said.\n"
         "Example: vc cp site/. web:/srv/www\n"
         "         vc cp web:/var/log/app.log .\n"
         "         vc cp web:/etc - | tar -t");
@@ -159,17 +160,22 @@ class CpCommand : public Command {
       return absl::OkStatus();
     };
     absl::Status sent;
+    SkippedNames skipped;
     if (from_stdin) {
       sent = ForwardInput(invocation.environment().streams.in, write);
     } else {
       PackOptions options;
       options.name = target.name;
       options.follow = FollowsSource(source);
-      sent = PackFiles(PathToPack(source.path), options, write);
+      absl::StatusOr<SkippedNames> packed = PackFiles(PathToPack(source.path), options, write);
+      sent = packed.status();
+      if (packed.ok()) skipped = *std::move(packed);
     }
     // What the daemon says of a refusal is the cause; a failure of ours ends the call.
     if (!sent.ok() && !refused) return sent;
-    return sink->Finish();
+    const absl::Status unpacked = sink->Finish();
+    if (unpacked.ok()) TellSkipped(invocation, progress, skipped);
+    return unpacked;
   }
 
   static absl::Status ForwardInput(int fd, const std::function<absl::Status(absl::string_view)>& write) {
@@ -219,12 +225,15 @@ class CpCommand : public Command {
     };
     const absl::StatusOr<UnpackResult> result = UnpackFiles(target->directory, target->name, bytes);
     if (!result.ok()) return result.status();
-    if (!result->skipped.empty()) {
-      progress.Clear();
-      invocation.Complain(source_, absl::StrCat("device nodes are not copied: ", absl::StrJoin(result->skipped, ", ")));
-      incomplete_ = true;
-    }
+    TellSkipped(invocation, progress, result->skipped);
     return absl::OkStatus();
+  }
+
+  void TellSkipped(Invocation& invocation, CopyProgress& progress, const SkippedNames& skipped) {
+    if (skipped.empty()) return;
+    progress.Clear();
+    invocation.Complain(source_, absl::StrCat("device nodes are not copied: ", absl::StrJoin(skipped, ", ")));
+    incomplete_ = true;
   }
 
   absl::Status ForwardOutput(Invocation& invocation, ArchiveSource& stream) {

@@ -23,7 +23,7 @@ constexpr FaultText kFaults[] = {
     {Fault::kKvmDenied, "accelerator", kWarning, "/dev/kvm may not be opened, so pods are emulated (TCG)",
      "run vcd as root, or as a member of the group that /dev/kvm belongs to"},
     {Fault::kKvmPvm, "accelerator", kWarning,
-     "/dev/kvm belongs to kvm_pvm, under which stock guests hang, so pods are emulated (TCG)",
+     "stock guests do not run under this host's KVM, so pods are emulated (TCG)",
      "use a host with hardware virtualisation, or nested virtualisation by its hypervisor"},
     {Fault::kKvmBroken, "accelerator", kWarning, "a test guest does not run under /dev/kvm, so pods are emulated (TCG)",
      "look for kvm in `dmesg`; another hypervisor may hold the CPU's virtualisation"},

@@ -64,6 +64,11 @@ class Unpacker {
     if (!parent.ok()) return parent.outcome();
     const int directory = (*parent).get();
     if (entry.type == TarType::kDirectory) return MakeDirectory(directory, leaf, entry);
+    if (entry.type == TarType::kCharDevice || entry.type == TarType::kBlockDevice) {
+      // Said at the end, and nothing else is left out for it.
+      if (device_nodes_++ == 0) first_device_node_ = entry.name;
+      return Outcome();
+    }
     // Never through what is there: a link that has the name is replaced, and not followed.
     if (::unlinkat(directory, leaf.c_str(), 0) != 0 && errno != ENOENT) {
       return errno == EISDIR || errno == EPERM
@@ -83,11 +88,12 @@ class Unpacker {
         if (::mkfifoat(directory, leaf.c_str(), 0600) != 0) return SystemFailure("make the pipe " + entry.name);
         return SetPipeAttributes(directory, leaf, entry);
       default:
-        return Invalid("the archive has a device node, which is not made: \"" + entry.name + "\"");
+        return Invalid("the archive has something of an unknown kind: \"" + entry.name + "\"");
     }
   }
 
-  // Directories last: what is made in them changes their times, and their permissions may forbid it.
+  // Also after a failure, so that what was unpacked can be used. Directories last: what is made in them changes their
+  // times, and their permissions may forbid it.
   Outcome Finish() {
     while (!directories_.empty()) {
       const TarEntry entry = std::move(directories_.back());
@@ -97,7 +103,9 @@ class Unpacker {
       if (!directory.valid()) continue;
       if (Outcome set = SetAttributes(directory.get(), entry); !set.ok()) return set;
     }
-    return Outcome();
+    if (device_nodes_ == 0) return Outcome();
+    return Invalid("all was unpacked but the archive's device nodes, which are not made: \"" + first_device_node_ +
+                   "\"" + (device_nodes_ == 1 ? "" : " and " + std::to_string(device_nodes_ - 1) + " more"));
   }
 
  private:
@@ -147,15 +155,21 @@ class Unpacker {
     buffer_.resize(128 << 10);
     while (true) {
       OutcomeOr<size_t> got = content->Read(buffer_.data(), buffer_.size());
-      if (!got.ok()) return got.outcome();
+      if (!got.ok()) return Discard(parent, leaf, got.outcome());
       if (*got == 0) return SetAttributes(file.get(), entry);
       for (size_t done = 0; done < *got;) {
         const ssize_t wrote = ::write(file.get(), buffer_.data() + done, *got - done);
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return SystemFailure("write " + entry.name);
+        if (wrote < 0) return Discard(parent, leaf, SystemFailure("write " + entry.name));
         done += static_cast<size_t>(wrote);
       }
     }
+  }
+
+  // Half a file is not left for a whole one, nor on a disk that it has filled.
+  static Outcome Discard(int parent, const std::string& leaf, Outcome cause) {
+    ::unlinkat(parent, leaf.c_str(), 0);
+    return cause;
   }
 
   // To another entry of the archive, hence also below the base.
@@ -202,6 +216,8 @@ class Unpacker {
   const UniqueFd base_;
   const UnpackOptions options_;
   std::vector<TarEntry> directories_;
+  size_t device_nodes_ = 0;
+  std::string first_device_node_;
   std::string buffer_;
 };
 
@@ -222,7 +238,10 @@ Outcome UnpackArchive(const std::string& path, const UnpackOptions& options, int
     OutcomeOr<bool> more = archive.Next(&entry);
     if (!more.ok()) return more.outcome();
     if (!*more) return unpacker.Finish();
-    if (Outcome unpacked = unpacker.Unpack(entry, &archive); !unpacked.ok()) return unpacked;
+    if (Outcome unpacked = unpacker.Unpack(entry, &archive); !unpacked.ok()) {
+      (void)unpacker.Finish();
+      return unpacked;
+    }
   }
 }
 

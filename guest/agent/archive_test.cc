@@ -226,6 +226,32 @@ TEST_F(ArchiveTest, FilesAndDirectoriesDoNotReplaceEachOther) {
   ASSERT_EQ(UnpackEntries({Entry(TarType::kFile, "no/such/parent")}).message(), "");
 }
 
+TEST_F(ArchiveTest, AllButDeviceNodesIsUnpacked) {
+  PutFile(root_ + "/to/was", "kept");
+  const Outcome unpacked = UnpackEntries({Entry(TarType::kDirectory, "d"), Entry(TarType::kCharDevice, "d/null"),
+                                          Entry(TarType::kBlockDevice, "was"), Entry(TarType::kFile, "d/after")});
+  EXPECT_THAT(unpacked.message(), HasSubstr("device nodes, which are not made: \"d/null\" and 1 more"));
+  EXPECT_EQ(FileText(root_ + "/to/d/after"), "content");
+  EXPECT_EQ(FileText(root_ + "/to/was"), "kept");
+  EXPECT_FALSE(fs::exists(root_ + "/to/d/null"));
+}
+
+TEST_F(ArchiveTest, WhatWasUnpackedBeforeAFailureCanBeUsed) {
+  EXPECT_FALSE(
+      UnpackEntries({Entry(TarType::kDirectory, "d"), Entry(TarType::kFile, "d/f"), Entry(TarType::kFile, "../out")})
+          .ok());
+  EXPECT_EQ(FileText(root_ + "/to/d/f"), "content");
+  EXPECT_EQ(fs::status(root_ + "/to/d").permissions(), fs::perms(0755));
+}
+
+TEST_F(ArchiveTest, HalfAFileIsNotLeft) {
+  TarEntry entry = Entry(TarType::kFile, "half");
+  entry.size = 100000;
+  std::ofstream(root_ + "/tar", std::ios::binary) << FormatTarEntry(entry) << std::string(5000, 'x');
+  EXPECT_FALSE(Unpack(root_ + "/to").ok());
+  EXPECT_FALSE(fs::exists(root_ + "/to/half"));
+}
+
 TEST_F(ArchiveTest, OwnersAreKeptOnlyWhenAskedFor) {
   PutFile(root_ + "/from/f", "x");
   if (::chown((root_ + "/from/f").c_str(), 12345, 54321) != 0) GTEST_SKIP() << "needs root to give files away";

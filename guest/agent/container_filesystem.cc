@@ -52,7 +52,11 @@ Outcome MakeMountPoint(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) == 0) return Outcome();
   const int error = errno;
   struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return SystemFailure("make " + path + " in the root file system", error);
+  if (::lstat(path.c_str(), &info) != 0) {
+    const bool damaged = error == EUCLEAN || error == EIO;
+    return SystemFailure("make " + path + " in the root file system" + (damaged ? ", whose image is damaged" : ""),
+                         error);
+  }
   if (!S_ISDIR(info.st_mode)) return SystemFailure("mount on " + path + " in the root file system", ENOTDIR);
   return Outcome();
 }

@@ -74,8 +74,9 @@ Outcome AttachOne(const Mount& mount, const UniqueFd& opened) {
 }
 
 Outcome Named(const Mount& mount, const Outcome& outcome) {
-  if (outcome.ok()) return outcome;
-  return Outcome(outcome.code(), "mount on " + mount.destination() + ": " + outcome.message());
+  const std::string name = "mount on " + mount.destination() + ": ";
+  if (outcome.ok() || outcome.message().rfind(name, 0) == 0) return outcome;
+  return Outcome(outcome.code(), name + outcome.message());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -155,7 +156,16 @@ Outcome SetMountOptions(const UniqueFd& mount, const std::vector<std::string>& o
 
 Outcome AttachMount(const UniqueFd& mount, const UniqueFd& place, const std::string& name) {
   if (::move_mount(mount.get(), "", place.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
-    return SystemFailure("mount on " + name);
+    const int error = errno;
+    struct stat source {
+    }, target{};
+    if (::fstat(mount.get(), &source) == 0 && ::fstat(place.get(), &target) == 0 &&
+        S_ISDIR(source.st_mode) != S_ISDIR(target.st_mode)) {
+      return Invalid("mount on " + name + ": " +
+                     (S_ISDIR(target.st_mode) ? "it is a directory, which a file cannot be mounted over"
+                                              : "it is a file, which a directory cannot be mounted over"));
+    }
+    return SystemFailure("mount on " + name, error);
   }
   return Outcome();
 }

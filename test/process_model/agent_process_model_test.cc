@@ -346,6 +346,10 @@ TEST_F(BoundFilesTest, WhatDoesNotFitIsRefused) {
   Bind("data", "/etc/plain");
   EXPECT_THAT(Shell("c2", "true"), ::testing::HasSubstr("make /etc/plain in the container's root file system"));
   config_.clear_mounts();
+  Bind("data/file", "/bin");
+  EXPECT_THAT(Shell("c4", "true"),
+              ::testing::EndsWith("mount on /bin: it is a directory, which a file cannot be mounted over"));
+  config_.clear_mounts();
   Bind("data", "/proc/sys");
   EXPECT_THAT(Shell("c3", "true"), ::testing::HasSubstr("only a proc file system"));
 }
