@@ -119,7 +119,11 @@ grpc::Status FakeProcessService::ReadLogs(grpc::ServerContext* context, const v1
 bool FakeProcessService::Echo(grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) {
   v1::AttachRequest request;
   while (stream->Read(&request)) {
-    if (request.has_close_stdin()) return true;
+    if (request.has_close_stdin()) {
+      std::lock_guard<std::mutex> lock(state_.mutex);
+      state_.stdin_closed = true;
+      return true;
+    }
     v1::AttachResponse response;
     response.set_stdout(request.stdin());
     {

@@ -24,6 +24,7 @@ FakeServer::FakeServer() {
   if (::mkdtemp(directory_) == nullptr) std::abort();
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket_path(), grpc::InsecureServerCredentials());
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &tcp_port_);
   builder.SetMaxReceiveMessageSize(-1);
   builder.RegisterService(&pods_);
   builder.RegisterService(&containers_);
@@ -43,6 +44,8 @@ FakeServer::~FakeServer() {
 }
 
 std::string FakeServer::socket_path() const { return absl::StrCat(directory_, "/vcd.sock"); }
+
+std::string FakeServer::tcp_address() const { return absl::StrCat("tcp://127.0.0.1:", tcp_port_); }
 
 void FakeServer::Stop() {
   server_->Shutdown(std::chrono::system_clock::now());
@@ -176,6 +179,11 @@ v1::ExecRequest FakeServer::last_exec() const {
 std::string FakeServer::stdin_bytes() const {
   std::lock_guard<std::mutex> lock(state_.mutex);
   return state_.stdin_bytes;
+}
+
+bool FakeServer::stdin_closed() const {
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  return state_.stdin_closed;
 }
 
 }  // namespace vcd::client

@@ -18,9 +18,9 @@
 
 namespace vcd::client {
 
-// A daemon in the test's process, behind a real gRPC server on a Unix socket in a directory of its own. It keeps pods
-// and moves them through their states, and can be told to fail, to hang and to tell the test of a call. Set it up
-// before the first call that it should change. Thread-safe.
+// A daemon in the test's process, behind a real gRPC server on a Unix socket in a directory of its own and a free port.
+// It keeps pods and moves them through their states, and can be told to fail, to hang and to tell the test of a call.
+// Set it up before the first call that it should change. Thread-safe.
 class FakeServer {
  public:
   FakeServer();
@@ -28,6 +28,8 @@ class FakeServer {
   ~FakeServer();
 
   std::string socket_path() const;
+  // Where it is by TCP, which it is too: `tcp://127.0.0.1:PORT`.
+  std::string tcp_address() const;
   // Stops serving and leaves the socket's path behind, as a crash does.
   void Stop();
 
@@ -76,6 +78,8 @@ class FakeServer {
   std::string written_archive() const;
   // All that came on standard input.
   std::string stdin_bytes() const;
+  // Whether the end of that did.
+  bool stdin_closed() const;
 
  private:
   char directory_[32] = "/tmp/vcd-test-XXXXXX";
@@ -86,6 +90,7 @@ class FakeServer {
   FakeEventService events_{&state_};
   FakeSystemService system_{&state_};
   FakeTemplateService templates_{&state_};
+  int tcp_port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -77,6 +77,7 @@ struct FakeState {
   v1::PodConfig last_config;
   v1::ExecRequest last_exec;
   std::string stdin_bytes;
+  bool stdin_closed = false;
   int signal = 0;
 };
 
