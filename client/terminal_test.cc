@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/testing/fake_server.h"
@@ -31,8 +32,9 @@ class TerminalTest : public ::testing::Test {
     server_->SetProcess(process);
   }
 
-  std::unique_ptr<PtyProgram> Vc(std::vector<std::string> words) {
+  std::unique_ptr<PtyProgram> Vc(std::vector<std::string> words, std::vector<int> ignored_signals = {}) {
     PtyProgram::Options options;
+    options.ignored_signals = std::move(ignored_signals);
     options.words = {"client/vc"};
     options.words.insert(options.words.end(), words.begin(), words.end());
     options.variables = {"VCD_ADDRESS=unix://" + server_->socket_path(), "TERM=vt100"};
@@ -158,6 +160,37 @@ TEST_F(TerminalTest, RestoresTheTerminalWhenASignalEndsIt) {
     EXPECT_EQ(vc->Wait(), 128 + signal);
     EXPECT_TRUE(vc->SettingsAreAsBefore()) << "signal " << signal;
   }
+  EXPECT_THAT(server_->calls(), Not(Contains(HasSubstr("Signal "))));
+}
+
+TEST_F(TerminalTest, LosingTheTerminalLeavesTheProcessAlone) {
+  AddPod();
+  // Where the signal of a hang-up is ignored the end of its input alone tells vc.
+  for (const std::vector<int>& ignored : {std::vector<int>{}, std::vector<int>{SIGHUP}}) {
+    const std::string id = ignored.empty() ? "first" : "second";
+    const std::vector<std::vector<std::string>> verbs = {{"attach", "web"},
+                                                         {"attach", "--no-sig-proxy", "web"},
+                                                         {"exec", "-it", "web", "--", "sh"},
+                                                         {"run", "-it", "--id", id, "--", "sh"}};
+    for (const std::vector<std::string>& words : verbs) {
+      auto vc = Vc(words, ignored);
+      Settle(*vc);
+      vc->HangUp();
+      // What the process ends with when its input does is 0.
+      EXPECT_EQ(vc->Wait(), 128 + SIGHUP) << words[0] << ", ignored signals: " << ignored.size();
+    }
+    EXPECT_THAT(server_->pod_ids(), Contains(id));
+  }
+  EXPECT_THAT(server_->calls(), Not(Contains(HasSubstr("Signal "))));
+  EXPECT_FALSE(server_->stdin_closed());
+}
+
+TEST_F(TerminalTest, LosingTheTerminalDeletesAPodThatIsToBeDeleted) {
+  auto vc = Vc({"run", "--rm", "-it", "--id", "web", "--", "sh"});
+  Settle(*vc);
+  vc->HangUp();
+  EXPECT_EQ(vc->Wait(), 128 + SIGHUP);
+  EXPECT_THAT(server_->pod_ids(), IsEmpty());
 }
 
 TEST_F(TerminalTest, RestoresTheTerminalWhenItCrashes) {

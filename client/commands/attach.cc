@@ -26,11 +26,12 @@ class AttachCommand : public Command {
     arguments->Flag("--no-stdin", &no_stdin_, "Read along, while another may write");
     arguments->Flag("--from-start", &from_start_, "Also what was printed before");
     foreground_.Declare(arguments);
-    arguments->Footer(
-        "Ends with the exit status of the process, and with 0 after the detach keys, which only a terminal knows.\n"
+    arguments->Footer(absl::StrCat(
+        "Ends with the exit status of the process, and with 0 after the detach keys, which only a terminal knows.\n",
+        kKeysAndSignalsHelp,
         "A process has one writer at a time; any number may read along.\n"
         "Example: vc attach web\n"
-        "Example: vc attach --process exec-1b2c web");
+        "Example: vc attach --process exec-1b2c web"));
   }
 
   int Run(Invocation& invocation) override {

@@ -33,14 +33,14 @@ class ExecCommand : public Command {
     arguments->Flag("--no-new-privileges", &no_new_privileges_, "It cannot gain privileges, as by setuid programs");
     foreground_.Declare(arguments);
     arguments->CommandWords(&command_);
-    arguments->Footer(
+    arguments->Footer(absl::StrCat(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"
         "127 when there is no such command, 126 when it cannot be executed, 125 when vc or vcd failed, a wrong\n"
-        "option included. The first SIGINT or SIGTERM goes to the command, the second ends vc alone.\n"
-        "With -it, what is typed goes to the command, Ctrl-C too; Ctrl-P Ctrl-Q leaves it alone.\n"
+        "option included.\n",
+        kKeysAndSignalsHelp,
         "Example: vc exec -it web -- sh\n"
         "Example: vc attach --process $(vc exec -dit web -- sh) web\n"
-        "Example: vc exec web -- ps aux");
+        "Example: vc exec web -- ps aux"));
   }
 
   int Run(Invocation& invocation) override {

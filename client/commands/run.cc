@@ -25,15 +25,15 @@ class RunCommand : public Command {
     arguments->Flag("--rm", &remove_, "Delete the pod when vc ends, whatever ends it");
     options_.Declare(arguments);
     foreground_.Declare(arguments);
-    arguments->Footer(
+    arguments->Footer(absl::StrCat(
         "All words after -- are the command. Exit status: the command's own, 128 + n when signal n ended it;\n"
         "127 when there is no such command, 126 when it cannot be executed, 125 when vc or vcd failed, a wrong\n"
-        "option included. The first SIGINT or SIGTERM goes to the command, the second ends vc, and with --rm the\n"
-        "pod. Without --rm the pod stays.\n"
-        "With -it, what is typed goes to the command, Ctrl-C too; Ctrl-P Ctrl-Q leaves it alone.\n"
+        "option included.\n",
+        kKeysAndSignalsHelp,
+        "With --rm the pod ends whenever vc does, but for those keys. Without --rm the pod stays.\n"
         "Example: vc run -it --rootfs /srv/rootfs -- sh\n"
         "Example: vc run --rm --rootfs /srv/rootfs -- uname -r\n"
-        "Example: echo hello | vc run --rm -i --rootfs /srv/rootfs.erofs -- cat");
+        "Example: echo hello | vc run --rm -i --rootfs /srv/rootfs.erofs -- cat"));
   }
 
   int Run(Invocation& invocation) override {

@@ -69,16 +69,21 @@ bool AttachSession::Take(const v1::AttachResponse& response) {
   return true;
 }
 
-void AttachSession::SendInput(DetachKeys keys) {
-  input_ = std::thread([this, keys = std::move(keys)] { ReadInput(keys); });
+void AttachSession::SendInput(DetachKeys keys, InputEnd end) {
+  input_ = std::thread([this, keys = std::move(keys), end] { ReadInput(keys, end); });
 }
 
-void AttachSession::ReadInput(DetachKeys keys) {
+void AttachSession::ReadInput(DetachKeys keys, InputEnd end) {
   std::string buffer(kInputChunkBytes, '\0');
   v1::AttachRequest request;
   while (WaitReadable({stop_input_.fd(), streams_.in}) != 0) {
     const ssize_t n = ::read(streams_.in, buffer.data(), buffer.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n <= 0 && end == InputEnd::kIsHangUp) {
+      hung_up_ = true;
+      changed_.Set();
+      return;
+    }
     if (n <= 0) {  // An error is an end too: there is nobody to tell but the process.
       request.set_close_stdin(true);
       stream_->Write(request);

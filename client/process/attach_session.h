@@ -34,16 +34,24 @@ class AttachSession {
   AttachSession(std::unique_ptr<AttachStream> stream, v1::AttachRequest::Start start, Streams streams);
   ~AttachSession();
 
-  // Readable after attached(), detached() or ended() has changed; ClearChanged makes it wait for the next change.
+  // Readable after attached(), detached(), hung_up() or ended() has changed; ClearChanged makes it wait for the next
+  // change.
   int changed_fd() const { return changed_.fd(); }
   void ClearChanged() { changed_.Take(); }
   bool attached() const { return attached_; }
   bool ended() const { return ended_; }
 
-  // Starts to send standard input; its end closes the process's. Once, when attached. `keys` end the sending, and then
-  // detached() is true.
-  void SendInput(DetachKeys keys);
+  // What the end of standard input is.
+  enum class InputEnd {
+    kClosesStdin,  // The process's has it too.
+    kIsHangUp,     // A terminal of which each key is a byte for the process ends only when it is lost.
+  };
+
+  // Starts to send standard input. Once, when attached. `keys` end the sending, and then detached() is true; a hang-up
+  // does, of which the process hears nothing, and then hung_up() is.
+  void SendInput(DetachKeys keys, InputEnd end);
   bool detached() const { return detached_; }
+  bool hung_up() const { return hung_up_; }
   // Ends the session at once, also while nobody takes its output.
   void Cancel();
   // Waits for the end.
@@ -53,7 +61,7 @@ class AttachSession {
   void ReadStream(const v1::AttachRequest& first);
   // False when the session is over.
   bool Take(const v1::AttachResponse& response);
-  void ReadInput(DetachKeys keys);
+  void ReadInput(DetachKeys keys, InputEnd end);
 
   const std::unique_ptr<AttachStream> stream_;
   const Streams streams_;
@@ -63,6 +71,7 @@ class AttachSession {
   std::atomic<bool> attached_{false};
   std::atomic<bool> ended_{false};
   std::atomic<bool> detached_{false};
+  std::atomic<bool> hung_up_{false};
   Outcome outcome_;  // The reader's until ended_.
   bool finished_ = false;
   std::thread input_;

@@ -107,7 +107,7 @@ class AttachSessionTest : public testing::Test {
 
 TEST_F(AttachSessionTest, EndsWhileStandardInputStaysOpenAndSilent) {
   Attach();
-  session_->SendInput(DetachKeys());
+  session_->SendInput(DetachKeys(), AttachSession::InputEnd::kClosesStdin);
   Exit(9);
   const auto outcome = session_->Finish();
   ASSERT_TRUE(outcome.exit_status);
@@ -121,14 +121,14 @@ TEST_F(AttachSessionTest, EndsWhileTheProcessTakesNoInput) {
     state_.full = true;
   }
   ASSERT_EQ(::write(in_write_.get(), "x", 1), 1);
-  session_->SendInput(DetachKeys());
+  session_->SendInput(DetachKeys(), AttachSession::InputEnd::kClosesStdin);
   Exit(1);
   EXPECT_TRUE(session_->Finish().exit_status);
 }
 
 TEST_F(AttachSessionTest, ClosesTheProcesssInputAtTheEndOfOurs) {
   Attach();
-  session_->SendInput(DetachKeys());
+  session_->SendInput(DetachKeys(), AttachSession::InputEnd::kClosesStdin);
   ASSERT_EQ(::write(in_write_.get(), "hello", 5), 5);
   in_write_.Reset();
   {
@@ -138,6 +138,20 @@ TEST_F(AttachSessionTest, ClosesTheProcesssInputAtTheEndOfOurs) {
   }
   Exit(0);
   session_->Finish();
+}
+
+TEST_F(AttachSessionTest, KeepsALostTerminalFromTheProcess) {
+  Attach();
+  session_->SendInput(DetachKeys(), AttachSession::InputEnd::kIsHangUp);
+  in_write_.Reset();
+  while (!session_->hung_up()) {
+    WaitReadable({session_->changed_fd()});
+    session_->ClearChanged();
+  }
+  Exit(0);
+  session_->Finish();
+  std::lock_guard<std::mutex> lock(state_.mutex);
+  EXPECT_FALSE(state_.input_closed);
 }
 
 TEST_F(AttachSessionTest, LeavesInputToOthersThatWasNotAskedFor) {
@@ -167,7 +181,7 @@ TEST_F(AttachSessionTest, GoesAwayInTheMiddle) {
   v1::AttachResponse response;
   response.set_stdout(std::string(1 << 20, 'x'));  // More than the pipe takes.
   state_.Send(response);
-  session_->SendInput(DetachKeys());
+  session_->SendInput(DetachKeys(), AttachSession::InputEnd::kClosesStdin);
   session_.reset();
 }
 

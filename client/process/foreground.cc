@@ -52,6 +52,8 @@ Foreground::Foreground(Invocation* invocation, SignalSource* signals, SignalSour
       signals_(signals),
       window_(window),
       options_(std::move(options)),
+      input_is_terminal_(::isatty(invocation->environment().streams.in)),
+      output_is_terminal_(::isatty(invocation->environment().streams.out)),
       session_(invocation->daemon().NewAttachStream(), StartOf(options_, invocation->environment().streams),
                invocation->environment().streams) {}
 
@@ -97,12 +99,7 @@ int Foreground::FollowUntilDecided() {
 
 std::optional<int> Foreground::OnSignal(int signal) {
   const bool asks_for_end = signal == SIGINT || signal == SIGTERM;
-  if (signal == SIGHUP) {
-    // The terminal is gone: nobody could send a second one.
-    // Also when the call that starts the process has not answered yet: it may run already.
-    if (options_.proxy_signals && (running_ || start_ != nullptr)) ForwardAndWait(signal);
-    return GiveUp(signal);
-  }
+  if (signal == SIGHUP) return HangUp();
   if (!options_.proxy_signals || options_.terminal || (asks_for_end && ++signals_seen_ > 1)) return GiveUp(signal);
   if (running_) {
     Forward(signal);
@@ -133,6 +130,7 @@ std::optional<int> Foreground::OnStarted() {
 std::optional<int> Foreground::OnChanged() {
   session_.ClearChanged();
   if (session_.detached()) return Detach();
+  if (session_.hung_up()) return HangUp();
   if (session_.ended()) {
     // A quick process ends before the call that let it run; that call says what went wrong, if anything did.
     if (start_ != nullptr && !running_) return std::nullopt;
@@ -149,7 +147,8 @@ std::optional<int> Foreground::OnChanged() {
 
 void Foreground::BeginRunning() {
   running_ = true;
-  if (options_.send_input && options_.terminal && ::isatty(invocation_->environment().streams.in)) {
+  const bool sends_keys = options_.send_input && options_.terminal && input_is_terminal_;
+  if (sends_keys) {
     // Until now our keys were our own, so that Ctrl-C could end the wait for a machine that boots.
     auto raw = RawTerminal::Enter(invocation_->environment().streams.in);
     if (raw.ok()) {
@@ -158,7 +157,11 @@ void Foreground::BeginRunning() {
       invocation_->Complain(options_.pod_id, raw.status());
     }
   }
-  if (options_.send_input) session_.SendInput(raw_ != nullptr ? options_.detach_keys : DetachKeys());
+  if (options_.send_input) {
+    using InputEnd = AttachSession::InputEnd;
+    session_.SendInput(raw_ != nullptr ? options_.detach_keys : DetachKeys(),
+                       sends_keys ? InputEnd::kIsHangUp : InputEnd::kClosesStdin);
+  }
   if (pending_signal_ != 0) Forward(pending_signal_);
   if (options_.terminal && options_.redraw) OnWindow();
 }
@@ -172,6 +175,7 @@ int Foreground::Conclude() {
     ForwardAndWait(SIGPIPE);
     return kOutputClosed;
   }
+  if (outcome.output_errno == EIO && output_is_terminal_) return HangUp();
   if (outcome.output_errno != 0) {
     invocation_->Complain(options_.pod_id, absl::StrCat("write standard output: ", strerror(outcome.output_errno)));
     return CommandFailureExitCode(absl::InternalError(""));
@@ -209,6 +213,14 @@ void Foreground::Resize(TerminalExtent extent) {
     v1::ResizeTerminalResponse response;
     return invocation_->daemon().ResizeTerminal(request, &response, {canceller, kForwardTimeout});
   });
+}
+
+int Foreground::HangUp() {
+  // Nobody could send a second one. Also when the call that starts the process has not answered yet: it may run
+  // already.
+  const bool tell = options_.proxy_signals && !options_.terminal && (running_ || start_ != nullptr);
+  if (tell) ForwardAndWait(SIGHUP);
+  return GiveUp(SIGHUP);
 }
 
 int Foreground::GiveUp(int signal) {

@@ -21,7 +21,8 @@ namespace vcd::client {
 //
 // Signals that ask for an end (SIGINT, SIGTERM) go to it once, and the second ends the waiting, as a hang-up does; all
 // others go to it each time. With a terminal of its own our keys, Ctrl-C among them, are bytes for it, our window is
-// its window, and a signal, which then comes from elsewhere, ends the waiting at once.
+// its window, and a signal, which then comes from elsewhere, ends the waiting at once. It does not hear of that signal,
+// nor of a hang-up: its terminal is not ours, and stays.
 class Foreground {
  public:
   struct Options {
@@ -59,6 +60,8 @@ class Foreground {
   void BeginRunning();
   int Conclude();
   int Detach();
+  // Our terminal is gone, whichever of signal, input and output shows it first.
+  int HangUp();
   void OnWindow();
   void Resize(TerminalExtent extent);
   int GiveUp(int signal);
@@ -71,6 +74,8 @@ class Foreground {
   SignalSource* const signals_;
   SignalSource* const window_;
   const Options options_;
+  const bool input_is_terminal_;  // Before it could be lost.
+  const bool output_is_terminal_;
   std::unique_ptr<RawTerminal> raw_;
   AttachSession session_;
   std::unique_ptr<BackgroundCall> start_;

@@ -15,6 +15,13 @@
 
 namespace vcd::client {
 
+// What `run`, `exec` and `attach` say of keys and signals in their help.
+inline constexpr char kKeysAndSignalsHelp[] =
+    "Without a terminal of its own the command is sent vc's signals; a second SIGINT or SIGTERM ends vc alone.\n"
+    "With one (-t) all that is typed goes to the command, Ctrl-C too. It goes on without vc after Ctrl-P Ctrl-Q, "
+    "after\n"
+    "signal n to vc, which ends vc with 128 + n, and after the terminal is closed, which ends vc with 129.\n";
+
 // How to be with a process in the foreground: the options that `run`, `exec` and `attach` share.
 class ForegroundOptions {
  public:

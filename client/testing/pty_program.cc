@@ -52,6 +52,7 @@ PtyProgram::PtyProgram(const Options& options) {
     ::setsid();
     ::ioctl(slave, TIOCSCTTY, 0);
     for (int fd = 0; fd <= 2; ++fd) ::dup2(slave, fd);
+    for (const int signal : options.ignored_signals) ::signal(signal, SIG_IGN);
     ::execve(argv[0], argv.data(), environment.data());
     ::_exit(127);
   }

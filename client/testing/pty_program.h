@@ -19,6 +19,7 @@ class PtyProgram {
   struct Options {
     std::vector<std::string> words;      // The first is the program's path.
     std::vector<std::string> variables;  // `NAME=VALUE`, over the test's own environment.
+    std::vector<int> ignored_signals;    // As by nohup(1).
     unsigned short columns = 80;
     unsigned short rows = 24;
   };
@@ -32,6 +33,8 @@ class PtyProgram {
   void Type(const std::string& keys);
   void Resize(unsigned short columns, unsigned short rows);
   void Signal(int signal);
+  // The person is gone, as who closes a window: the end of the terminal, for whoever has it. Nothing is read any more.
+  void HangUp() { master_.Reset(); }
 
   // All that was printed, escape sequences included, less what Forget threw away.
   const std::string& screen() const { return screen_; }
