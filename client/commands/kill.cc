@@ -48,8 +48,12 @@ class KillCommand : public Command {
     if (!status.ok()) return status;
     int killed = 0;
     for (const v1::Container& container : response.pod().containers()) {
-      if (container.state() != v1::CONTAINER_STATE_RUNNING && container.state() != v1::CONTAINER_STATE_STOPPING)
+      const v1::ContainerState state = container.state();
+      // That it is paused, and what to do then, is for the daemon to say, as with every verb.
+      if (state != v1::CONTAINER_STATE_RUNNING && state != v1::CONTAINER_STATE_STOPPING &&
+          state != v1::CONTAINER_STATE_PAUSED) {
         continue;
+      }
       ++killed;
       status.Update(Kill(invocation, pod_id, container.id(), signal));
     }

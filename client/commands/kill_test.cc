@@ -51,5 +51,17 @@ TEST(KillCommandTest, SaysThatNothingRuns) {
   EXPECT_THAT(result.err, HasSubstr("vc: kill web: no container of the pod runs"));
 }
 
+TEST(KillCommandTest, SaysThatThePodIsPaused) {
+  FakeServer server;
+  v1::Pod pod = PodOf("web", v1::POD_STATE_PAUSED, {"main"});
+  pod.mutable_containers(0)->set_state(v1::CONTAINER_STATE_PAUSED);
+  server.AddPod(pod);
+  server.Fail("KillContainer",
+              DaemonError(grpc::StatusCode::FAILED_PRECONDITION, "WRONG_STATE", "it is paused; resume it first"));
+  const RunResult result = RunVc(server, {"kill", "web"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.err, "vc: kill web: it is paused; resume it first\n");
+}
+
 }  // namespace
 }  // namespace vcd::client
