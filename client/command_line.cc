@@ -45,7 +45,8 @@ class HelpFormatter : public CLI::Formatter {
 
 void DeclareGlobals(GlobalOptions* options, CLI::App* app) {
   app->add_option("--address", options->address,
-                  absl::StrCat("Where vcd listens (default: $VCD_ADDRESS, else ", kDefaultAddress, ")"))
+                  absl::StrCat("Where vcd listens: unix:///PATH or tcp://127.0.0.1:PORT (default: $VCD_ADDRESS, else ",
+                               kDefaultAddress, ")"))
       ->type_name("ADDRESS")
       ->group("Connection");
   app->add_option("--timeout", options->timeout,
@@ -131,11 +132,11 @@ class Reader {
     verb = Chosen();
     const std::string address =
         !globals_.address.empty() ? globals_.address : environment_.variable("VCD_ADDRESS").value_or("");
-    const auto socket_path = SocketPath(address.empty() ? kDefaultAddress : address);
-    if (!socket_path.ok()) return Refuse(socket_path.status().message(), verb);
+    const auto parsed = ParseAddress(address.empty() ? kDefaultAddress : address);
+    if (!parsed.ok()) return Refuse(parsed.status().message(), verb);
     const auto timeout = ParseTimeout(globals_.timeout);
     if (!timeout.ok()) return Refuse(timeout.status().message(), verb);
-    Invocation invocation(environment_, FullName(*verb->command), *socket_path, *timeout);
+    Invocation invocation(environment_, FullName(*verb->command), *parsed, *timeout);
     return verb->command->Run(invocation);
   }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/command_line.h"
 
+#include <stdlib.h>
+
 #include <string>
 #include <vector>
 
@@ -143,6 +145,19 @@ TEST(CommandLineTest, TakesACommandWithoutTheDashes) {
   FakeServer server;
   ASSERT_EQ(RunVc(server, {"create", "--id", "p", "ps", "-a", "--", "--rm"}).exit_status, 0);
   EXPECT_THAT(server.last_config().containers(0).cmd().args(), ElementsAre("ps", "-a", "--", "--rm"));
+}
+
+TEST(CommandLineTest, ReachesADaemonByTcpWhateverTheProxies) {
+  FakeServer server;
+  ASSERT_EQ(::setenv("http_proxy", "http://127.0.0.1:1", /*overwrite=*/1), 0);
+  const RunResult result = RunVc("/no/socket", {"--address", server.tcp_address(), "ps", "-q"});
+  ASSERT_EQ(::unsetenv("http_proxy"), 0);
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(server.calls().size(), 1u);
+  server.Stop();
+  EXPECT_THAT(RunVc("/no/socket", {"--address", server.tcp_address(), "ps"}).err,
+              HasSubstr("vc: ps: cannot reach vcd at " + server.tcp_address() + ": Connection refused"));
+  EXPECT_THAT(RunVc("/no/socket", {"--address", "tcp://10.0.0.1:1", "ps"}).err, HasSubstr("mutual TLS"));
 }
 
 TEST(CommandLineTest, SaysWhatToDoWhenTheDaemonIsNotThere) {

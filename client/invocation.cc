@@ -14,12 +14,11 @@
 
 namespace vcd::client {
 
-Invocation::Invocation(const Environment& environment, std::string verb, std::string socket_path,
-                       absl::Duration timeout)
-    : environment_(environment), verb_(std::move(verb)), socket_path_(std::move(socket_path)), timeout_(timeout) {}
+Invocation::Invocation(const Environment& environment, std::string verb, DaemonAddress address, absl::Duration timeout)
+    : environment_(environment), verb_(std::move(verb)), address_(std::move(address)), timeout_(timeout) {}
 
 DaemonClient& Invocation::daemon() {
-  if (daemon_ == nullptr) daemon_ = std::make_unique<DaemonClient>(socket_path_, timeout_);
+  if (daemon_ == nullptr) daemon_ = std::make_unique<DaemonClient>(address_, timeout_);
   return *daemon_;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/daemon/address.h"
 #include "client/daemon/daemon_client.h"
 #include "client/environment.h"
 
@@ -22,7 +23,7 @@ inline constexpr int kOutputClosed = 141;
 // One call of vc: which verb, where the daemon is, and how to talk to the person. One thread.
 class Invocation {
  public:
-  Invocation(const Environment& environment, std::string verb, std::string socket_path, absl::Duration timeout);
+  Invocation(const Environment& environment, std::string verb, DaemonAddress address, absl::Duration timeout);
 
   const Environment& environment() const { return environment_; }
   // Connects when first asked for, so that signals can be arranged before. From then on for any thread.
@@ -39,7 +40,7 @@ class Invocation {
  private:
   const Environment& environment_;
   const std::string verb_;
-  const std::string socket_path_;
+  const DaemonAddress address_;
   const absl::Duration timeout_;
   std::unique_ptr<DaemonClient> daemon_;
 };

@@ -25,7 +25,7 @@
 namespace vcd::client {
 namespace {
 
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& socket_path) {
+std::shared_ptr<grpc::Channel> NewChannel(const DaemonAddress& address) {
   // gRPC shuts down with the last object that uses it, and after a large write that may take ten seconds: it joins a
   // thread that polls for so long (gRPC 1.51, the backup poller of tcp_posix.cc). With a reference that is never given
   // back it does not. Here and not in main, as it starts threads, and signals have to be blocked before.
@@ -34,7 +34,9 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& socket_path) {
   // A page of pods or a burst of output may be larger than gRPC's 4 MiB.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
-  return grpc::CreateCustomChannel("unix:" + socket_path, grpc::InsecureChannelCredentials(), arguments);
+  // What the environment says of proxies is of ways to other hosts.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address.Target(), grpc::InsecureChannelCredentials(), arguments);
 }
 
 }  // namespace
@@ -76,21 +78,21 @@ struct DaemonClient::Stubs {
   v1::TemplateService::Stub templates;
 };
 
-DaemonClient::DaemonClient(const std::string& socket_path, absl::Duration timeout)
-    : socket_path_(socket_path), timeout_(timeout), stubs_(std::make_unique<Stubs>(NewChannel(socket_path))) {}
+DaemonClient::DaemonClient(const DaemonAddress& address, absl::Duration timeout)
+    : address_(address), timeout_(timeout), stubs_(std::make_unique<Stubs>(NewChannel(address))) {}
 DaemonClient::~DaemonClient() = default;
 
 absl::Status DaemonClient::Explain(const absl::Status& status, absl::Duration timeout) const {
   if (SaidByDaemon(status)) return status;
   if (status.code() == absl::StatusCode::kDeadlineExceeded) {
-    return absl::DeadlineExceededError(absl::StrCat("vcd at ", socket_path_, " did not answer within ",
+    return absl::DeadlineExceededError(absl::StrCat("vcd at ", address_.Name(), " did not answer within ",
                                                     absl::FormatDuration(timeout),
                                                     "; give it longer with --timeout, or look at its log"));
   }
   if (status.code() != absl::StatusCode::kUnavailable) return status;
-  absl::Status probe = ProbeSocket(socket_path_);
+  absl::Status probe = Probe(address_);
   if (!probe.ok()) return probe;
-  return absl::UnavailableError(absl::StrCat("lost the connection to vcd at ", socket_path_, ": ",
+  return absl::UnavailableError(absl::StrCat("lost the connection to vcd at ", address_.Name(), ": ",
                                              std::string(status.message()),
                                              "; try again, and look at vcd's log if it stays so"));
 }

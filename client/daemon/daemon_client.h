@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/daemon/address.h"
 #include "client/daemon/archive_stream.h"
 #include "client/daemon/bidi_stream.h"
 #include "proto/vcd/v1/container_service.pb.h"
@@ -42,12 +43,12 @@ struct CallOptions {
 };
 
 // The daemon as calls. This alone knows gRPC's stubs. Every method blocks until the daemon answers or the timeout has
-// passed; errors are what FromGrpcStatus and, when nobody is there, ProbeSocket say. Thread-safe.
+// passed; errors are what FromGrpcStatus and, when nobody is there, Probe say. Thread-safe.
 class DaemonClient {
  public:
   // `timeout` bounds each unary call that does not say otherwise; InfiniteDuration() is no bound. Connects with the
   // first call.
-  DaemonClient(const std::string& socket_path, absl::Duration timeout);
+  DaemonClient(const DaemonAddress& address, absl::Duration timeout);
   ~DaemonClient();
 
   absl::Duration timeout() const { return timeout_; }
@@ -141,7 +142,7 @@ class DaemonClient {
   absl::Status Stream(Reader* reader, const std::function<void()>& cancel,
                       const std::function<bool(const Item&)>& on_item);
 
-  const std::string socket_path_;
+  const DaemonAddress address_;
   const absl::Duration timeout_;
   const std::unique_ptr<Stubs> stubs_;
 };
