@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "client/testing/pods.h"
 #include "client/testing/run_vc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -106,6 +107,22 @@ TEST_F(ExecCommandTest, ForwardsTheSignalToTheProcess) {
   EXPECT_EQ(RunVc(server_, {"exec", "web", "--", "sleep", "9"}, options).exit_status, 143);
   EXPECT_THAT(server_.calls(),
               Contains("Signal pod_id: \"web\" container_id: \"app\" process_id: \"exec-1\" signal: 15"));
+}
+
+TEST_F(ExecCommandTest, TellsWhatWantOfMemoryEnded) {
+  FakeProcess process;
+  process.exit_status.set_code(137);
+  process.exit_status.set_signal(9);
+  process.exit_status.set_oom_killed(true);
+  server_.SetProcess(process);
+  v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING, {"app"});
+  pod.mutable_containers(0)->mutable_config()->mutable_resources()->set_memory_limit_bytes(64 << 20);
+  server_.AddPod(pod);
+  const RunResult result = RunVc(server_, {"exec", "web", "--", "hog"});
+  EXPECT_EQ(result.exit_status, 137);
+  EXPECT_EQ(result.err,
+            "vc: exec web: process exec-1 was ended for want of memory (limit 64.0MiB); \"vc update --memory SIZE -c "
+            "app web\" raises the container's\n");
 }
 
 TEST_F(ExecCommandTest, EndsWhenInterruptedBeforeItBegan) {

@@ -39,6 +39,14 @@ TEST(ExecsCommandTest, ShowsTerminalAndEnd) {
   EXPECT_THAT(RunVc(server, {"execs", "-o", "json", "web"}).out, HasSubstr("\"terminal\": true"));
 }
 
+TEST(ExecsCommandTest, TellsThoseApartThatRanOutOfMemory) {
+  FakeServer server;
+  std::vector<v1::ExecInfo> execs = TwoExecs();
+  execs[1].mutable_exit_status()->set_oom_killed(true);
+  server.SetExecs(execs);
+  EXPECT_THAT(RunVc(server, {"execs", "web"}).out, ContainsRegex("exec-2 +side +72 +no +137 .out of memory."));
+}
+
 TEST(ExecsCommandTest, NoneIsAnEmptyListAndNoPodAnError) {
   FakeServer server;
   EXPECT_EQ(RunVc(server, {"execs", "-o", "json", "web"}).out, "{\n \"execs\": []\n}\n");

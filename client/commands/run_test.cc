@@ -62,6 +62,16 @@ TEST_F(RunCommandTest, EndsWithTheSignalThatEndedTheCommand) {
   EXPECT_EQ(RunVc(server_, {"run", "--", "cmd"}).exit_status, 128 + SIGSEGV);
 }
 
+TEST_F(RunCommandTest, TellsWhatWantOfMemoryEndedBeforeThePodGoes) {
+  FakeProcess process = Exits(137);
+  process.exit_status.set_oom_killed(true);
+  server_.SetProcess(process);
+  const RunResult result = RunVc(server_, {"run", "--rm", "--id", "web", "--", "cmd"});
+  EXPECT_EQ(result.exit_status, 137);
+  EXPECT_THAT(result.err, HasSubstr("vc: run web: container main was ended for want of memory"));
+  EXPECT_THAT(server_.pod_ids(), IsEmpty());
+}
+
 TEST_F(RunCommandTest, DeletesThePodWithRm) {
   server_.SetProcess(Exits(5));
   EXPECT_EQ(RunVc(server_, {"run", "--rm", "--id", "web", "--", "cmd"}).exit_status, 5);

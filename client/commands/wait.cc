@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "client/commands/choose_container.h"
 #include "client/commands/commands.h"
+#include "client/process/memory_note.h"
 #include "proto/vcd/v1/process_service.pb.h"
 
 namespace vcd::client {
@@ -34,6 +35,7 @@ class WaitCommand : public Command {
     if (const absl::Status status = invocation.daemon().Wait(request, &response, options); !status.ok()) {
       return Fail(&invocation, status);
     }
+    TellOfMemory(&invocation, pod_id_, *container_id, "", response.exit_status());
     return invocation.Print(absl::StrCat(response.exit_status().code(), "\n"));
   }
 

@@ -27,6 +27,27 @@ TEST(WaitCommandTest, PrintsTheExitCodeOfTheOnlyContainer) {
   EXPECT_THAT(server.calls(), ElementsAre("GetPod pod_id: \"web\"", "Wait pod_id: \"web\" container_id: \"app\""));
 }
 
+TEST(WaitCommandTest, TellsOfMemoryOnStandardError) {
+  FakeServer server;
+  v1::Pod pod = PodOf("web", v1::POD_STATE_RUNNING, {"app"});
+  pod.mutable_vm()->set_memory_mib(256);
+  server.AddPod(pod);
+  FakeProcess process;
+  process.exit_status.set_code(137);
+  process.exit_status.set_signal(9);
+  process.exit_status.set_oom_killed(true);
+  server.SetProcess(process);
+  RunResult result = RunVc(server, {"wait", "web"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "137\n");
+  EXPECT_EQ(result.err,
+            "vc: wait web: container app was ended for want of memory (limit 256MiB, which is all that the pod has); "
+            "\"vc resize --memory SIZE web\" gives it more\n");
+  process.exit_status.set_oom_killed(false);
+  server.SetProcess(process);
+  EXPECT_THAT(RunVc(server, {"wait", "web"}).err, IsEmpty());
+}
+
 TEST(WaitCommandTest, ReportsAPodThatIsNotThere) {
   FakeServer server;
   const RunResult result = RunVc(server, {"wait", "web"});

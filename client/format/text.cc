@@ -63,6 +63,7 @@ std::string Word(v1::ContainerState state) {
 std::string Word(v1::EventType type) { return EnumWord(v1::EventType_Name(type), "EVENT_TYPE_", type); }
 
 std::string ExitWord(const v1::ExitStatus& status) {
+  if (status.oom_killed()) return absl::StrCat(status.code(), " (out of memory)");
   return status.signal() == 0 ? absl::StrCat(status.code())
                               : absl::StrCat(status.code(), " (signal ", status.signal(), ")");
 }

@@ -26,7 +26,7 @@ std::string Word(v1::PodState state);
 std::string Word(v1::ContainerState state);
 std::string Word(v1::EventType type);
 
-// How a process ended: `0`, `137 (signal 9)`.
+// How a process ended: `0`, `143 (signal 15)`, `137 (out of memory)`.
 std::string ExitWord(const v1::ExitStatus& status);
 
 // How long ago, in the largest fitting unit: `8s`, `5m`, `3h`, `12d`.

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/daemon/rpc_error.h"
+#include "client/process/memory_note.h"
 
 namespace vcd::client {
 namespace {
@@ -169,7 +170,10 @@ void Foreground::BeginRunning() {
 int Foreground::Conclude() {
   const AttachSession::Outcome outcome = session_.Finish();
   raw_.reset();  // What is said below is for a terminal as it was.
-  if (outcome.exit_status) return ExitCode(*outcome.exit_status);
+  if (outcome.exit_status) {
+    TellOfMemory(invocation_, options_.pod_id, options_.container_id, options_.process_id, *outcome.exit_status);
+    return ExitCode(*outcome.exit_status);
+  }
   if (outcome.output_errno == EPIPE) {
     // What the process would have had, were it in the pipeline itself.
     ForwardAndWait(SIGPIPE);
