@@ -28,6 +28,18 @@ std::optional<uint32_t> MebibytesOf(const std::string& word) {
   return static_cast<uint32_t>(value * factor);
 }
 
+// Any from 0 to the greatest.
+template <typename Value>
+std::optional<Value> NumberOf(const std::string& word) {
+  Value number = 0;
+  return absl::SimpleAtoi(word, &number) ? std::optional<Value>(number) : std::nullopt;
+}
+
+std::optional<uint32_t> CountOf(const std::string& word) {
+  const auto number = NumberOf<uint32_t>(word);
+  return number.value_or(0) > 0 ? number : std::nullopt;
+}
+
 }  // namespace
 
 CLI::Option* Arguments::Place(CLI::Option* option) const { return heading_.empty() ? option : option->group(heading_); }
@@ -42,32 +54,29 @@ void Arguments::Text(const std::string& names, std::string* target, const std::s
 
 void Arguments::Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
                        const std::string& help) {
-  const auto parse = [](const std::string& word) {
-    uint32_t number = 0;
-    return absl::SimpleAtoi(word, &number) ? std::optional<uint32_t>(number) : std::nullopt;
-  };
-  Converted(names, target, help, parse, "must be a number from 0 to 4294967295")->type_name(type);
+  Converted<uint32_t>(names, target, help, NumberOf<uint32_t>, "must be a number from 0 to 4294967295")
+      ->type_name(type);
+}
+
+void Arguments::Number(const std::string& names, std::optional<uint64_t>* target, const std::string& type,
+                       const std::string& help) {
+  Converted<uint64_t>(names, target, help, NumberOf<uint64_t>, "must be a number from 0 to 18446744073709551615")
+      ->type_name(type);
 }
 
 void Arguments::Count(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
                       const std::string& help) {
-  Converted(
-      names, target, help,
-      [](const std::string& word) {
-        uint32_t number = 0;
-        return absl::SimpleAtoi(word, &number) && number > 0 ? std::optional<uint32_t>(number) : std::nullopt;
-      },
-      "must be a number from 1 to 4294967295")
-      ->type_name(type);
+  Converted<uint32_t>(names, target, help, CountOf, "must be a number from 1 to 4294967295")->type_name(type);
 }
 
 void Arguments::Mebibytes(const std::string& names, std::optional<uint32_t>* target, const std::string& help) {
-  Converted(names, target, help, MebibytesOf, "must be MiB, or a size such as 512M or 2G, and not 0")
+  Converted<uint32_t>(names, target, help, MebibytesOf, "must be MiB, or a size such as 512M or 2G, and not 0")
       ->type_name("SIZE");
 }
 
-CLI::Option* Arguments::Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
-                                  const std::function<std::optional<uint32_t>(const std::string&)>& convert,
+template <typename Value>
+CLI::Option* Arguments::Converted(const std::string& names, std::optional<Value>* target, const std::string& help,
+                                  const std::function<std::optional<Value>(const std::string&)>& convert,
                                   const std::string& complaint) {
   const auto check = [convert, complaint](const std::string& word) {
     return convert(word).has_value() ? std::string() : absl::StrCat("\"", word, "\" ", complaint);

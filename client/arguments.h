@@ -26,6 +26,8 @@ class Arguments {
   void Text(const std::string& names, std::string* target, const std::string& type, const std::string& help);
   void Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
               const std::string& help);
+  void Number(const std::string& names, std::optional<uint64_t>* target, const std::string& type,
+              const std::string& help);
   // A number of things, not 0.
   void Count(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
              const std::string& help);
@@ -55,8 +57,9 @@ class Arguments {
 
  private:
   // An option whose value `convert` makes a number of; where it makes none the complaint says what it must be.
-  CLI::Option* Converted(const std::string& names, std::optional<uint32_t>* target, const std::string& help,
-                         const std::function<std::optional<uint32_t>(const std::string&)>& convert,
+  template <typename Value>
+  CLI::Option* Converted(const std::string& names, std::optional<Value>* target, const std::string& help,
+                         const std::function<std::optional<Value>(const std::string&)>& convert,
                          const std::string& complaint);
   // Puts an option below the heading.
   CLI::Option* Place(CLI::Option* option) const;

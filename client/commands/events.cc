@@ -57,7 +57,7 @@ class EventsCommand : public Command {
   }
 
   std::string pod_id_;
-  std::optional<uint32_t> after_revision_;
+  std::optional<uint64_t> after_revision_;
   OutputOptions output_{"table"};
 };
 

@@ -52,6 +52,17 @@ TEST(EventsCommandTest, PrintsOneJsonObjectALineAndYamlDocuments) {
   EXPECT_THAT(RunVc(server, {"events", "-o", "yaml"}).out, HasSubstr("---\nrevision: \"7\"\n"));
 }
 
+TEST(EventsCommandTest, TakesEveryRevisionThatThereMayBe) {
+  FakeServer server;
+  EXPECT_EQ(RunVc(server, {"events", "--after", "18446744073709551615"}).exit_status, 0);
+  EXPECT_THAT(server.calls(), ElementsAre("WatchEvents after_revision: 18446744073709551615"));
+  for (const char* none : {"-1", "18446744073709551616", "x"}) {
+    const RunResult result = RunVc(server, {"events", "--after", none});
+    EXPECT_EQ(result.exit_status, 2);
+    EXPECT_THAT(result.err, HasSubstr("must be a number from 0 to 18446744073709551615"));
+  }
+}
+
 TEST(EventsCommandTest, SaysWhenTheRevisionIsGone) {
   FakeServer server;
   server.Fail("WatchEvents", DaemonError(grpc::StatusCode::OUT_OF_RANGE, "REVISION_GONE", "kept from 100 on"));
