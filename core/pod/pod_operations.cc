@@ -16,6 +16,26 @@
 #include "core/status/status_macros.h"
 
 namespace vcd {
+namespace {
+
+// A pod goes on when a container of it has ended; who starts it then means that one.
+absl::Status CheckStart(const Pod& pod) {
+  absl::Status status = CheckOperation(PodOperation::kStart, pod.id(), pod.state());
+  if (status.ok() || pod.state() != v1::POD_STATE_RUNNING) return status;
+  const state::v1::PodRecord record = pod.record();
+  const auto& containers = record.containers();
+  const auto ended = std::find_if(containers.begin(), containers.end(), [](const auto& container) {
+    return container.state() == v1::CONTAINER_STATE_STOPPED;
+  });
+  if (ended == containers.end()) return status;
+  return WithDetail(absl::FailedPreconditionError(absl::StrCat(std::string(status.message()), ", but its container ",
+                                                               ended->id(), " has ended; `vc container start ",
+                                                               pod.id(), " ", ended->id(), "` starts that")),
+                    *DetailOf(status));
+}
+
+}  // namespace
+
 std::shared_ptr<Pod> LivePodRuntime::MakePod(const v1::PodConfig& config, state::v1::PodRecord record) {
   auto pod = std::make_shared<Pod>(environment_, config, std::move(record));
   const std::string id = pod->id();
@@ -179,7 +199,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
 }
 
 absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
-  VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kStart, pod.id(), pod.state()));
+  VCD_RETURN_IF_ERROR(CheckStart(pod));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
   if (!grant.place.ok()) return Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": start"));
   grant.clock.Enter(OperationPhase::kPersist);

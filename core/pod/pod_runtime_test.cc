@@ -131,6 +131,14 @@ TEST_F(PodRuntimeTest, CommandThatIsNotThereIsToldByCreate) {
   ExpectNothingLeft();
 }
 
+TEST_F(PodRuntimeTest, ARefusedExecIsNamedOnce) {
+  ASSERT_TRUE(Run(Config("web")).ok());
+  const absl::Status status = Exec("web", {"missing"}, "again").status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_COMMAND_NOT_FOUND);
+  EXPECT_THAT(std::string(status.message()),
+              testing::MatchesRegex("pod web: process exec-[^ ]+ of container main: exec: missing: [^:]+"));
+}
+
 TEST_F(PodRuntimeTest, ExitOfAContainerIsRecordedAndWaitedFor) {
   auto events = Events();
   ASSERT_TRUE(Run(Config("web")).ok());
@@ -330,9 +338,13 @@ TEST_F(PodRuntimeTest, ContainersComeAndGoInARunningPod) {
   ASSERT_TRUE(restarted.ok()) << restarted.status();
   EXPECT_EQ(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", false, Soon(), done); }).code(),
             absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(Start("web").status().message()), testing::EndsWith("pod web: it is running already"));
   ASSERT_TRUE(Await<v1::Container>([&](auto done) {
                 runtime_->StopContainer("web", "side", {.grace = absl::Seconds(20)}, Soon(), done);
               }).ok());
+  const absl::Status start = Start("web").status();
+  EXPECT_EQ(ReasonOf(start), v1::ERROR_REASON_WRONG_STATE);
+  EXPECT_THAT(std::string(start.message()), HasSubstr("`vc container start web side`"));
   EXPECT_TRUE(AwaitDone([&](auto done) { runtime_->DeleteContainer("web", "side", false, Soon(), done); }).ok());
   EXPECT_EQ(Get("web").containers_size(), 1);
   EXPECT_THAT(hypervisor().directories("web"), ElementsAre("rootfs-0"));

@@ -143,9 +143,8 @@ absl::Status LivePodRuntime::ExecBody(Pod& pod, const GuestProcess& process, con
   absl::StatusOr<int32_t> pid = start(*pod.session(), context);
   if (!pid.ok()) {
     pod.RemoveProcess(key);
-    return WithMetadata(
-        Annotate(pid.status(), absl::StrCat("pod ", pod.id(), ", container ", key.container_id, ": exec")),
-        "container_id", key.container_id);
+    // Agents say which process of which container it is, and what was done.
+    return WithMetadata(Annotate(pid.status(), absl::StrCat("pod ", pod.id())), "container_id", key.container_id);
   }
   if (std::shared_ptr<ProcessEntry> entry = pod.FindProcess(key)) entry->set_guest_pid(*pid);
   pod.Tell(v1::EVENT_TYPE_PROCESS_STARTED, key.container_id, key.process_id);

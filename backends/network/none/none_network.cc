@@ -32,4 +32,14 @@ absl::StatusOr<NetworkPlan> NoneNetwork::Attach(const NetworkPod& pod, const Cal
 
 absl::Status NoneNetwork::Detach(const NetworkPod&, const CallContext&) { return absl::OkStatus(); }
 
+absl::StatusOr<PlannedInterface> NoneNetwork::AddInterface(const NetworkPod&, const v1::CniNetwork& network,
+                                                           const CallContext&) {
+  const std::string name = network.name().empty() ? "cni" : network.name();
+  return WithDetail(absl::FailedPreconditionError(absl::StrCat(
+                        "the pod was made without a network, and so it has no namespace for interfaces; make "
+                        "it anew with one, as by `vc run --network ",
+                        name, "`")),
+                    {v1::ERROR_REASON_NETWORK, {}});
+}
+
 }  // namespace vcd

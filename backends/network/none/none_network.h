@@ -15,6 +15,9 @@ class NoneNetwork : public Network {
   absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
   absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
+  // kFailedPrecondition (NETWORK).
+  absl::StatusOr<PlannedInterface> AddInterface(const NetworkPod& pod, const v1::CniNetwork& network,
+                                                const CallContext& context) override;
 };
 
 }  // namespace vcd

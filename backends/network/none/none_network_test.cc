@@ -28,6 +28,17 @@ TEST(NoneNetworkTest, RefusesAWishForAnotherNetworkNamingTheField) {
   EXPECT_EQ(DetailOf(network.Check(pod.config))->metadata.at("field"), "config.network_config.networks");
 }
 
+TEST(NoneNetworkTest, SaysHowAPodGetsInterfaces) {
+  NoneNetwork network;
+  v1::CniNetwork lan;
+  lan.set_name("lan");
+  const absl::Status status = network.AddInterface(NetworkPod(), lan, CallContext()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_NETWORK);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("made without a network"));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("--network lan`"));
+}
+
 TEST(NoneNetworkTest, HasNoNamespace) {
   NoneNetwork network;
   EXPECT_EQ(*network.Open(NetworkPod(), CallContext()), "");
