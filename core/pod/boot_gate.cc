@@ -36,7 +36,7 @@ void BootGate::Enter(const std::string& pod_id, const BootNeed& need, const Canc
       possible = CheckDeadlineLocked(need);
       if (!possible.ok()) ++refused_for_deadline_;
     }
-    if (possible.ok()) waiting_.push_back({pod_id, need, std::move(entered)});
+    if (possible.ok()) waiting_.push_back({pod_id, need, std::move(entered), &cancellation});
   }
   if (!possible.ok()) return entered(possible);
   Advance();
@@ -67,15 +67,18 @@ void BootGate::EnterIdle(const BootNeed& need, Entered entered) {
 
 void BootGate::Withdraw(const std::string& pod_id) {
   Entered withdrawn;
+  absl::Status why;
   {
     MutexLock lock(&mu_);
     const auto found = std::find_if(waiting_.begin(), waiting_.end(),
                                     [&pod_id](const Waiting& waiting) { return waiting.pod_id == pod_id; });
     if (found == waiting_.end()) return;
+    why = found->cancellation->status();
+    if (why.ok()) return;
     withdrawn = std::move(found->entered);
     waiting_.erase(found);
   }
-  withdrawn(Withdrawn());
+  withdrawn(why);
   // It may have waited for memory that those behind it do not need.
   Advance();
 }

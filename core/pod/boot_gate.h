@@ -73,8 +73,8 @@ class BootGate {
   //
   // Errors, for people: kResourceExhausted when the host is too small for the machine, and when it has no room for it
   // although nothing is starting: nothing here would change that. kDeadlineExceeded when others are before it and, by
-  // what starts took of late, the deadline will have passed before it has started. kCancelled when `cancellation` is
-  // cancelled already, or Withdraw is called.
+  // what starts took of late, the deadline will have passed before it has started. The status of `cancellation`, which
+  // lives until then, when that is cancelled already, or is and Withdraw is called; kCancelled after WithdrawAll.
   void Enter(const std::string& pod_id, const BootNeed& need, const Cancellation& cancellation, Entered entered)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -84,8 +84,8 @@ class BootGate {
   // The same once nobody has a place or waits for one, for what may always wait: only WithdrawAll ends it.
   void EnterIdle(const BootNeed& need, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the waiting of a pod. To be called after its cancellation, so that one that enters just then sees that. Does
-  // nothing when it does not wait.
+  // Ends the waiting of a pod whose cancellation is cancelled; to be called after that. Does nothing when it does not
+  // wait, or is not: whoever was cancelled may have gone meanwhile, and another start of the pod have come.
   void Withdraw(const std::string& pod_id) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends all waiting.
@@ -108,6 +108,7 @@ class BootGate {
     std::string pod_id;
     BootNeed need;
     Entered entered;
+    const Cancellation* cancellation = nullptr;  // Of a pod.
   };
   void Leave(const Place& place) ABSL_LOCKS_EXCLUDED(mu_);
   // Lets in whoever is next, as long as there is a place and memory.

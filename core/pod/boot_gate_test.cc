@@ -111,19 +111,31 @@ TEST_F(BootGateTest, WhoIsCancelledWaitsNoLonger) {
   Limit(1);
   Enter("first");
   entered_.clear();
-  Enter("web");
-  Enter("db");
-  gate_->Withdraw("web");
-  gate_->Withdraw("web");
-  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED"));
-
   Cancellation cancelled;
+  Enter("web", {}, cancelled);
+  Enter("db");
   cancelled.Cancel(absl::AbortedError("forced"));
+  gate_->Withdraw("web");
+  gate_->Withdraw("web");
+  EXPECT_THAT(entered_, ElementsAre("web: ABORTED"));
+  EXPECT_EQ(refusal_.message(), "forced");
+
   Enter("late", {}, cancelled);
-  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED", "late: CANCELLED"));
+  EXPECT_THAT(entered_, ElementsAre("web: ABORTED", "late: ABORTED"));
 
   Leave("first");
-  EXPECT_THAT(entered_, ElementsAre("web: CANCELLED", "late: CANCELLED", "db"));
+  EXPECT_THAT(entered_, ElementsAre("web: ABORTED", "late: ABORTED", "db"));
+}
+
+TEST_F(BootGateTest, ALateWithdrawalLeavesTheNextStartOfThePodAlone) {
+  Limit(1);
+  Enter("first");
+  Enter("web");
+  // Of a start that has ended meanwhile.
+  gate_->Withdraw("web");
+  EXPECT_THAT(entered_, ElementsAre("first"));
+  Leave("first");
+  EXPECT_THAT(entered_, ElementsAre("first", "web"));
 }
 
 TEST_F(BootGateTest, WithdrawAllEndsAllWaiting) {
@@ -165,10 +177,12 @@ TEST_F(BootGateTest, ABigOneIsNotOvertaken) {
 TEST_F(BootGateTest, ABigOneThatIsWithdrawnLetsOthersIn) {
   Limit(8);
   Enter("a", Needs(300));
-  Enter("big", Needs(900));
+  Cancellation cancelled;
+  Enter("big", Needs(900), cancelled);
   Enter("small", Needs(10));
+  cancelled.Cancel(absl::AbortedError("forced"));
   gate_->Withdraw("big");
-  EXPECT_THAT(entered_, ElementsAre("a", "big: CANCELLED", "small"));
+  EXPECT_THAT(entered_, ElementsAre("a", "big: ABORTED", "small"));
 }
 
 TEST_F(BootGateTest, WhatNeverFitsIsRefusedAtOnce) {
