@@ -16,6 +16,8 @@
 #include <vector>
 
 #define TOML_EXCEPTIONS 0
+// It asserts of a file what its errors then say: "[!" is none that it takes, and no reason to end vcd.
+#define TOML_ASSERT(condition) static_assert(true)
 #include <toml++/toml.h>
 
 #include "absl/strings/ascii.h"

@@ -12,6 +12,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+TEST(ConfigLoaderTest, WhatIsNoTomlIsSaid) {
+  for (const char* text : {"[", "[!", "[\x01", "[a.", "[[", "[[x", "a", "a =", "a = [", "= 1", "a = \"", "\xff"}) {
+    const absl::Status status = ParseConfig(text, "f.toml").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("f.toml")) << text;
+  }
+}
+
 TEST(ConfigLoaderTest, EveryKeyFindsItsField) {
   const auto config = ParseConfig(R"(
 listen = "unix:///tmp/a.sock"

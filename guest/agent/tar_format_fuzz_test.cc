@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer: bazel build --config=fuzz //guest/agent:tar_format_fuzz_test
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
 #include "guest/agent/tar_format.h"
+#include "test/fuzz/fuzz_target.h"
+
+std::vector<std::string> FuzzSeeds() {
+  using vcd::guest::TarType;
+  std::vector<std::string> seeds;
+  for (const TarType type : {TarType::kFile, TarType::kHardLink, TarType::kSymlink, TarType::kDirectory}) {
+    vcd::guest::TarEntry entry;
+    entry.type = type;
+    entry.name = "dir/" + std::string(type == TarType::kFile ? 200 : 10, 'n');
+    entry.link = type == TarType::kSymlink ? std::string(300, 'l') : "";
+    entry.size = type == TarType::kFile ? 700 : 0;
+    entry.mode = 0644;
+    entry.mtime_seconds = 1700000000;
+    entry.mtime_nanoseconds = 5;
+    const std::string content(entry.size, 'c');
+    seeds.push_back(vcd::guest::FormatTarEntry(entry) + content +
+                    std::string(vcd::guest::TarPadding(content.size()), '\0'));
+  }
+  return seeds;
+}
 
 // Any bytes are read to an end, and what was read is the same after it was written and read again.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
