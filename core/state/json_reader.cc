@@ -181,37 +181,32 @@ class Reader {
     return Take('}');
   }
 
+  template <typename Number>
+  using Store = void (Reflection::*)(Message*, const FieldDescriptor*, Number) const;
+
+  template <typename Number>
+  static bool StoreInteger(std::string_view text, Message& message, const FieldDescriptor& field, Store<Number> set,
+                           Store<Number> add) {
+    Number value;
+    if (!ReadInteger(text, &value)) return false;
+    (message.GetReflection()->*(field.is_repeated() ? add : set))(&message, &field, value);
+    return true;
+  }
+
   // Sets a field, or adds to one that is a list.
   bool ReadValue(Message& message, const FieldDescriptor& field, int depth) {
     const Reflection& values = *message.GetReflection();
     const bool list = field.is_repeated();
+    std::string_view text;
     switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_INT32: {
-        int32_t value;
-        if (!ReadInteger(ReadToken(), &value)) return false;
-        list ? values.AddInt32(&message, &field, value) : values.SetInt32(&message, &field, value);
-        return true;
-      }
-      case FieldDescriptor::CPPTYPE_UINT32: {
-        uint32_t value;
-        if (!ReadInteger(ReadToken(), &value)) return false;
-        list ? values.AddUInt32(&message, &field, value) : values.SetUInt32(&message, &field, value);
-        return true;
-      }
-      case FieldDescriptor::CPPTYPE_INT64: {
-        std::string_view text;
-        int64_t value;
-        if (!ReadString(&text) || !ReadInteger(text, &value)) return false;
-        list ? values.AddInt64(&message, &field, value) : values.SetInt64(&message, &field, value);
-        return true;
-      }
-      case FieldDescriptor::CPPTYPE_UINT64: {
-        std::string_view text;
-        uint64_t value;
-        if (!ReadString(&text) || !ReadInteger(text, &value)) return false;
-        list ? values.AddUInt64(&message, &field, value) : values.SetUInt64(&message, &field, value);
-        return true;
-      }
+      case FieldDescriptor::CPPTYPE_INT32:
+        return StoreInteger(ReadToken(), message, field, &Reflection::SetInt32, &Reflection::AddInt32);
+      case FieldDescriptor::CPPTYPE_UINT32:
+        return StoreInteger(ReadToken(), message, field, &Reflection::SetUInt32, &Reflection::AddUInt32);
+      case FieldDescriptor::CPPTYPE_INT64:
+        return ReadString(&text) && StoreInteger(text, message, field, &Reflection::SetInt64, &Reflection::AddInt64);
+      case FieldDescriptor::CPPTYPE_UINT64:
+        return ReadString(&text) && StoreInteger(text, message, field, &Reflection::SetUInt64, &Reflection::AddUInt64);
       case FieldDescriptor::CPPTYPE_BOOL: {
         const std::string_view word = ReadToken();
         const bool value = word == "true";
@@ -226,15 +221,13 @@ class Reader {
         return true;
       }
       case FieldDescriptor::CPPTYPE_ENUM: {
-        std::string_view name;
-        if (!ReadString(&name)) return false;
-        const EnumValueDescriptor* value = field.enum_type()->FindValueByName(std::string(name));
+        if (!ReadString(&text)) return false;
+        const EnumValueDescriptor* value = field.enum_type()->FindValueByName(std::string(text));
         if (value == nullptr) return false;
         list ? values.AddEnum(&message, &field, value) : values.SetEnum(&message, &field, value);
         return true;
       }
       case FieldDescriptor::CPPTYPE_STRING: {
-        std::string_view text;
         if (field.type() != FieldDescriptor::TYPE_STRING || !ReadString(&text)) return false;
         list ? values.AddString(&message, &field, std::string(text))
              : values.SetString(&message, &field, std::string(text));
