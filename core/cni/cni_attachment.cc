@@ -12,7 +12,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "core/cni/cni_result.h"
 #include "core/model/field_checks.h"
 #include "core/model/ids.h"
 #include "core/status/error_detail.h"
@@ -204,10 +203,9 @@ absl::StatusOr<CniAttachment> PlanCniAttachment(const std::string& pod_id, const
   return attachment;
 }
 
-absl::StatusOr<v1::DnsConfig> AddCniAttachment(const CniPlugins& plugins, CniAttachment& attachment,
-                                               const std::function<absl::Status()>& record,
-                                               const CallContext& context) {
-  v1::DnsConfig dns;
+absl::StatusOr<CniResult> AddCniAttachment(const CniPlugins& plugins, CniAttachment& attachment,
+                                           const std::function<absl::Status()>& record, const CallContext& context) {
+  CniResult last;
   for (const CniPluginConfiguration& plugin : attachment.configuration.plugins) {
     const absl::StatusOr<std::string> answer = plugins.Call(plugin.type, CallOf(attachment, "ADD"),
                                                             Request(attachment, plugin, /*with_result=*/true), context);
@@ -218,11 +216,11 @@ absl::StatusOr<v1::DnsConfig> AddCniAttachment(const CniPlugins& plugins, CniAtt
                   WithMetadata(Annotate(result.status(), absl::StrCat("CNI plugin `", plugin.type, "`, ADD")), "plugin",
                                plugin.type));
     }
-    attachment.result = std::move(result->document);
-    dns = std::move(result->dns);
+    last = *std::move(result);
+    attachment.result = last.document;
     VCD_RETURN_IF_ERROR(record());
   }
-  return dns;
+  return last;
 }
 
 absl::Status DeleteCniAttachment(const CniPlugins& plugins, const CniAttachment& attachment,

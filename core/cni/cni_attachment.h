@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "core/cni/cni_configuration.h"
 #include "core/cni/cni_plugins.h"
+#include "core/cni/cni_result.h"
 #include "core/os/cancellation.h"
 #include "proto/vcd/v1/network.pb.h"
 
@@ -37,10 +38,10 @@ absl::StatusOr<CniAttachment> PlanCniAttachment(const std::string& pod_id, const
                                                 const CniConfiguration& configuration, const std::string& field);
 
 // Calls the plugins in order, each with the result of the one before. `record` is called after each, with the result,
-// before the next: its error ends it. What was added stays after an error: DeleteCniAttachment. Returns what the
-// network says of name servers.
-absl::StatusOr<v1::DnsConfig> AddCniAttachment(const CniPlugins& plugins, CniAttachment& attachment,
-                                               const std::function<absl::Status()>& record, const CallContext& context);
+// before the next: its error ends it. What was added stays after an error: DeleteCniAttachment. Returns the result of
+// the last plugin, which is the network's.
+absl::StatusOr<CniResult> AddCniAttachment(const CniPlugins& plugins, CniAttachment& attachment,
+                                           const std::function<absl::Status()>& record, const CallContext& context);
 
 // Calls all plugins in reverse, also after one has failed, and returns the first error. May be repeated.
 absl::Status DeleteCniAttachment(const CniPlugins& plugins, const CniAttachment& attachment,

@@ -53,7 +53,7 @@ class CniAttachmentTest : public testing::Test {
     attachment->netns_path = "/run/netns/web";
     return *std::move(attachment);
   }
-  absl::StatusOr<v1::DnsConfig> Add(CniAttachment& attachment) const {
+  absl::StatusOr<CniResult> Add(CniAttachment& attachment) const {
     return AddCniAttachment(
         plugins_, attachment, [] { return absl::OkStatus(); }, Soon());
   }

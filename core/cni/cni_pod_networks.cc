@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/cni/cni_claims.h"
 #include "core/cni/cni_json.h"
 #include "core/cni/cni_result.h"
 #include "core/model/field_checks.h"
@@ -67,8 +68,12 @@ absl::StatusOr<v1::DnsConfig> CniPodNetworks::AddEntry(const NetworkPod& pod, Cn
                                                        Entries& entries, const CallContext& context) {
   entries.push_back({std::move(attachment)});
   VCD_RETURN_IF_ERROR(Save(pod, entries));
-  return AddCniAttachment(
-      plugins_, entries.back().attachment, [&] { return Save(pod, entries); }, context);
+  CniAttachment& added = entries.back().attachment;
+  VCD_ASSIGN_OR_RETURN(CniResult result, AddCniAttachment(
+                                             plugins_, added, [&] { return Save(pod, entries); }, context));
+  VCD_ASSIGN_OR_RETURN(const std::vector<v1::PodInterface> there, look_(pod));
+  VCD_RETURN_IF_ERROR(CheckCniClaims(added, result, there));
+  return std::move(result.dns);
 }
 
 absl::StatusOr<CniPodNetworks::Joined> CniPodNetworks::AddAll(const NetworkPod& pod, const std::string& netns_path,

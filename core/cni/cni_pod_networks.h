@@ -2,8 +2,10 @@
 #ifndef VCD_CORE_CNI_CNI_POD_NETWORKS_H_
 #define VCD_CORE_CNI_CNI_POD_NETWORKS_H_
 
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,16 +32,20 @@ class CniPodNetworks {
     v1::DnsConfig dns;                            // Of all networks; the first ones win.
   };
 
+  // Names and addresses of the interfaces that are in the pod's namespace.
+  using Look = std::function<absl::StatusOr<std::vector<v1::PodInterface>>(const NetworkPod& pod)>;
+
   // All of them outlive this.
-  CniPodNetworks(Filesystem& filesystem, CniDirectory& directory, const CniPlugins& plugins, CniReleaseQueue& queue)
-      : filesystem_(filesystem), directory_(directory), plugins_(plugins), queue_(queue) {}
+  CniPodNetworks(Filesystem& filesystem, CniDirectory& directory, const CniPlugins& plugins, CniReleaseQueue& queue,
+                 Look look)
+      : filesystem_(filesystem), directory_(directory), plugins_(plugins), queue_(queue), look_(std::move(look)) {}
 
   // Whether AddAll knows what to do: kInvalidArgument naming the field and, for a network, the known ones;
   // kFailedPrecondition, with the package that has it, for a plugin that is missing. Changes nothing.
   absl::Status Check(const v1::NetworkConfig& config) const;
 
-  // Attaches the networks of the configuration, in their order, in the namespace at `netns_path`. Nothing stays behind
-  // on failure, but what waits in the queue.
+  // Attaches the networks of the configuration, in their order, in the namespace at `netns_path`, and looks there for
+  // what the plugins say that they did (CheckCniClaims). Nothing stays behind on failure, but what waits in the queue.
   absl::StatusOr<Joined> AddAll(const NetworkPod& pod, const std::string& netns_path, const CallContext& context);
 
   // Gives all back that is on record, the last first, in some seconds; what fails, or has no time left, goes to the
@@ -67,7 +73,7 @@ class CniPodNetworks {
 
   absl::StatusOr<CniAttachment> Plan(const std::string& pod_id, const v1::CniNetwork& network,
                                      const std::string& field) const;
-  // Puts it on record, and calls the plugins.
+  // Puts it on record, calls the plugins, and looks for what they say that they did.
   absl::StatusOr<v1::DnsConfig> AddEntry(const NetworkPod& pod, CniAttachment attachment, Entries& entries,
                                          const CallContext& context);
   absl::Status DeleteOrQueue(const NetworkPod& pod, Entries entries, const CallContext& context);
@@ -80,6 +86,7 @@ class CniPodNetworks {
   CniDirectory& directory_;
   const CniPlugins& plugins_;
   CniReleaseQueue& queue_;
+  const Look look_;
 };
 
 }  // namespace vcd

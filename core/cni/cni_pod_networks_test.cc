@@ -70,7 +70,12 @@ class CniPodNetworksTest : public testing::Test {
   const CniPlugins plugins_{{scripts_.directory()}, absl::Seconds(30)};
   CniDirectory networks_dir_{filesystem_, directory_.path() + "/net.d", std::nullopt};
   CniReleaseQueue queue_{filesystem_, plugins_, Queue()};
-  CniPodNetworks networks_{filesystem_, networks_dir_, plugins_, queue_};
+  std::vector<std::string> there_ = {"eth0", "eth1", "eth2"};  // What is in the pod's namespace.
+  CniPodNetworks networks_{filesystem_, networks_dir_, plugins_, queue_, [this](const NetworkPod&) {
+                             std::vector<v1::PodInterface> interfaces;
+                             for (const std::string& name : there_) interfaces.emplace_back().set_name(name);
+                             return interfaces;
+                           }};
   NetworkPod pod_;
 };
 
@@ -100,6 +105,26 @@ TEST_F(CniPodNetworksTest, AnAddThatFailsLeavesNothing) {
     scripts_.Mend(plugin, "ADD");
   }
   EXPECT_TRUE(AddAll().ok());
+}
+
+TEST_F(CniPodNetworksTest, AnInterfaceThatIsNotThereIsAFailureAndLeavesNothing) {
+  there_ = {"eth0"};
+  const absl::Status all = AddAll().status();
+  EXPECT_EQ(all.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(all.message()),
+              HasSubstr("network `wan`: ADD of its CNI plugins (three) succeeded, but there "
+                        "is no interface eth1 in the pod's namespace /run/netns/web"));
+  EXPECT_THAT(scripts_.Left(), IsEmpty());
+  EXPECT_FALSE(OnRecord());
+  EXPECT_EQ(queue_.size(), 0u);
+
+  there_ = {"eth0", "eth1"};
+  ASSERT_TRUE(AddAll().ok());
+  const auto one_more = networks_.Add(pod_, "/run/netns/web", Wan("eth2"), Soon());
+  EXPECT_EQ(one_more.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(scripts_.Left(), SizeIs(3));
+  there_.push_back("eth2");
+  EXPECT_TRUE(networks_.Add(pod_, "/run/netns/web", Wan("eth2"), Soon()).ok()) << "the name is free";
 }
 
 TEST_F(CniPodNetworksTest, ADeleteThatFailsIsTheQueuesAndNoError) {

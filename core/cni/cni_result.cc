@@ -86,12 +86,21 @@ absl::StatusOr<CniResult> ParseCniResult(const std::string& text, const std::str
   if (*answered != version) {
     return Wrong(absl::StrCat("`cniVersion` is \"", absl::CHexEscape(*answered), "\", asked for was ", version));
   }
-  VCD_RETURN_IF_ERROR(ForEach(result.document, "interfaces", true, [](const CniJson&) { return absl::OkStatus(); }));
+  VCD_RETURN_IF_ERROR(ForEach(result.document, "interfaces", true, [&](const CniJson& interface) -> absl::Status {
+    const absl::StatusOr<std::string> name = CniString(interface, "name", "interfaces");
+    const absl::StatusOr<std::string> sandbox = CniString(interface, "sandbox", "interfaces");
+    if (!name.ok() || !sandbox.ok()) return Wrong("`interfaces[].name` and `interfaces[].sandbox` must be strings");
+    result.interfaces.push_back({*name, *sandbox});
+    return absl::OkStatus();
+  }));
   VCD_RETURN_IF_ERROR(ForEach(result.document, "routes", true, [](const CniJson&) { return absl::OkStatus(); }));
   VCD_RETURN_IF_ERROR(ForEach(result.document, "ips", true, [&](const CniJson& ip) -> absl::Status {
     const absl::StatusOr<std::string> address = CniString(ip, "address", "ips");
     if (!address.ok() || address->empty()) return Wrong("`ips[].address` must be a string");
-    result.addresses.push_back(*address);
+    const auto index = ip.find("interface");
+    const bool known = index != ip.end() && index->is_number_unsigned() &&
+                       index->get<uint64_t>() < static_cast<uint64_t>(result.interfaces.size());
+    result.addresses.push_back({*address, known ? index->get<int>() : -1});
     return absl::OkStatus();
   }));
   const auto dns = result.document.find("dns");

@@ -13,10 +13,21 @@
 namespace vcd {
 
 // What a plugin answers to ADD. Interfaces, addresses and routes are found in the namespace; what is read of it is what
-// cannot be seen there.
+// cannot be seen there, and what is to be found there (CheckCniClaims).
 struct CniResult {
+  struct Interface {
+    std::string name;
+    std::string sandbox;  // The namespace that it is in; empty is the host's.
+  };
+  struct Address {
+    std::string address;  // `10.88.0.7/16`
+    // The interface that has it; -1 when the plugin does not say, or names one that is not in `interfaces`.
+    int interface = -1;
+  };
+
   CniJson document;  // Verbatim, for the next plugin, CHECK and DEL.
-  std::vector<std::string> addresses;
+  std::vector<Interface> interfaces;
+  std::vector<Address> addresses;
   v1::DnsConfig dns;
 };
 

@@ -14,12 +14,20 @@ using testing::HasSubstr;
 TEST(CniResultTest, ReadsAddressesAndNameServers) {
   const absl::StatusOr<CniResult> result = ParseCniResult(
       R"({"cniVersion": "0.4.0", "interfaces": [{"name": "eth0", "sandbox": "/x"}],
-          "ips": [{"version": "4", "address": "10.1.0.2/16", "interface": 0}, {"address": "fd00::2/64"}],
+          "ips": [{"version": "4", "address": "10.1.0.2/16", "interface": 0}, {"address": "fd00::2/64"}, {"address": "fd00::3/64", "interface": 1}],
           "routes": [{"dst": "0.0.0.0/0"}], "more": [1],
           "dns": {"nameservers": ["10.1.0.1"], "domain": "a.example", "search": ["b.example"], "options": ["ndots:2"]}})",
       "0.4.0");
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->addresses, ElementsAre("10.1.0.2/16", "fd00::2/64"));
+  ASSERT_EQ(result->interfaces.size(), 1u);
+  EXPECT_EQ(result->interfaces[0].name, "eth0");
+  EXPECT_EQ(result->interfaces[0].sandbox, "/x");
+  ASSERT_EQ(result->addresses.size(), 3u);
+  EXPECT_EQ(result->addresses[0].address, "10.1.0.2/16");
+  EXPECT_EQ(result->addresses[0].interface, 0);
+  EXPECT_EQ(result->addresses[1].address, "fd00::2/64");
+  EXPECT_EQ(result->addresses[1].interface, -1) << "not said";
+  EXPECT_EQ(result->addresses[2].interface, -1) << "there is no such one";
   EXPECT_THAT(result->dns.servers(), ElementsAre("10.1.0.1"));
   EXPECT_THAT(result->dns.searches(), ElementsAre("a.example", "b.example"));
   EXPECT_THAT(result->dns.options(), ElementsAre("ndots:2"));
@@ -35,6 +43,7 @@ TEST(CniResultTest, SaysWhatIsWrong) {
       {R"({"cniVersion": "1.0.0", "ips": [1]})", "`ips` must hold objects"},
       {R"({"cniVersion": "1.0.0", "ips": [{"address": 1}]})", "`ips[].address`"},
       {R"({"cniVersion": "1.0.0", "interfaces": ["eth0"]})", "`interfaces` must hold objects"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{"name": 1}]})", "`interfaces[].name`"},
       {R"({"cniVersion": "1.0.0", "dns": []})", "`dns` must be an object"},
       {R"({"cniVersion": "1.0.0", "dns": {"nameservers": [1]}})", "`nameservers` must hold strings"},
   };

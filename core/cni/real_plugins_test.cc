@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "core/cni/cni_default.h"
 #include "core/cni/cni_pod_networks.h"
+#include "core/endpoint/pod_endpoints.h"
 #include "core/netns/network_namespace.h"
 #include "core/os/posix_filesystem.h"
 #include "core/os/program_run.h"
@@ -84,7 +85,7 @@ class RealPluginsTest : public testing::Test {
   NetworkPod Pod(const std::string& id) {
     NetworkPod pod;
     pod.pod_id = id;
-    pod.state_dir = absl::StrCat(directory_.path(), "/", id);
+    pod.run_dir = pod.state_dir = absl::StrCat(directory_.path(), "/", id);
     std::filesystem::create_directories(pod.state_dir);
     const auto netns = NetworkNamespace::Make();
     EXPECT_TRUE(netns.ok());
@@ -92,7 +93,7 @@ class RealPluginsTest : public testing::Test {
     EXPECT_EQ(netns->MountAt(paths_.back()), absl::OkStatus());
     return pod;
   }
-  static std::string NamespaceOf(const NetworkPod& pod) { return pod.state_dir + "/netns"; }
+  static std::string NamespaceOf(const NetworkPod& pod) { return PodEndpoints::NamespacePath(pod); }
   void Attach(const NetworkPod& pod) {
     EXPECT_EQ(host_->Run([&] { return networks_.AddAll(pod, NamespaceOf(pod), Soon()).status(); }), absl::OkStatus());
   }
@@ -116,7 +117,9 @@ class RealPluginsTest : public testing::Test {
   const CniPlugins plugins_{{PluginsDir()}, absl::Minutes(1)};
   CniDirectory networks_dir_{filesystem_, directory_.path() + "/net.d", DefaultCniNetwork(Network())};
   std::unique_ptr<CniReleaseQueue> queue_ = std::make_unique<CniReleaseQueue>(filesystem_, plugins_, Queue());
-  CniPodNetworks networks_{filesystem_, networks_dir_, plugins_, *queue_};
+  PodEndpoints endpoints_{filesystem_, {}};
+  CniPodNetworks networks_{filesystem_, networks_dir_, plugins_, *queue_,
+                           [this](const NetworkPod& pod) { return endpoints_.Interfaces(pod); }};
   std::optional<NetworkNamespace> host_;
   std::vector<std::string> paths_;
 };

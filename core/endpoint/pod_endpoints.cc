@@ -85,10 +85,13 @@ struct PodEndpoints::Session {
     }
     return -1;
   }
-  bool HasAddress(const NetworkLink& link) const {
-    return std::any_of(addresses.begin(), addresses.end(), [&link](const LinkAddress& address) {
-      return address.link == link.index && !IsLinkLocal(address.address);
-    });
+  // But for link-local ones.
+  std::vector<std::string> AddressesOf(const NetworkLink& link) const {
+    std::vector<std::string> found;
+    for (const LinkAddress& address : addresses) {
+      if (address.link == link.index && !IsLinkLocal(address.address)) found.push_back(address.address);
+    }
+    return found;
   }
 };
 
@@ -193,13 +196,16 @@ absl::Status PodEndpoints::Write(const NetworkPod& pod, const state::v1::Network
   return filesystem_.ReplaceFile(RecordFile(pod), text);
 }
 
-absl::StatusOr<std::vector<std::string>> PodEndpoints::InterfaceNames(const NetworkPod& pod) {
+absl::StatusOr<std::vector<v1::PodInterface>> PodEndpoints::Interfaces(const NetworkPod& pod) {
   VCD_ASSIGN_OR_RETURN(const Session session, Enter(pod));
-  std::vector<std::string> names;
+  std::vector<v1::PodInterface> interfaces;
   for (const NetworkLink& link : session.links) {
-    if (!link.loopback && !IsMadeByJoin(link)) names.push_back(link.name);
+    if (link.loopback || IsMadeByJoin(link)) continue;
+    v1::PodInterface& interface = interfaces.emplace_back();
+    interface.set_name(link.name);
+    for (const std::string& address : session.AddressesOf(link)) interface.add_addresses(address);
   }
-  return names;
+  return interfaces;
 }
 
 absl::StatusOr<std::vector<UniqueFd>> PodEndpoints::OpenVhost(const NetworkPod& pod, size_t queues) const {
@@ -261,10 +267,7 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
   interface.set_name(link.name);
   interface.set_mac(link.mac);
   interface.set_mtu(link.mtu);
-  std::vector<std::string> addresses;
-  for (const LinkAddress& address : session.addresses) {
-    if (address.link == link.index && !IsLinkLocal(address.address)) addresses.push_back(address.address);
-  }
+  const std::vector<std::string> addresses = session.AddressesOf(link);
   std::vector<LinkRoute> routes;
   for (const LinkRoute& route : session.routes) {
     if (route.link == link.index && route.protocol != kRouteOfTheKernel) routes.push_back(route);
@@ -361,6 +364,11 @@ absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const Networ
     return std::any_of(session.links.begin(), session.links.end(),
                        [&name](const NetworkLink& link) { return link.name == name; });
   };
+  for (const std::string& name : named) {
+    if (is_there(name) || session.PositionOf(name) >= 0) continue;
+    return Refused(name, absl::StrCat("it is not in the pod's namespace; put it there with `ip link set dev ", name,
+                                      " netns …`, or take it out of `network_config.networks`"));
+  }
   for (const auto& [name, socket] : pod.config.vhost_user_sockets()) {
     if (is_there(name)) continue;
     return Refused(name, absl::StrCat("it is not in the pod's namespace, but ", socket, " is to serve it"));
@@ -375,7 +383,7 @@ absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const Networ
   absl::Status status;
   for (const NetworkLink& link : session.links) {
     if (link.loopback || IsMadeByJoin(link) || session.PositionOf(link.name) >= 0) continue;
-    if (!is_named(link) && !session.HasAddress(link) && link.kind != "tun") continue;
+    if (!is_named(link) && session.AddressesOf(link).empty() && link.kind != "tun") continue;
     absl::StatusOr<PlannedInterface> one = JoinLink(pod, session, link, context);
     status = one.status();
     if (!status.ok()) break;

@@ -51,11 +51,13 @@ class PodEndpoints {
   // The path of the pod's namespace, whether it is there or not.
   static std::string NamespacePath(const NetworkPod& pod);
 
-  // Names of the interfaces in it, the loopback interface and those made here left out.
-  absl::StatusOr<std::vector<std::string>> InterfaceNames(const NetworkPod& pod);
+  // Names and addresses of the interfaces in it, the loopback interface, those made here and link-local addresses left
+  // out.
+  absl::StatusOr<std::vector<v1::PodInterface>> Interfaces(const NetworkPod& pod);
 
   // Joins what is in the namespace and not joined yet: interfaces that have an address, and those in `named` also
-  // without. Nothing stays behind on failure. kFailedPrecondition, with the next step, for one that cannot be joined.
+  // without. Nothing stays behind on failure. kFailedPrecondition, with the next step, for one that cannot be joined,
+  // and for one of `named` that is not there.
   absl::StatusOr<std::vector<PlannedInterface>> JoinAll(const NetworkPod& pod, const std::vector<std::string>& named,
                                                         const CallContext& context);
 

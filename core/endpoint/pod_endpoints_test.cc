@@ -209,7 +209,13 @@ TEST_F(PodEndpointsTest, JoinsWhatHasAnAddressAndUndoesItAlsoAfterACrash) {
   const auto path = endpoints_.OpenNamespace(pod_, Soon());
   ASSERT_TRUE(path.ok()) << path.status();
   EXPECT_EQ(*path, PodEndpoints::NamespacePath(pod_));
-  EXPECT_THAT(*endpoints_.InterfaceNames(pod_), ElementsAre("lan", "idle"));
+  const auto there = endpoints_.Interfaces(pod_);
+  ASSERT_TRUE(there.ok()) << there.status();
+  ASSERT_EQ(there->size(), 2u);
+  EXPECT_EQ(there->at(0).name(), "lan");
+  EXPECT_THAT(there->at(0).addresses(), ElementsAre("10.88.0.7/16", "fd00::7/64"));
+  EXPECT_EQ(there->at(1).name(), "idle");
+  EXPECT_THAT(there->at(1).addresses(), testing::IsEmpty());
   {
     const auto joined = endpoints_.JoinAll(pod_, {}, Soon());
     ASSERT_TRUE(joined.ok()) << joined.status();
@@ -341,6 +347,20 @@ TEST_F(PodEndpointsTest, ATapThatIsThereIsTheMachinesOwnEnd) {
   ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
   const absl::Status taken = endpoints_.Join(pod_, "tap0", Soon()).status();
   EXPECT_EQ(taken.code(), absl::StatusCode::kFailedPrecondition) << "somebody has it: " << taken;
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+}
+
+TEST_F(PodEndpointsTest, WhatIsNamedMustBeThere) {
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  const absl::Status missing = endpoints_.JoinAll(pod_, {"idle", "wan"}, Soon()).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition) << missing;
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("interface wan: it is not in the pod's namespace; put it"));
+  EXPECT_EQ(Dump(), before);
+  const auto joined = endpoints_.JoinAll(pod_, {"idle"}, Soon());
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(joined->size(), 2u);
   EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
   EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
 }

@@ -13,8 +13,9 @@ CniNetwork::CniNetwork(const Options& options)
     : directory_(filesystem_, options.config_dir, DefaultCniNetwork(options.default_network)),
       plugins_(options.plugin_dirs, options.plugin_timeout),
       queue_(filesystem_, plugins_, options.queue),
-      networks_(filesystem_, directory_, plugins_, queue_),
-      endpoints_(filesystem_, options.endpoints) {}
+      endpoints_(filesystem_, options.endpoints),
+      networks_(filesystem_, directory_, plugins_, queue_,
+                [this](const NetworkPod& pod) { return endpoints_.Interfaces(pod); }) {}
 
 absl::Status CniNetwork::Check(const v1::NetworkConfig& config) const {
   VCD_RETURN_IF_ERROR(PodEndpoints::Check(config));

@@ -45,8 +45,8 @@ class CniNetwork : public Network {
   CniDirectory directory_;
   const CniPlugins plugins_;
   CniReleaseQueue queue_;
-  CniPodNetworks networks_;
   PodEndpoints endpoints_;
+  CniPodNetworks networks_;
 };
 
 }  // namespace vcd

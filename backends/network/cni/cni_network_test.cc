@@ -4,29 +4,42 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "core/cni/testing/scripted_plugins.h"
+#include "core/netlink/kernel_netlink.h"
 #include "core/netns/network_namespace.h"
 #include "core/network/testing/network_contract.h"
 #include "core/os/testing/temporary_directory.h"
+#include "core/status/error_detail.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace vcd {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-// The network `default` by the plugins of the host, with a namespace of its own in the host's place.
+constexpr char kPluginsOfTheHost[] = "/usr/lib/cni";
+
+// The network `default`, or one of `plugin` alone, with a namespace of its own in the host's place.
 class ElsewhereNetwork : public Network {
  public:
-  ElsewhereNetwork() : host_(*NetworkNamespace::Make()) {
+  explicit ElsewhereNetwork(const std::string& plugins = kPluginsOfTheHost, const std::string& plugin = "")
+      : host_(*NetworkNamespace::Make()) {
     CniNetwork::Options options;
     options.config_dir = directory_.path() + "/net.d";
-    options.plugin_dirs = {"/usr/lib/cni"};
+    if (!plugin.empty()) {
+      std::filesystem::create_directory(options.config_dir);
+      std::ofstream(options.config_dir + "/lan.conflist")
+          << R"({"cniVersion": "1.0.0", "name": "lan", "plugins": [{"type": ")" << plugin << R"("}]})";
+    }
+    options.plugin_dirs = {plugins};
     options.plugin_timeout = absl::Minutes(1);
     options.default_network.addresses_dir = directory_.path() + "/ipam";
     options.queue.directory = directory_.path() + "/pending";
@@ -103,6 +116,41 @@ TEST(CniNetworkTest, PlansWhatThePluginsMade) {
   EXPECT_EQ(network.AddInterface(pod, more, Soon()).status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(network.RemoveInterface(pod, "eth1", Soon()), absl::OkStatus());
   EXPECT_EQ(network.Detach(pod, Soon()), absl::OkStatus());
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+// The scripted plugin makes no interfaces, whatever it says: `eth0` is the test's, and no other is there.
+TEST(CniNetworkTest, APluginThatMadeNoInterfaceIsFoundOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  TemporaryDirectory directory;
+  ScriptedPlugins plugins({"idle"});
+  ElsewhereNetwork network(plugins.directory(), "idle");
+  NetworkPod pod;
+  pod.pod_id = "web";
+  pod.run_dir = pod.state_dir = directory.path();
+  ASSERT_TRUE(network.Open(pod, Soon()).ok());
+  const absl::Status attached = network.Attach(pod, Soon()).status();
+  EXPECT_EQ(attached.code(), absl::StatusCode::kFailedPrecondition) << attached;
+  EXPECT_THAT(std::string(attached.message()),
+              HasSubstr("network `lan`: ADD of its CNI plugins (idle) succeeded, but there is no interface eth0"));
+  ASSERT_TRUE(DetailOf(attached).has_value());
+  EXPECT_EQ(DetailOf(attached)->metadata.at("interface"), "eth0");
+  EXPECT_THAT(plugins.Left(), SizeIs(0));
+
+  const auto netns = NetworkNamespace::Open(directory.path() + "/netns");
+  ASSERT_TRUE(netns.ok()) << netns.status();
+  ASSERT_EQ((*OpenKernelNetlink(*netns))->AddBridge("eth0"), absl::OkStatus());
+  const absl::StatusOr<NetworkPlan> plan = network.Attach(pod, Soon());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_THAT(plan->interfaces, SizeIs(1)) << "of layer 2 alone";
+  v1::CniNetwork more;
+  more.set_interface_name("eth1");
+  const absl::Status added = network.AddInterface(pod, more, Soon()).status();
+  EXPECT_EQ(added.code(), absl::StatusCode::kFailedPrecondition) << added;
+  EXPECT_THAT(std::string(added.message()), HasSubstr("there is no interface eth1 in the pod's namespace"));
+  EXPECT_THAT(plugins.Left(), SizeIs(1));
+  EXPECT_EQ(network.Detach(pod, Soon()), absl::OkStatus());
+  EXPECT_THAT(plugins.Left(), SizeIs(0));
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
