@@ -186,6 +186,7 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
   {
     MutexLock lock(&mu_);
     if (!open_) return MustBoot("templates are not loaded yet");
+    ForgetFailuresLocked();
     const auto found = entries_.find(key);
     if (found != entries_.end()) {
       const std::shared_ptr<Entry>& entry = found->second;
@@ -196,9 +197,7 @@ absl::StatusOr<Templates::Lease> Templates::Use(const TemplateSubject& subject, 
         return Lease(this, entry);
       }
       if (entry->info.state == TemplateState::kBuilding) return MustBoot("its template is still being made");
-      if (absl::Now() < entry->retry_at) {
-        return MustBoot(absl::StrCat("its template is of no use: ", entry->info.reason));
-      }
+      return MustBoot(absl::StrCat("its template is of no use: ", entry->info.reason));
     }
     AddLocked(subject, key);
   }
@@ -262,8 +261,10 @@ void Templates::Prepare(const TemplateSubject& subject, const CallContext& conte
 
 std::vector<TemplateInfo> Templates::List() const {
   std::vector<TemplateInfo> list;
+  const absl::Time now = absl::Now();
   MutexLock lock(&mu_);
   for (const auto& [name, entry] : entries_) {
+    if (HasPassed(*entry, now)) continue;
     list.push_back(entry->info);
     list.back().warm_machines = static_cast<uint32_t>(warm_.Count(entry->directory));
   }
@@ -294,6 +295,7 @@ absl::StatusOr<std::vector<std::string>> Templates::Delete(const std::string& ke
   std::vector<std::shared_ptr<Entry>> found, removed;
   {
     MutexLock lock(&mu_);
+    ForgetFailuresLocked();
     for (const auto& [name, entry] : entries_) {
       if (key != "*" && !absl::StartsWith(name, key)) continue;
       if (key != "*" && !keys.empty()) {
@@ -369,7 +371,7 @@ void Templates::Build(const std::shared_ptr<Entry>& entry, const absl::Status& a
       entry->info.state = TemplateState::kFailed;
       entry->info.reason = std::string(status.message());
       entry->retry_at = absl::Now() + options_.retry_after;
-      ForgetOldFailuresLocked();
+      ForgetFailuresLocked();
     }
     told.swap(entry->waiting);
     info = entry->info;
@@ -475,25 +477,34 @@ void Templates::Fail(const std::shared_ptr<Entry>& entry, const absl::Status& wh
       failed->info.memory_bytes = 0;
       failed->retry_at = absl::Now() + options_.retry_after;
       entries_[failed->info.key] = failed;
-      return ForgetOldFailuresLocked();
+      return ForgetFailuresLocked();
     }
     AddLocked(entry->subject, entry->info.key);
   }
   BuildNext();
 }
 
-void Templates::ForgetOldFailuresLocked() {
-  while (true) {
-    size_t failures = 0;
-    auto oldest = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (it->second->info.state != TemplateState::kFailed) continue;
+bool Templates::HasPassed(const Entry& entry, absl::Time now) {
+  return entry.info.state == TemplateState::kFailed && entry.retry_at <= now;
+}
+
+void Templates::ForgetFailuresLocked() {
+  const absl::Time now = absl::Now();
+  size_t failures = 0;
+  auto oldest = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    if (HasPassed(*it->second, now)) {
+      it = entries_.erase(it);
+      continue;
+    }
+    if (it->second->info.state == TemplateState::kFailed) {
       ++failures;
       if (oldest == entries_.end() || it->second->retry_at < oldest->second->retry_at) oldest = it;
     }
-    if (failures <= kMostFailures) return;
-    entries_.erase(oldest);
+    ++it;
   }
+  // It is called for each that comes.
+  if (failures > kMostFailures) entries_.erase(oldest);
 }
 
 }  // namespace vcd

@@ -104,11 +104,11 @@ class Templates {
   void Prepare(const TemplateSubject& subject, const CallContext& context,
                std::function<void(absl::StatusOr<TemplateInfo>)> done);
 
-  // In order of key.
+  // In order of key. Those that failed are among them until they may be made again, or are too many.
   std::vector<TemplateInfo> List() const;
 
-  // Drops the templates whose key begins with that, or all for `*`; returns their keys. kInvalidArgument when several
-  // keys begin so. Blocks on the disk.
+  // Drops the templates whose key begins with that, or all for `*`; returns their keys. One that failed may be made
+  // again from then on. kInvalidArgument when several keys begin so. Blocks on the disk.
   absl::StatusOr<std::vector<std::string>> Delete(const std::string& key);
 
   const TemplateOptions& options() const { return options_; }
@@ -141,7 +141,10 @@ class Templates {
   void Fail(const std::shared_ptr<Entry>& entry, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   // The template of that key, if there is one of which no clone was measured.
   Entry* UnmeasuredLocked(const std::string& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void ForgetOldFailuresLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether it failed so long ago that it is tried as if it were new.
+  static bool HasPassed(const Entry& entry, absl::Time now);
+  // Those, and the oldest when there are too many.
+  void ForgetFailuresLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const TemplateOptions options_;
   BootGate& gate_;

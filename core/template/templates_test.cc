@@ -167,6 +167,46 @@ TEST_F(TemplatesTest, OneThatCannotBeMadeIsNotTriedAtOnceAgain) {
   EXPECT_TRUE(Prepare(Subject()).ok()) << "who asks by name gets another try";
 }
 
+TEST_F(TemplatesTest, AFailureThatIsDeletedIsForgotten) {
+  for (const std::string& all : {std::string("*"), std::string()}) {
+    hypervisor_.FailNth("Boot", 1, absl::InternalError("no luck"));
+    EXPECT_FALSE(Prepare(Subject()).ok());
+    const std::string key = templates_->List().at(0).key;
+    EXPECT_THAT(templates_->Delete(all.empty() ? key.substr(0, 12) : all).value(), ElementsAre(key));
+    EXPECT_THAT(templates_->List(), IsEmpty());
+  }
+  EXPECT_THAT(templates_->Use(Subject(), Soon()).status().message(), HasSubstr("no template of such a machine yet"));
+  work_.WaitIdle();
+  EXPECT_TRUE(templates_->Use(Subject(), Soon()).ok()) << "which had it made";
+}
+
+TEST_F(TemplatesTest, AFailureGoesByItselfWithItsTime) {
+  options_.retry_after = absl::ZeroDuration();
+  Restart();
+  hypervisor_.FailNth("Boot", 1, absl::InternalError("no luck"));
+  EXPECT_FALSE(Prepare(Subject()).ok());
+  EXPECT_THAT(templates_->List(), IsEmpty());
+  EXPECT_THAT(templates_->Delete("*").value(), IsEmpty());
+  EXPECT_THAT(templates_->Use(Subject(), Soon()).status().message(), HasSubstr("no template of such a machine yet"));
+  work_.WaitIdle();
+  EXPECT_TRUE(templates_->Use(Subject(), Soon()).ok());
+}
+
+TEST_F(TemplatesTest, NoMoreThanSomeFailuresAreRemembered) {
+  ASSERT_TRUE(Prepare(Subject(1000)).ok());
+  std::string first;
+  for (uint32_t memory_mib = 1; memory_mib <= 17; ++memory_mib) {
+    hypervisor_.FailNth("Boot", 1, absl::InternalError("no luck"));
+    EXPECT_FALSE(Prepare(Subject(memory_mib)).ok());
+    if (first.empty()) {
+      for (const TemplateInfo& info : templates_->List()) first = info.memory_mib == 1 ? info.key : first;
+    }
+  }
+  EXPECT_THAT(templates_->List(), SizeIs(17)) << "one is ready";
+  EXPECT_THAT(templates_->Delete(first).value(), IsEmpty()) << "the oldest is forgotten";
+  EXPECT_TRUE(templates_->Use(Subject(1000), Soon()).ok());
+}
+
 TEST_F(TemplatesTest, ADamagedOneIsDroppedAtOnceAndMadeAnew) {
   ASSERT_TRUE(Prepare(Subject()).ok());
   std::string directory;

@@ -20,7 +20,9 @@ class TemplateRmCommand : public Command {
     arguments->Flag("-a,--all", &all_, "All of them");
     arguments->OptionalPositionals("KEY", &keys_, "Keys, or beginnings of keys that no other has");
     arguments->Footer(
-        "Pods that were started from one are not touched. Prints the keys; one that is not there is an error.\n"
+        "Pods that were started from one are not touched. One that failed is forgotten, so that the next pod of its "
+        "kind\n"
+        "has it made again. Prints the keys; one that is not there is an error.\n"
         "Example: vc template rm 3f9a0c81d2e4");
   }
 

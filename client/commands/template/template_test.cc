@@ -32,7 +32,8 @@ TEST(TemplateLsTest, ShowsWhatThereIs) {
   server.SetTemplates({Ready("0123456789abcdef"), failed});
   const RunResult result = RunVc(server, {"template", "ls"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const std::string part : {"KEY", "0123456789ab ", "ready", "team-a", "128.0MiB", "42.0MiB", "WARM", "3 ", "7", "failed"}) {
+  for (const std::string part :
+       {"KEY", "0123456789ab ", "ready", "team-a", "128.0MiB", "42.0MiB", "WARM", "3 ", "7", "failed"}) {
     EXPECT_THAT(result.out, HasSubstr(part));
   }
   EXPECT_EQ(result.out.find('\x1b'), std::string::npos);
