@@ -11,11 +11,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/confinement/cgroup_removal.h"
 #include "core/log/logger.h"
 #include "core/os/proc_file.h"
 #include "core/status/error_detail.h"
@@ -27,9 +27,8 @@ namespace {
 constexpr char kMemory[] = "memory";
 constexpr char kPids[] = "pids";
 
-// A process leaves its group some time after it was seen to end.
+// For processes that end.
 constexpr absl::Duration kEndingTime = absl::Seconds(2);
-constexpr absl::Duration kEndingStep = absl::Milliseconds(5);
 
 bool Has(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -167,7 +166,7 @@ absl::StatusOr<std::vector<UniqueFd>> HostCgroups::Make(const std::string& name,
       continue;
     }
     VCD_RETURN_IF_ERROR(MakeDirectory(directory));
-    const std::vector<std::string> others = WordsIn(directory + "/cgroup.procs");
+    const std::vector<std::string> others = CgroupProcesses(directory);
     if (!others.empty()) {
       return absl::FailedPreconditionError(absl::StrCat("control group ", directory,
                                                         " holds processes that are not this pod's (", others.front(),
@@ -202,20 +201,7 @@ absl::Status HostCgroups::Remove(const std::string& name) const {
   absl::Status first_error;
   const absl::Time patience = absl::Now() + kEndingTime;
   for (const Hierarchy& hierarchy : hierarchies_) {
-    const std::string directory = Directory(hierarchy, name);
-    // Asked first: of what is mounted read-only (EROFS) rmdir does not say that there is none.
-    while (access(directory.c_str(), F_OK) == 0 && rmdir(directory.c_str()) != 0 && errno != ENOENT) {
-      const int error = errno;
-      if (error == EBUSY && absl::Now() < patience) {
-        absl::SleepFor(kEndingStep);
-        continue;
-      }
-      std::string step = absl::StrCat("remove the control group ", directory);
-      const std::vector<std::string> processes = WordsIn(directory + "/cgroup.procs");
-      if (!processes.empty()) absl::StrAppend(&step, ", which holds processes ", absl::StrJoin(processes, " "));
-      first_error.Update(PosixError(error, step));
-      break;
-    }
+    first_error.Update(RemoveCgroup(Directory(hierarchy, name), hierarchy.unified, patience));
   }
   return first_error;
 }
