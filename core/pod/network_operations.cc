@@ -79,7 +79,7 @@ void LivePodRuntime::AttachInterface(const std::string& pod_id, const v1::CniNet
 
 absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* network, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kAttachInterface, pod.id(), pod.state()));
-  VCD_RETURN_IF_ERROR(CheckJoins(pod));
+  VCD_RETURN_IF_ERROR(Annotate(CheckJoins(pod), absl::StrCat("pod ", pod.id())));
   const v1::PodConfig config = pod.config();
   const v1::NetworkStatus before = pod.record().network();
   if (network->interface_name().empty()) {

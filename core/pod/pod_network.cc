@@ -10,7 +10,6 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
-#include "core/model/field_checks.h"
 #include "core/network/interface_names.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -73,12 +72,19 @@ void DropInterface(v1::NetworkStatus& network, const std::string& name) {
 
 absl::Status CheckJoins(const Pod& pod) {
   const v1::PodConfig config = pod.config();
+  const auto cannot = [](const char* field, const std::string& why, const char* one_that_can) {
+    return WithDetail(absl::UnimplementedError(absl::StrCat(
+                          why, "; create pods with interfaces with one that does, such as `", one_that_can, "`")),
+                      {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"field", field}}});
+  };
   if (!pod.hypervisor().capabilities().nic_hotplug) {
-    return NotImplementedField("config.network",
-                               absl::StrCat("network interfaces with hypervisor ", config.hypervisor()));
+    return cannot("config.hypervisor",
+                  absl::StrCat("hypervisor `", config.hypervisor(), "` gives its machines no network interfaces"),
+                  "qemu");
   }
   if (!pod.agent().capabilities().networks) {
-    return NotImplementedField("config.network", absl::StrCat("network interfaces with agent ", config.agent()));
+    return cannot("config.agent",
+                  absl::StrCat("agent `", config.agent(), "` sets up no network interfaces in its guest"), "native");
   }
   return absl::OkStatus();
 }

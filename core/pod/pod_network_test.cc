@@ -106,12 +106,12 @@ TEST_F(PodNetworkTest, WhoHasNoInterfacesIsNamed) {
   hypervisor().set_capabilities(machines);
   const absl::Status no_machine = Create(Config("p")).status();
   EXPECT_EQ(no_machine.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(no_machine.message()), HasSubstr("hypervisor fake"));
+  EXPECT_THAT(std::string(no_machine.message()), HasSubstr("hypervisor `fake`"));
   ExpectNothingLeft();
   machines.nic_hotplug = true;
   hypervisor().set_capabilities(machines);
   agent().set_capabilities({.runs_processes = true});
-  EXPECT_THAT(std::string(Create(Config("p")).status().message()), HasSubstr("agent fake"));
+  EXPECT_THAT(std::string(Create(Config("p")).status().message()), HasSubstr("agent `fake`"));
   ExpectNothingLeft();
   network().SetPlan({});
   EXPECT_TRUE(Create(Config("p")).ok()) << "a plan without interfaces asks for nothing";
@@ -160,6 +160,29 @@ TEST_F(PodNetworkTest, InterfacesComeAndGoWhileThePodRuns) {
   Restart();
   ExpectInterfaces({"eth0", "lan0"});
   EXPECT_THAT(network().calls(), Contains("Verify p"));
+}
+
+TEST_F(PodNetworkTest, WhoCannotHaveInterfacesIsToldWhatCan) {
+  network().SetPlan({});
+  ASSERT_TRUE(Run(Config("p")).ok());
+  HypervisorCapabilities machines = hypervisor().capabilities();
+  AgentCapabilities guests = agent().capabilities();
+  guests.networks = false;
+  agent().set_capabilities(guests);
+  const absl::Status agent_cannot = AttachInterface("p", Lan()).status();
+  EXPECT_EQ(agent_cannot.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(ReasonOf(agent_cannot), v1::ERROR_REASON_NOT_IMPLEMENTED);
+  EXPECT_EQ(DetailOf(agent_cannot)->metadata.at("field"), "config.agent");
+  EXPECT_EQ(agent_cannot.message(),
+            "pod p: agent `fake` sets up no network interfaces in its guest; create pods with interfaces with one that "
+            "does, such as `native`");
+  machines.nic_hotplug = false;
+  hypervisor().set_capabilities(machines);
+  const absl::Status machine_cannot = AttachInterface("p", Lan()).status();
+  EXPECT_EQ(DetailOf(machine_cannot)->metadata.at("field"), "config.hypervisor");
+  EXPECT_THAT(std::string(machine_cannot.message()),
+              HasSubstr("pod p: hypervisor `fake` gives its machines no network interfaces; create pods"));
+  EXPECT_THAT(network().calls(), Not(Contains("AddInterface p eth0")));
 }
 
 TEST_F(PodNetworkTest, NamesThatAreNoneAreRefused) {

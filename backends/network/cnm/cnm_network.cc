@@ -25,7 +25,10 @@ absl::Status CheckNamesAnInterface(const v1::CniNetwork& network, const std::str
   v1::CniNetwork rest = network;
   rest.clear_interface_name();
   if (rest.ByteSizeLong() == 0) return absl::OkStatus();
-  return InvalidField(field, "with network `cnm` only `interface_name` may be set; use `cni` for the others");
+  return InvalidField(field,
+                      "the network `cnm` joins interfaces that are in the pod's namespace, and makes none: only "
+                      "`interface_name` may be set, to the name of one; for what `cni` makes the pod must be made with "
+                      "that, as by `vc run --network NAME`");
 }
 
 }  // namespace

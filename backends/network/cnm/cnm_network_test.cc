@@ -31,6 +31,14 @@ TEST(CnmNetworkTest, RefusesWhatIsForOthersNamingTheField) {
   config.mutable_networks(0)->set_name("lan");
   EXPECT_EQ(DetailOf(network.Check(config))->metadata.at("field"), "config.network_config.networks[0]");
   config.clear_networks();
+  v1::CniNetwork lan;
+  lan.set_name("lan");
+  lan.set_interface_name("eth1");
+  const absl::Status added =
+      CnmNetwork(PodEndpoints::Options()).AddInterface(NetworkPod(), lan, CallContext()).status();
+  EXPECT_EQ(DetailOf(added)->metadata.at("field"), "network");
+  EXPECT_THAT(std::string(added.message()),
+              testing::HasSubstr("joins interfaces that are in the pod's namespace, and makes none"));
   config.set_netns_path("run/netns/x");
   EXPECT_EQ(DetailOf(network.Check(config))->metadata.at("field"), "config.network_config.netns_path");
   config.set_netns_path("/run/netns/x");

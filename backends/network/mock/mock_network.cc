@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/network/mock/mock_network.h"
 
+#include "absl/strings/str_cat.h"
 #include "backends/mock/mock_behavior.h"
+#include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
@@ -19,6 +21,16 @@ absl::StatusOr<NetworkPlan> MockNetwork::Attach(const NetworkPod&, const CallCon
 
 absl::Status MockNetwork::Detach(const NetworkPod& pod, const CallContext& context) {
   return control_->Enter(pod.pod_id, MockOperation::kDetachNetwork, context);
+}
+
+absl::StatusOr<PlannedInterface> MockNetwork::AddInterface(const NetworkPod&, const v1::CniNetwork& network,
+                                                           const CallContext&) {
+  const std::string name = network.name().empty() ? "cni" : network.name();
+  return WithDetail(
+      absl::UnimplementedError(absl::StrCat("the pod's network `mock` is pretended and has no interfaces; make the pod "
+                                            "anew with another, as by `vc run --network ",
+                                            name, "`")),
+      {v1::ERROR_REASON_NOT_IMPLEMENTED, {}});
 }
 
 }  // namespace vcd

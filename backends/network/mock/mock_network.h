@@ -21,6 +21,9 @@ class MockNetwork : public Network {
   absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
   absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
+  // kUnimplemented.
+  absl::StatusOr<PlannedInterface> AddInterface(const NetworkPod& pod, const v1::CniNetwork& network,
+                                                const CallContext& context) override;
 
  private:
   const std::shared_ptr<MockControl> control_;

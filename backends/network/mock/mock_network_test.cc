@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/network/testing/network_contract.h"
 #include "core/os/io_thread.h"
+#include "core/status/error_detail.h"
 
 namespace vcd {
 namespace {
@@ -23,6 +24,10 @@ class OwnNetwork : public Network {
   }
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override {
     return network_.Detach(pod, context);
+  }
+  absl::StatusOr<PlannedInterface> AddInterface(const NetworkPod& pod, const v1::CniNetwork& network,
+                                                const CallContext& context) override {
+    return network_.AddInterface(pod, network, context);
   }
 
   MockControl& control() { return *control_; }
@@ -49,6 +54,16 @@ TEST(MockNetworkTest, GoesWrongAsTold) {
   EXPECT_EQ(network.Open(pod, soon).status().code(), absl::StatusCode::kResourceExhausted);
   pod.pod_id = "other";
   EXPECT_EQ(network.Open(pod, soon).status(), absl::OkStatus());
+}
+
+TEST(MockNetworkTest, SaysHowAPodGetsInterfaces) {
+  OwnNetwork network;
+  v1::CniNetwork lan;
+  lan.set_name("lan");
+  const absl::Status status = network.AddInterface(NetworkPod(), lan, CallContext()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_NOT_IMPLEMENTED);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("`vc run --network lan`"));
 }
 
 }  // namespace
