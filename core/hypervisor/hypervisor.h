@@ -165,9 +165,10 @@ class VirtualMachine {
 
   // Writes the machine to a directory that exists and is empty: memory and the state of its devices, such as
   // VmSpec::image_dir takes. It stands still from then on, whatever comes of it, until Resume; what was written by then
-  // is the caller's to remove. Disks are not in it. Nobody may be connected to the agent's port. kFailedPrecondition,
-  // naming it, for a device that cannot be saved, for vCPUs and memory that came after the boot, and for a machine that
-  // was saved and has not gone on since.
+  // is the caller's to remove. Disks are not in it; what the guest wrote to them has reached the host. A machine out of
+  // it has the network interfaces of this one, on record, but none of their packets goes anywhere: they are to be
+  // detached. Nobody may be connected to the agent's port. kFailedPrecondition, naming it, for a device that cannot be
+  // saved, for vCPUs and memory that came after the boot, and for a machine that was saved and has not gone on since.
   virtual absl::Status SaveImage(const std::string& directory, const CallContext&) {
     return absl::UnimplementedError(absl::StrCat("this hypervisor saves no machines to ", directory));
   }

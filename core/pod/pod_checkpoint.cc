@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/device/host_disk.h"
+#include "core/pod/pod_network.h"
 #include "core/pod/pod_record.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -44,17 +45,34 @@ absl::Status CheckMachine(const Pod& pod, const v1::PodConfig& config, const sta
   return absl::OkStatus();
 }
 
+// What another program or the host's hardware is a half of.
+absl::Status CheckNetwork(const std::string& id, const v1::NetworkConfig& config, const v1::NetworkStatus& network) {
+  if (config.netns_pid() != 0) {
+    return NotHeld(id, absl::StrCat("its network namespace is that of process ", config.netns_pid()),
+                   "as that number may be another process's by then, name the namespace by a path");
+  }
+  for (const v1::PodInterface& interface : network.interfaces()) {
+    const std::string what = absl::StrCat("its network interface ", interface.name());
+    const auto served = config.vhost_user_sockets().find(interface.name());
+    if (!interface.pci_address().empty()) {
+      return NotHeld(id, absl::StrCat(what, " is device ", interface.pci_address(), " of the host"), "detach it first");
+    }
+    if (served != config.vhost_user_sockets().end()) {
+      return NotHeld(id, absl::StrCat(what, " is served by the program at ", served->second), "detach it first");
+    }
+    if (!IsJoined(interface)) return NotHeld(id, absl::StrCat(what, " is on its way in or out"), "detach it first");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckDevices(const std::string& id, const state::v1::PodRecord& record) {
   const state::v1::VirtualMachine& machine = record.vm();
   if (!machine.shared_directories().empty()) {
     return NotHeld(id, absl::StrCat("it shares ", machine.shared_directories(0).host_path(), " with the host"),
                    "use root file systems from images, and no volumes or bind mounts");
   }
-  for (const v1::PodInterface& interface : record.network().interfaces()) {
-    return NotHeld(id, absl::StrCat("it has network interface ", interface.name()),
-                   "detach it, or use a pod with network `none`");
-  }
   for (const state::v1::PciDevice& device : machine.pci_devices()) {
+    if (device.host_address().empty()) continue;
     return NotHeld(id, absl::StrCat("it has device ", device.host_address(), " of the host"),
                    "delete the container that has it first");
   }
@@ -135,6 +153,7 @@ absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContex
   const v1::PodConfig config = pod.config();
   const state::v1::PodRecord record = pod.record();
   VCD_RETURN_IF_ERROR(CheckMachine(pod, config, record.vm()));
+  VCD_RETURN_IF_ERROR(CheckNetwork(pod.id(), config.network_config(), record.network()));
   VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), record));
   if (HasHooks(config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
   absl::StatusOr<std::string> key = CheckpointKey(pod.hypervisor(), config, context);

@@ -15,9 +15,9 @@ namespace vcd {
 // What a checkpoint can hold of a pod, and what is needed to make a pod of one. All of it blocks.
 
 // kFailedPrecondition (NOT_IMPLEMENTED), naming what it is and the next step, for a pod with something that no
-// checkpoint holds: directories of the host, disks that are written, interfaces, passed through devices, hooks, and
-// machines that were resized or that nobody saves. Otherwise the key of its machine (CheckpointKey). The caller holds
-// the pod's lock.
+// checkpoint holds: directories of the host, disks that are written, interfaces that are the host's hardware or another
+// program's, passed through devices, hooks, and machines that were resized or that nobody saves. Otherwise the key of
+// its machine (CheckpointKey). The caller holds the pod's lock.
 absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContext& context);
 
 // What makes a pod of that configuration have the same machine on another host (Hypervisor::ImageKey).

@@ -50,6 +50,15 @@ class PodCheckpointTest : public PodRuntimeTest {
     return config;
   }
 
+  // What pods have on their network from now on.
+  v1::PodInterface Plan(const std::string& mac) {
+    v1::PodInterface eth0;
+    eth0.set_name("eth0");
+    eth0.set_mac(mac);
+    network().SetPlan({eth0});
+    return eth0;
+  }
+
   std::string Out(const std::string& name) const { return root_ + "/out/" + name; }
 
   std::vector<std::string> Outs() const {
@@ -277,13 +286,23 @@ TEST_F(PodCheckpointTest, WhatNoCheckpointHoldsIsRefusedByName) {
   ASSERT_TRUE(Run(writes).ok());
   ASSERT_TRUE(Run(ImageConfig("grown")).ok());
   ASSERT_TRUE(Update("grown", 0, 256).ok());
-  v1::PodInterface eth0;
-  eth0.set_name("eth0");
-  eth0.set_mac("02:00:00:00:00:01");
-  network().SetPlan({eth0});
-  ASSERT_TRUE(Run(ImageConfig("joined")).ok());
-  for (const auto& [id, what] : std::vector<std::pair<std::string, std::string>>{
-           {"shares", root_ + "/rootfs"}, {"writes", root_ + "/disk.img"}, {"joined", "eth0"}}) {
+  v1::PodConfig of_process = ImageConfig("of-process");
+  of_process.mutable_network_config()->set_netns_pid(4711);
+  ASSERT_TRUE(Run(of_process).ok());
+  Plan("02:00:00:00:00:01");
+  v1::PodConfig served = ImageConfig("served");
+  (*served.mutable_network_config()->mutable_vhost_user_sockets())["eth0"] = "/run/switch.sock";
+  ASSERT_TRUE(Run(served).ok());
+  v1::PodInterface physical = Plan("02:00:00:00:00:02");
+  physical.set_pci_address("0000:01:00.0");
+  network().SetPlan({physical});
+  ASSERT_TRUE(Run(ImageConfig("physical")).ok());
+  for (const auto& [id, what] :
+       std::vector<std::pair<std::string, std::string>>{{"shares", root_ + "/rootfs"},
+                                                        {"writes", root_ + "/disk.img"},
+                                                        {"of-process", "process 4711"},
+                                                        {"served", "eth0 is served by the program at /run/switch.sock"},
+                                                        {"physical", "eth0 is device 0000:01:00.0"}}) {
     const absl::Status status = Checkpoint(id, Out(id)).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
     EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NOT_IMPLEMENTED) << status;
@@ -295,6 +314,61 @@ TEST_F(PodCheckpointTest, WhatNoCheckpointHoldsIsRefusedByName) {
   EXPECT_EQ(ReasonOf(Checkpoint("grown", "relative").status()), v1::ERROR_REASON_INVALID_FIELD);
   EXPECT_EQ(Checkpoint("grown", root_ + "/out").status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(Outs(), IsEmpty());
+}
+
+TEST_F(PodCheckpointTest, EachPodOfOneHasAPlaceOfItsOwnOnTheNetwork) {
+  Plan("02:00:00:00:00:01");
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  EXPECT_THAT(hypervisor().nics("web"), ElementsAre("02:00:00:00:00:01"));
+  for (const auto& [id, mac] :
+       std::vector<std::pair<std::string, std::string>>{{"two", "02:00:00:00:00:02"}, {"three", "02:00:00:00:00:03"}}) {
+    Plan(mac);
+    const auto restored = RestoreWithGuest(Out("one"), "web", id);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    ASSERT_EQ(restored->network().interfaces_size(), 1);
+    EXPECT_EQ(restored->network().interfaces(0).mac(), mac);
+    EXPECT_THAT(hypervisor().nics(id), ElementsAre(mac));
+    ASSERT_EQ(agent().interfaces(id).size(), 1u);
+    EXPECT_EQ(agent().interfaces(id)[0].mac(), mac);
+  }
+  // The guest hears of the one that goes before it does, and of the new one afterwards.
+  std::vector<std::string> told;
+  for (const std::string& call : agent().calls()) {
+    if (call.find("Interface") != std::string::npos && call.find("three") != std::string::npos) told.push_back(call);
+  }
+  EXPECT_THAT(told, ElementsAre("RemoveInterface three 02:00:00:00:00:01", "SetInterface three eth0"));
+  // A later daemon finds nothing of what was.
+  Restart();
+  EXPECT_THAT(hypervisor().nics("two"), ElementsAre("02:00:00:00:00:02"));
+  EXPECT_EQ(Get("two").network().interfaces(0).mac(), "02:00:00:00:00:02");
+  for (const char* id : {"web", "two", "three"}) ASSERT_TRUE(Delete(id, /*force=*/true).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodCheckpointTest, NothingIsLeftOfANetworkThatIsNotJoined) {
+  Plan("02:00:00:00:00:01");
+  ASSERT_TRUE(Run(ImageConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  Plan("02:00:00:00:00:02");
+  const absl::Status no = absl::UnavailableError("no");
+  const std::vector<std::pair<std::string, std::function<void()>>> faults = {
+      {"leave the network of the checkpoint", [&] { hypervisor().FailNth("DetachNic", 1, no); }},
+      {"network interface eth0", [&] { hypervisor().FailNth("AttachNic", 1, no); }},
+      {"set it up in the guest", [&] { agent().FailNth("SetInterface", 1, no); }},
+  };
+  for (const auto& [what, fault] : faults) {
+    fault();
+    const absl::Status status = RestoreWithGuest(Out("one"), "web", "two").status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(what));
+    EXPECT_FALSE(runtime_->GetPod("two").ok());
+    EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+    EXPECT_THAT(network().attached(), ElementsAre("web"));
+  }
+  // The guest is not asked whether it agrees.
+  agent().FailNth("RemoveInterface", 1, no);
+  EXPECT_TRUE(RestoreWithGuest(Out("one"), "web", "two").ok());
+  EXPECT_THAT(hypervisor().nics("two"), ElementsAre("02:00:00:00:00:02"));
 }
 
 TEST_F(PodCheckpointTest, BackendsWithoutImagesAreRefused) {

@@ -246,6 +246,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   place.reset();
 
   clock.Enter(OperationPhase::kNetwork);
+  if (checkpoint != nullptr) VCD_RETURN_IF_ERROR(LeaveFormerNetwork(pod, context));
   state::v1::PodRecord record = pod.record();
   VCD_ASSIGN_OR_RETURN(*record.mutable_network(), JoinNetwork(pod, *std::move(plan), context));
 

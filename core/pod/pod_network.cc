@@ -128,6 +128,17 @@ absl::Status LeaveInterface(Pod& pod, const v1::PodInterface& interface, const C
                   step);
 }
 
+absl::Status LeaveFormerNetwork(Pod& pod, const CallContext& context) {
+  const state::v1::VirtualMachine machine = pod.machine()->Record();
+  for (const state::v1::PciDevice& device : machine.pci_devices()) {
+    v1::PodInterface former;
+    former.set_name(device.mac());
+    former.set_mac(device.mac());
+    VCD_RETURN_IF_ERROR(Annotate(LeaveInterface(pod, former, context), "leave the network of the checkpoint"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network) {
   std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config().network_config());
   networks.push_back(network);

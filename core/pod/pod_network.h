@@ -39,6 +39,10 @@ absl::Status JoinInterface(Pod& pod, PlannedInterface planned, const CallContext
 // All of a plan, into a machine that has just booted; a failure is for who ends that. Returns what there is then.
 absl::StatusOr<v1::NetworkStatus> JoinNetwork(Pod& pod, NetworkPlan plan, const CallContext& context);
 
+// Takes out what a machine that goes on from a checkpoint has of the network that it was on: its guest has nothing of
+// it afterwards, and has said nothing on it here. A failure is for who ends the machine.
+absl::Status LeaveFormerNetwork(Pod& pod, const CallContext& context);
+
 // Takes an interface out of guest and machine. OK when it is in neither.
 absl::Status LeaveInterface(Pod& pod, const v1::PodInterface& interface, const CallContext& context);
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pods on networks, as their neighbours and the host see them: real machines, real plugins, in a network namespace of
 // this process's own. What it calls the host is that namespace.
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +23,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "core/os/unique_fd.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/vcd/v1/pod_service.grpc.pb.h"
 #include "test/e2e/e2e_test.h"
@@ -282,6 +287,99 @@ TEST_F(NetworkTest, InterfacesComeAndGoAlsoAcrossACrashOfTheDaemon) {
   ExpectHostPings(Address("web", true));
   Must({"rm", "-f", "web"});
   EXPECT_THAT(HostHas(), testing::ElementsAreArray(before));
+}
+
+// What the host sees on all of its links from now on.
+class Wire {
+ public:
+  Wire() : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL))) {
+    const int bytes = 32 << 20;
+    EXPECT_EQ(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes), 0);
+  }
+  // Hardware addresses that have sent something.
+  std::set<std::string> Senders() {
+    std::set<std::string> senders;
+    unsigned char frame[ETH_HLEN];
+    while (::recv(socket_.get(), frame, sizeof frame, MSG_TRUNC) >= ETH_HLEN) {
+      std::vector<std::string> bytes;
+      for (int i = ETH_ALEN; i < 2 * ETH_ALEN; ++i) bytes.push_back(absl::StrCat(absl::Hex(frame[i], absl::kZeroPad2)));
+      senders.insert(absl::StrJoin(bytes, ":"));
+    }
+    tpacket_stats lost{};
+    socklen_t size = sizeof lost;
+    EXPECT_EQ(::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &lost, &size), 0);
+    EXPECT_EQ(lost.tp_drops, 0u);
+    return senders;
+  }
+
+ private:
+  UniqueFd socket_;
+};
+
+// Two interfaces, one with an MTU of its own, and two pairs of queues; a server that waits, and a program that never
+// stops to send.
+TEST_F(NetworkTest, PodsOfOneCheckpointHavePlacesOfTheirOwn) {
+  RunOn("warm", {"--network", "default,mtu1400"});
+  Must({"rm", "-f", "warm"});
+  const std::vector<std::string> before = HostHas();
+  const std::string checkpoint = daemon().directory() + "/checkpoint";
+  RunOn("web", {"--network", "default,mtu1400", "--cpus", "2"},
+        {"sh", "-c", "mkdir /tmp/www && echo here > /tmp/www/file && exec /bin/busybox httpd -f -p 80 -h /tmp/www"});
+  const auto expect_serves = [&](const std::string& id, int interface) {
+    const std::string url = absl::StrCat("http://", Address(id, true, interface), "/file");
+    const ProgramResult got = Eventually({kBusybox, "wget", "-q", "-O", "-", url});
+    EXPECT_EQ(got.out, "here\n") << id << ": " << got;
+  };
+  const auto mac = [&](const std::string& id, int interface) {
+    return daemon().GetPod(id).network().interfaces(interface).mac();
+  };
+  expect_serves("web", 0);
+  Must({"exec", "-d", "web", "--", kBusybox, "ping", "-q", "-i", "0.1", Gateway("web", true)});
+  Must({"checkpoint", "web", checkpoint});
+  ExpectHostPings(Address("web", true));
+
+  const std::vector<std::string> ids = {"web", "left", "right"};
+  std::set<std::string> addresses, macs;
+  for (const std::string& id : ids) {
+    if (id != "web") Must({"restore", checkpoint, "--id", id});
+    ASSERT_EQ(daemon().GetPod(id).network().interfaces_size(), 2) << id;
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(addresses.insert(Address(id, true, i)).second) << id << ": " << Address(id, true, i);
+      EXPECT_TRUE(macs.insert(mac(id, i)).second) << id << ": " << mac(id, i);
+      const std::string name = absl::StrCat("/sys/class/net/eth", i);
+      EXPECT_EQ(Trimmed(Exec(id, {"cat", name + "/address"}).out), mac(id, i));
+      expect_serves(id, i);
+    }
+    EXPECT_EQ(Trimmed(Exec(id, {"cat", "/sys/class/net/eth1/mtu"}).out), "1400");
+    EXPECT_EQ(Trimmed(Exec(id, {"ls", "/sys/class/net"}).out), "eth0\neth1\nlo");
+  }
+  for (const std::string& from : ids) {
+    for (const std::string& to : ids) {
+      if (from == to) continue;
+      for (const bool v4 : {true, false}) ExpectPing(from, Address(to, v4));
+      ExpectPing(from, Address(to, true, 1));
+    }
+  }
+  daemon().Kill();
+  daemon().Start();
+  RememberDescriptors();
+  ExpectPing("left", Address("right", true));
+  EXPECT_EQ(Must({"network", "detach", "left", "eth1"}), "eth1\n");
+  ExpectHostPings(Address("left", true));
+  const std::set<std::string> former = {mac("web", 0), mac("web", 1)};
+  for (const std::string& id : ids) Must({"rm", "-f", id});
+  EXPECT_THAT(HostHas(), testing::ElementsAreArray(before));
+
+  // Nobody hears the first pod's identity again.
+  Wire wire;
+  Must({"restore", checkpoint, "--id", "late"});
+  expect_serves("late", 0);
+  const std::set<std::string> senders = wire.Senders();
+  EXPECT_THAT(senders, testing::Contains(mac("late", 0)));
+  for (const std::string& one : former) EXPECT_THAT(senders, Not(testing::Contains(one)));
+  Must({"rm", "-f", "late"});
+  EXPECT_THAT(HostHas(), testing::ElementsAreArray(before));
+  fs::remove_all(checkpoint);
 }
 
 // Without machines: what the networks make is real.

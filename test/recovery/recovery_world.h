@@ -60,7 +60,7 @@ class RecoveryWorld : public PodClient {
   v1::ContainerConfig HookedContainerConfig(const std::string& id) const;
   v1::PodConfig HookedPodConfig(const std::string& id) const;
 
-  // A pod whose container has a root file system from an image: what a checkpoint can hold, once it has no interface.
+  // A pod whose container has a root file system from an image: what a checkpoint can hold.
   v1::PodConfig ImagePodConfig(const std::string& id) const;
   // Where checkpoints go.
   std::string out_dir() const { return root() + "/out"; }

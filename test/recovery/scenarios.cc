@@ -77,11 +77,19 @@ void WithPausedImage(RecoveryWorld& world) {
   WithImage(world);
   (void)world.Pause("web");
 }
-void Checkpointed(RecoveryWorld& world) {
-  WithImage(world);
+void WrittenDown(RecoveryWorld& world) {
   world.KeepGuest("web");
   (void)world.Checkpoint("web", world.out_dir() + "/one", /*stop=*/true);
   (void)world.Delete("web");
+}
+void Checkpointed(RecoveryWorld& world) {
+  WithImage(world);
+  WrittenDown(world);
+}
+void WithNetworkImage(RecoveryWorld& world) { (void)world.Run(world.ImagePodConfig("web")); }
+void CheckpointedWithNetwork(RecoveryWorld& world) {
+  WithNetworkImage(world);
+  WrittenDown(world);
 }
 absl::Status Checkpoint(RecoveryWorld& world, bool stop, const std::string& request_id) {
   return world.Checkpoint("web", world.out_dir() + "/one", stop, request_id).status();
@@ -166,7 +174,12 @@ std::vector<Scenario> Scenarios() {
       {"CheckpointPod", WithImage, [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/false, id); }, {}},
       {"CheckpointPod (stop)", WithImage, [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/true, id); }, {}},
       {"CheckpointPod (paused)", WithPausedImage, [](W& w, const Id& id) { return Checkpoint(w, false, id); }, {}},
+      {"CheckpointPod (with a network)",
+       WithNetworkImage,
+       [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/false, id); },
+       {}},
       {"RestorePod", Checkpointed, Restore, {}},
+      {"RestorePod (with a network)", CheckpointedWithNetwork, Restore, {}},
       {"UpdatePod", Running, [](W& w, const Id& id) { return w.Update("web", 2, 192, id).status(); }, {}},
       {"AttachInterface",
        Running,

@@ -375,7 +375,8 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
       QemuMachine::Connect(io_, MachineOptions(spec, record), *process, answer);
   absl::Status status = machine.status();
   // How long that takes goes with the memory that is in it; whoever waits knows for how long.
-  if (status.ok() && *image != nullptr) status = (*machine)->LoadImage(kStateFd, spec.image_disks, context);
+  if (status.ok() && *image != nullptr)
+    status = (*machine)->LoadImage(kStateFd, spec.image_disks, (*image)->machine(), context);
   if (status.ok() && !spec.paused) status = (*machine)->Resume(context.Within(kAnswerTime));
   if (status.ok()) return *std::move(machine);
 

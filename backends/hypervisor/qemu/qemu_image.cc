@@ -164,8 +164,18 @@ std::optional<QemuImage::Machine> MachineOf(const json& manifest) {
     if (!found->contains(name) || !(*found)[name].is_boolean()) return std::nullopt;
   }
   if (!found->contains("memory_bytes") || !(*found)["memory_bytes"].is_number_unsigned()) return std::nullopt;
-  return QemuImage::Machine{(*found)["memory_bytes"].get<uint64_t>(), (*found)["shares_memory"].get<bool>(),
-                            (*found)["file_server_port"].get<bool>()};
+  QemuImage::Machine machine{(*found)["memory_bytes"].get<uint64_t>(),
+                             (*found)["shares_memory"].get<bool>(),
+                             (*found)["file_server_port"].get<bool>(),
+                             {}};
+  const json nics = found->value("nics", json::array());
+  if (!nics.is_array()) return std::nullopt;
+  for (const json& nic : nics) {
+    std::optional<SavedNic> decoded = DecodeSavedNic(nic);
+    if (!decoded.has_value()) return std::nullopt;
+    machine.nics.push_back(*std::move(decoded));
+  }
+  return machine;
 }
 
 // The digest of a part that was written, which is on the disk afterwards.
@@ -228,7 +238,9 @@ absl::Status CompleteImage(const std::string& directory, const QemuImage::Machin
                    {"machine",
                     {{"memory_bytes", machine.memory_bytes},
                      {"shares_memory", machine.shares_memory},
-                     {"file_server_port", machine.file_server_port}}}};
+                     {"file_server_port", machine.file_server_port},
+                     {"nics", json::array()}}}};
+  for (const SavedNic& nic : machine.nics) manifest["machine"]["nics"].push_back(EncodeSavedNic(nic));
   VCD_ASSIGN_OR_RETURN(const UniqueFd state, OpenFile(StatePath(directory)));
   VCD_ASSIGN_OR_RETURN(const uint64_t state_bytes, SizeOf(state.get()));
   ImageDigest state_digest;

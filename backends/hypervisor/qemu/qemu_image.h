@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backends/hypervisor/qemu/saved_nic.h"
 #include "core/os/mutex.h"
 #include "core/os/unique_fd.h"
 
@@ -28,6 +30,7 @@ class QemuImage {
     uint64_t memory_bytes = 0;
     bool shares_memory = false;
     bool file_server_port = false;  // QemuMachineDescription.
+    std::vector<SavedNic> nics;
   };
 
   // Copies an image into memory that nobody can change any more; a state with memory in it is checked where it is.

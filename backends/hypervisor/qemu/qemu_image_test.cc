@@ -36,7 +36,8 @@ class QemuImageTest : public testing::Test {
     const absl::StatusOr<UniqueFd> state = CreateImageState(directory_);
     ASSERT_TRUE(state.ok()) << state.status();
     ASSERT_EQ(write(state->get(), "devices", 7), 7);
-    const QemuImage::Machine machine{kMemoryBytes, shares_memory, /*file_server_port=*/shares_memory};
+    const QemuImage::Machine machine{
+        kMemoryBytes, shares_memory, /*file_server_port=*/shares_memory, {{"nic-a", 5, "02:00:5e:00:53:01", 2, 1400}}};
     ASSERT_EQ(CompleteImage(directory_, machine, shares_memory ? memory_.get() : -1), absl::OkStatus());
   }
 
@@ -67,6 +68,13 @@ TEST_F(QemuImageTest, IsReadAsItWasWritten) {
   EXPECT_EQ((*image)->machine().memory_bytes, kMemoryBytes);
   EXPECT_TRUE((*image)->machine().shares_memory);
   EXPECT_TRUE((*image)->machine().file_server_port);
+  ASSERT_EQ((*image)->machine().nics.size(), 1u);
+  const SavedNic& nic = (*image)->machine().nics[0];
+  EXPECT_EQ(nic.id, "nic-a");
+  EXPECT_EQ(nic.slot, 5u);
+  EXPECT_EQ(nic.mac, "02:00:5e:00:53:01");
+  EXPECT_EQ(nic.queues, 2u);
+  EXPECT_EQ(nic.mtu, 1400u);
   for (const auto& memory : {(*image)->OpenMemory(), (*image)->CopyMemory()}) {
     ASSERT_TRUE(memory.ok()) << memory.status();
     EXPECT_EQ(Read(memory->get(), 0, 5), "first");

@@ -23,6 +23,8 @@
 #include "core/hypervisor/console_log.h"
 #include "core/hypervisor/process_record.h"
 #include "core/log/logger.h"
+#include "core/netlink/tap_device.h"
+#include "core/netns/network_namespace.h"
 #include "core/os/run_file.h"
 #include "core/os/unix_socket.h"
 #include "core/status/error_detail.h"
@@ -346,9 +348,27 @@ absl::Status QemuMachine::UnshareDirectory(const std::string& tag, const CallCon
   return Explained(shares_->Unshare(tag, context));
 }
 
+// Over taps that are down, in a network namespace where nothing else is: what the guest sends before it hears that its
+// interface goes must be heard by nobody, as the first pod has the addresses.
+absl::Status QemuMachine::RestoreNics(const std::vector<SavedNic>& nics, const CallContext& context) {
+  if (nics.empty()) return absl::OkStatus();
+  VCD_ASSIGN_OR_RETURN(const NetworkNamespace nowhere, NetworkNamespace::Make());
+  for (const SavedNic& saved : nics) {
+    NicSpec nic;
+    nic.id = saved.id;
+    nic.mac = saved.mac;
+    nic.mtu = saved.mtu;
+    VCD_ASSIGN_OR_RETURN(nic.taps, OpenTapQueues(nowhere, absl::StrCat("saved", saved.slot), saved.queues,
+                                                 /*existing=*/false));
+    VCD_RETURN_IF_ERROR(pci_devices_->RestoreNic(saved.slot, std::move(nic), context));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status QemuMachine::LoadImage(int inherited_fd, const std::vector<state::v1::BlockDevice>& disks,
-                                    const CallContext& context) {
+                                    const QemuImage::Machine& image, const CallContext& context) {
   VCD_RETURN_IF_ERROR(disks_->Restore(disks, context));
+  VCD_RETURN_IF_ERROR(RestoreNics(image.nics, context));
   return Annotate(LoadDevices(*control_, inherited_fd, context), "load the image");
 }
 
@@ -357,16 +377,11 @@ absl::StatusOr<QemuImage::Machine> QemuMachine::DescribeForImage(const CallConte
     return absl::FailedPreconditionError("its memory is of huge pages, which no image is made of");
   }
   VCD_RETURN_IF_ERROR(size_->CheckUnchanged(context));
-  state::v1::VirtualMachine record;
-  pci_devices_->WriteTo(&record);
-  for (const state::v1::PciDevice& device : record.pci_devices()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it has ", device.kind(), " ", device.id(), ", which is of this host; take it away first"));
-  }
+  VCD_ASSIGN_OR_RETURN(std::vector<SavedNic> nics, pci_devices_->DescribeForImage(context));
   std::set<std::string> ports;
   VCD_RETURN_IF_ERROR(ListDevices(*control_, absl::StrCat("rp", kFileServerSlot), &ports, context));
   return QemuImage::Machine{size_->boot_memory_bytes(), size_->shares_memory(),
-                            ports.count(absl::StrCat("rp", kFileServerSlot)) != 0};
+                            ports.count(absl::StrCat("rp", kFileServerSlot)) != 0, std::move(nics)};
 }
 
 absl::Status QemuMachine::SaveImage(const std::string& directory, const CallContext& context) {

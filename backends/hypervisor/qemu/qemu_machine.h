@@ -59,7 +59,7 @@ class QemuMachine : public VirtualMachine {
   // Makes of a QEMU that waits for it what the image is, standing still, with the disks that it had. `inherited_fd` is
   // its state.
   absl::Status LoadImage(int inherited_fd, const std::vector<state::v1::BlockDevice>& disks,
-                         const CallContext& context);
+                         const QemuImage::Machine& image, const CallContext& context);
 
   // Takes over what an earlier daemon plugged in.
   absl::Status AdoptDevices(const state::v1::VirtualMachine& record, const CallContext& context);
@@ -97,6 +97,8 @@ class QemuMachine : public VirtualMachine {
   // The end is told when the process, what it said over `mon` and what the guest said on its console are at their end.
   void Ended(bool QemuMachine::*part);
   std::string ExitReason() ABSL_LOCKS_EXCLUDED(mu_);
+  // Gives it the network interfaces that the machine of an image had, with nothing behind them.
+  absl::Status RestoreNics(const std::vector<SavedNic>& nics, const CallContext& context);
   // What an image of it is to say of it. kFailedPrecondition when none can be made.
   absl::StatusOr<QemuImage::Machine> DescribeForImage(const CallContext& context);
   // What the pod's control group on the host shall let the guest have.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/hypervisor/qemu/qemu_nic.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-// Of a tap (drivers/net/tun.c, MAX_TAP_QUEUES).
-constexpr size_t kMaxQueues = 256;
+// Interrupts for control and for the configuration.
+constexpr uint32_t kVectorsBesideQueues = 2;
 
 std::string Name(uint32_t slot) { return absl::StrCat("nic-", slot); }
 
@@ -68,7 +69,7 @@ absl::Status CloseDescriptors(QmpClient& qmp, uint32_t slot, size_t queues, cons
     return IgnoreMissing(closed);
   };
   bool existed = true;
-  for (size_t i = 0; i < kMaxQueues && (existed || i < queues); ++i) {
+  for (size_t i = 0; i < kMaxNicQueues && (existed || i < queues); ++i) {
     existed = false;
     for (const char* kind : {"tap", "vhost"}) VCD_RETURN_IF_ERROR(close(DescriptorName(slot, kind, i), &existed));
   }
@@ -83,7 +84,8 @@ absl::Status CheckNic(const NicSpec& nic) {
   };
   if (nic.taps.empty() == nic.vhost_user_socket.empty())
     return wrong("needs taps or a vhost-user socket, and not both");
-  if (nic.taps.size() > kMaxQueues) return wrong("has ", nic.taps.size(), " taps; a tap has ", kMaxQueues, " queues");
+  if (nic.taps.size() > kMaxNicQueues)
+    return wrong("has ", nic.taps.size(), " taps; a tap has ", kMaxNicQueues, " queues");
   if (!nic.vhost.empty() && nic.vhost.size() != nic.taps.size()) {
     return wrong("has ", nic.taps.size(), " taps, and vhost for ", nic.vhost.size());
   }
@@ -101,11 +103,34 @@ absl::Status PlugNic(QmpClient& qmp, uint32_t slot, const std::string& device_id
       {"driver", "virtio-net-pci"}, {"id", device_id}, {"netdev", Name(slot)}, {"mac", nic.mac}, {"romfile", ""}};
   device.update(address);
   if (nic.mtu != 0) device["host_mtu"] = nic.mtu;
-  // An interrupt for each half of a pair, one for control and one for the configuration.
-  if (queues > 1) device.update({{"mq", true}, {"vectors", 2 * queues + 2}});
+  // An interrupt for each half of a pair.
+  if (queues > 1) device.update({{"mq", true}, {"vectors", 2 * queues + kVectorsBesideQueues}});
   VCD_RETURN_IF_ERROR(nic.taps.empty() ? AddVhostUser(qmp, slot, nic.vhost_user_socket, context)
                                        : AddTap(qmp, slot, std::move(nic), context));
   return qmp.Execute("device_add", device, Step(context)).status();
+}
+
+absl::StatusOr<SavedNic> DescribeNic(QmpClient& qmp, uint32_t slot, const std::string& device_id,
+                                     const CallContext& context) {
+  std::set<std::string> served;
+  VCD_RETURN_IF_ERROR(ListCharacterDevices(qmp, Name(slot), &served, context));
+  if (served.count(Name(slot)) != 0) {
+    return absl::FailedPreconditionError(
+        "another program serves it (vhost-user), which no image holds; detach it first");
+  }
+  const auto property = [&](const char* name) -> absl::StatusOr<uint32_t> {
+    const json path = {{"path", absl::StrCat("/machine/peripheral/", device_id)}, {"property", name}};
+    VCD_ASSIGN_OR_RETURN(const json value, qmp.Execute("qom-get", path, Step(context)));
+    if (value.is_number_unsigned() && value <= UINT16_MAX) return value.get<uint32_t>();
+    return absl::InternalError(absl::StrCat("qemu tells no ", name, " of ", device_id));
+  };
+  SavedNic nic;
+  nic.slot = slot;
+  VCD_ASSIGN_OR_RETURN(nic.mtu, property("host_mtu"));
+  VCD_ASSIGN_OR_RETURN(const uint32_t vectors, property("vectors"));
+  // As in PlugNic.
+  if (vectors > kVectorsBesideQueues) nic.queues = (vectors - kVectorsBesideQueues) / 2;
+  return nic;
 }
 
 absl::Status RemoveNicBackend(QmpClient& qmp, uint32_t slot, const std::string& device_id, size_t queues,

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
+#include "backends/hypervisor/qemu/saved_nic.h"
 #include "core/hypervisor/nic.h"
 #include "core/os/cancellation.h"
 
@@ -24,6 +26,11 @@ absl::Status CheckNic(const NicSpec& nic);
 // whatever comes of it. What a failure leaves is for RemoveDevice and RemoveNicBackend.
 absl::Status PlugNic(QmpClient& qmp, uint32_t slot, const std::string& device_id, const nlohmann::json& address,
                      NicSpec nic, const CallContext& context);
+
+// What an image is to say of the device of that id, but for its `id` and `mac`, which QEMU was told: also of one that
+// an earlier vcd plugged in. kFailedPrecondition for one that another program serves, as half of its state is there.
+absl::StatusOr<SavedNic> DescribeNic(QmpClient& qmp, uint32_t slot, const std::string& device_id,
+                                     const CallContext& context);
 
 // Removes what PlugNic made at the place, however far it came, once the device of that id has gone. OK when there is
 // nothing. `queues` are those that it was to have, 0 when that is not known.

@@ -186,6 +186,57 @@ TEST_F(QemuNicTest, ConnectsToAProgramThatServesTheInterface) {
   EXPECT_THAT(peer_.held(), IsEmpty());
 }
 
+// What an image is to say of it QEMU knows, whoever plugged it in.
+TEST_F(QemuNicTest, IsDescribedForAnImageAndRestoredWhereItWas) {
+  ASSERT_EQ(devices_.AttachNic(Nic("nic-a"), Soon()), absl::OkStatus());
+  ASSERT_EQ(devices_.AttachNic(Nic("nic-b", 3), Soon()), absl::OkStatus());
+  const nlohmann::json before = peer_.arguments("device_add");
+  peer_.Answer("qom-get", [&](const nlohmann::json& arguments, const std::set<std::string>&) {
+    const bool first = arguments["path"] == absl::StrCat("/machine/peripheral/pci-", Slot(0));
+    return arguments["property"] == "host_mtu" ? (first ? 1400 : 0) : (first ? 4 : 8);
+  });
+  const auto nics = devices_.DescribeForImage(Soon());
+  ASSERT_TRUE(nics.ok()) << nics.status();
+  ASSERT_EQ(nics->size(), 2u);
+  EXPECT_EQ((*nics)[0].id, "nic-a");
+  EXPECT_EQ((*nics)[0].mac, kMac);
+  EXPECT_EQ((*nics)[0].slot, kFirstFreeSlot);
+  EXPECT_EQ((*nics)[0].queues, 1u);
+  EXPECT_EQ((*nics)[0].mtu, 1400u);
+  EXPECT_EQ((*nics)[1].queues, 3u);
+  EXPECT_EQ((*nics)[1].mtu, 0u);
+
+  PciSlots slots("q35", 2);
+  QemuPciDevices restored(*qmp_, slots);
+  const SavedNic& second = (*nics)[1];
+  ASSERT_EQ(restored.RestoreNic(second.slot, Nic(second.id, second.queues), Soon()), absl::OkStatus());
+  EXPECT_EQ(peer_.arguments("device_add"), before);
+  EXPECT_TRUE(AllClosed());
+  state::v1::VirtualMachine record;
+  restored.WriteTo(&record);
+  ASSERT_EQ(record.pci_devices_size(), 1);
+  EXPECT_EQ(record.pci_devices(0).SerializeAsString(), Record().pci_devices(1).SerializeAsString());
+  EXPECT_EQ(restored.RestoreNic(second.slot, Nic("nic-c"), Soon()).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(*slots.Take("other"), kFirstFreeSlot);
+  EXPECT_EQ(restored.Detach("nic-b", Soon()), absl::OkStatus());
+}
+
+TEST_F(QemuNicTest, NoImageHoldsWhatIsHalfOfAnotherPrograms) {
+  ASSERT_EQ(devices_.AttachNic(Nic("nic-a"), Soon()), absl::OkStatus());
+  peer_.Return("query-chardev", {{{"label", absl::StrCat("nic-", Slot(0))}}});
+  const absl::Status served = devices_.DescribeForImage(Soon()).status();
+  EXPECT_EQ(served.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(served.message()), HasSubstr("nic-a"));
+  // Nor what QEMU does not know.
+  peer_.Return("qom-get", "none");
+  EXPECT_EQ(devices_.DescribeForImage(Soon()).status().code(), absl::StatusCode::kInternal);
+  ASSERT_EQ(devices_.AttachHostDevice("gpu", "0000:3b:00.0", Soon()), absl::OkStatus());
+  ASSERT_EQ(devices_.Detach("nic-a", Soon()), absl::OkStatus());
+  const absl::Status host = devices_.DescribeForImage(Soon()).status();
+  EXPECT_EQ(host.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(host.message()), HasSubstr("vfio gpu"));
+}
+
 // However far the daemon before came with an interface that it did not record.
 TEST_F(QemuNicTest, AdoptionRemovesWhatIsUnfinished) {
   ASSERT_EQ(devices_.AttachNic(Nic("nic-a"), Soon()), absl::OkStatus());

@@ -13,6 +13,7 @@
 #include "backends/hypervisor/qemu/qemu_nic.h"
 #include "backends/hypervisor/qemu/qmp_devices.h"
 #include "core/device/pci_bus.h"
+#include "core/hypervisor/machine_record.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
@@ -31,9 +32,7 @@ std::string Name(uint32_t slot) { return absl::StrCat(kPrefix, slot); }
 absl::Status QemuPciDevices::Adopt(const state::v1::VirtualMachine& record, const CallContext& context) {
   std::set<std::string> known;
   for (const state::v1::PciDevice& device : record.pci_devices()) {
-    VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("device ", device.id()), device.slot()));
-    MutexLock lock(&mu_);
-    devices_[device.slot()] = Device{device, false, true};
+    VCD_RETURN_IF_ERROR(TakeRecorded(device));
     known.insert(Name(device.slot()));
   }
   std::set<std::string> present;
@@ -52,6 +51,13 @@ absl::Status QemuPciDevices::RemoveBegun(const CallContext& context) {
   if (!slot.ok()) return absl::OkStatus();
   slots_.Release(*slot);
   return RemoveNicBackend(qmp_, *slot, Name(*slot), 0, context);
+}
+
+absl::Status QemuPciDevices::TakeRecorded(const state::v1::PciDevice& device) {
+  VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("device ", device.id()), device.slot()));
+  MutexLock lock(&mu_);
+  devices_[device.slot()] = Device{device, false, true};
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint32_t> QemuPciDevices::Reserve(state::v1::PciDevice device) {
@@ -101,15 +107,37 @@ absl::Status QemuPciDevices::AttachNic(NicSpec nic, const CallContext& context) 
   const std::string what = absl::StrCat("network interface ", nic.id);
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("attach ", what)));
   VCD_RETURN_IF_ERROR(CheckNic(nic));
-  state::v1::PciDevice record;
-  record.set_id(nic.id);
-  record.set_kind("nic");
-  record.set_mac(nic.mac);
   const size_t queues = nic.taps.size();
-  const absl::Status plugged = Attach(std::move(record), queues, [&](uint32_t slot) {
+  const absl::Status plugged = Attach(NicRecord(nic), queues, [&](uint32_t slot) {
     return PlugNic(qmp_, slot, Name(slot), slots_.Address(slot), std::move(nic), context);
   });
   return Annotate(plugged, what);
+}
+
+absl::Status QemuPciDevices::RestoreNic(uint32_t slot, NicSpec nic, const CallContext& context) {
+  const std::string what = absl::StrCat("network interface ", nic.id);
+  state::v1::PciDevice record = NicRecord(nic);
+  record.set_slot(slot);
+  VCD_RETURN_IF_ERROR(TakeRecorded(record));
+  return Annotate(PlugNic(qmp_, slot, Name(slot), slots_.Address(slot), std::move(nic), context), what);
+}
+
+absl::StatusOr<std::vector<SavedNic>> QemuPciDevices::DescribeForImage(const CallContext& context) const {
+  state::v1::VirtualMachine record;
+  WriteTo(&record);
+  std::vector<SavedNic> nics;
+  for (const state::v1::PciDevice& device : record.pci_devices()) {
+    const std::string what = absl::StrCat("it has ", device.kind(), " ", device.id());
+    if (device.kind() == kVfio) {
+      return absl::FailedPreconditionError(absl::StrCat(what, ", which is of this host; take it away first"));
+    }
+    absl::StatusOr<SavedNic> nic = DescribeNic(qmp_, device.slot(), Name(device.slot()), context);
+    if (!nic.ok()) return Annotate(nic.status(), what);
+    nic->id = device.id();
+    nic->mac = device.mac();
+    nics.push_back(*std::move(nic));
+  }
+  return nics;
 }
 
 absl::Status QemuPciDevices::Attach(state::v1::PciDevice record, size_t queues,

@@ -6,11 +6,13 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "backends/hypervisor/qemu/pci_slots.h"
 #include "backends/hypervisor/qemu/qmp_client.h"
+#include "backends/hypervisor/qemu/saved_nic.h"
 #include "core/hypervisor/nic.h"
 #include "core/os/cancellation.h"
 #include "core/os/mutex.h"
@@ -32,11 +34,17 @@ class QemuPciDevices {
   absl::Status AttachHostDevice(const std::string& id, const std::string& pci_address, const CallContext& context);
   // As VirtualMachine::AttachNic.
   absl::Status AttachNic(NicSpec nic, const CallContext& context);
+  // Plugs in a network interface that the machine of an image had, where it was, before the image is loaded. On failure
+  // the machine is of no use.
+  absl::Status RestoreNic(uint32_t slot, NicSpec nic, const CallContext& context);
   // As VirtualMachine::DetachHostDevice and DetachNic.
   absl::Status Detach(const std::string& id, const CallContext& context);
 
   // Where the host has the device of that id; empty for one that is none of the host's.
   std::string HostAddressOf(const std::string& id) const;
+
+  // What an image is to say of the devices. kFailedPrecondition, naming it, for one that is of this host.
+  absl::StatusOr<std::vector<SavedNic>> DescribeForImage(const CallContext& context) const;
 
   // Writes the devices into the record.
   void WriteTo(state::v1::VirtualMachine* record) const;
@@ -52,6 +60,8 @@ class QemuPciDevices {
 
   // Takes a place for it, and runs `plug` there; undoes that when it fails, of as many queues as it has.
   absl::Status Attach(state::v1::PciDevice record, size_t queues, const std::function<absl::Status(uint32_t)>& plug);
+  // Takes the place of one on record, which is there, or about to be.
+  absl::Status TakeRecorded(const state::v1::PciDevice& device);
   // Takes a place. kAlreadyExists when a device has the id, or the device of the host is in the machine.
   absl::StatusOr<uint32_t> Reserve(state::v1::PciDevice device);
   void Release(uint32_t slot);

@@ -55,6 +55,9 @@ class Machine {
       if (held.count("device memory0") == 0) return json::array();
       return json::array({{{"data", {{"id", "memory0"}, {"size", asked_memory_.load()}}}}});
     });
+    // Of an interface.
+    peer_.Answer("qom-get",
+                 [](const json& arguments, const Held&) { return arguments["property"] == "vectors" ? 4 : 0; });
     // The guest does what it is asked at once.
     peer_.Answer("qom-set", [this](const json& arguments, const Held&) {
       asked_memory_ = arguments["value"].get<uint64_t>();
@@ -89,10 +92,10 @@ class Machine {
   }
 
   absl::Status AttachTaps(size_t queues, bool vhost, const CallContext& context) {
-    NicSpec nic{"nic", "02:00:5e:00:53:01", 1500, {}, {}, ""};
-    for (size_t i = 0; i < queues; ++i) nic.taps.push_back(Given());
-    for (size_t i = 0; vhost && i < queues; ++i) nic.vhost.push_back(Given());
-    return devices_->AttachNic(std::move(nic), context);
+    return devices_->AttachNic(Nic(queues, vhost), context);
+  }
+  absl::Status RestoreTaps(size_t queues, const CallContext& context) {
+    return devices_->RestoreNic(kFirstFreeSlot, Nic(queues, /*vhost=*/false), context);
   }
   absl::Status AttachVhostUser(const CallContext& context) {
     return devices_->AttachNic({"nic", "02:00:5e:00:53:01", 1500, {}, {}, directory_.path() + "/switch"}, context);
@@ -127,6 +130,13 @@ class Machine {
 
  private:
   static constexpr uint32_t kPlaces = 2;
+
+  NicSpec Nic(size_t queues, bool vhost) {
+    NicSpec nic{"nic", "02:00:5e:00:53:01", 1500, {}, {}, ""};
+    for (size_t i = 0; i < queues; ++i) nic.taps.push_back(Given());
+    for (size_t i = 0; vhost && i < queues; ++i) nic.vhost.push_back(Given());
+    return nic;
+  }
 
   // One end of a pipe, whose other tells when it has been closed.
   UniqueFd Given() {
@@ -258,6 +268,41 @@ INSTANTIATE_TEST_SUITE_P(Every, AttachmentFailureTest,
                            return std::get<0>(info.param).name +
                                   (std::get<1>(info.param) == Fault::kRefused ? "Refused" : "Preempted");
                          });
+
+class ImageFailureTest : public testing::TestWithParam<Fault> {};
+
+// A machine whose interface could not be plugged in again is of no use, and whoever asked hears of it.
+TEST_P(ImageFailureTest, InterfaceThatIsNotRestoredIsTold) {
+  int n = 1;
+  for (;; ++n) {
+    Machine machine;
+    const std::optional<absl::Status> status = RunWith(
+        GetParam(), n, machine, [](Machine& m, const CallContext& context) { return m.RestoreTaps(2, context); });
+    if (!status.has_value()) break;
+    EXPECT_FALSE(status->ok()) << "command " << n;
+    EXPECT_TRUE(machine.AllClosed()) << "command " << n;
+  }
+  EXPECT_GT(n, 4);
+}
+
+TEST_P(ImageFailureTest, InterfaceThatIsNotDescribedIsTold) {
+  int n = 1;
+  for (;; ++n) {
+    Machine machine;
+    ASSERT_EQ(machine.AttachTaps(1, false, Soon()), absl::OkStatus());
+    const std::optional<absl::Status> status =
+        RunWith(GetParam(), n, machine,
+                [](Machine& m, const CallContext& context) { return m.devices().DescribeForImage(context).status(); });
+    if (!status.has_value()) break;
+    EXPECT_FALSE(status->ok()) << "command " << n;
+    EXPECT_EQ(machine.Recorded(), 1) << "command " << n;
+    EXPECT_EQ(machine.devices().DescribeForImage(Soon()).status(), absl::OkStatus()) << "after command " << n;
+  }
+  EXPECT_GT(n, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, ImageFailureTest, testing::Values(Fault::kRefused, Fault::kPreempted),
+                         [](const auto& info) { return info.param == Fault::kRefused ? "Refused" : "Preempted"; });
 
 class ResizeFailureTest : public testing::TestWithParam<Fault> {};
 

@@ -9,10 +9,12 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "core/hypervisor/exit_notice.h"
 #include "core/hypervisor/machine_record.h"
@@ -39,6 +41,31 @@ std::string DiskPlaces(const Disks& disks) {
   std::string places;
   for (const state::v1::BlockDevice& disk : disks) absl::StrAppend(&places, disk.id(), " ", disk.lun(), "\n");
   return places;
+}
+
+// Ends what an image says of disks, before the interfaces.
+constexpr char kNics[] = "nics\n";
+
+std::string NicLines(const state::v1::VirtualMachine& record) {
+  std::string lines = kNics;
+  for (const state::v1::PciDevice& nic : record.pci_devices()) absl::StrAppend(&lines, nic.id(), " ", nic.mac(), "\n");
+  return lines;
+}
+
+// Cuts them off.
+std::vector<state::v1::PciDevice> TakeNics(std::string* image) {
+  std::vector<state::v1::PciDevice> nics;
+  const size_t at = image->find(kNics);
+  if (at == std::string::npos) return nics;
+  for (const auto& line : absl::StrSplit(image->substr(at + sizeof(kNics) - 1), '\n', absl::SkipEmpty())) {
+    NicSpec nic;
+    const std::pair<std::string, std::string> words = absl::StrSplit(line, ' ');
+    nic.id = words.first;
+    nic.mac = words.second;
+    nics.push_back(NicRecord(nic));
+  }
+  image->resize(at);
+  return nics;
 }
 
 // Hexadecimal digits of the machine's configuration.
@@ -102,7 +129,7 @@ class FakeHypervisor::World {
     return calls_;
   }
 
-  absl::StatusOr<std::shared_ptr<Machine>> Start(const VmSpec& spec) {
+  absl::StatusOr<std::shared_ptr<Machine>> Start(const VmSpec& spec, const std::vector<state::v1::PciDevice>& nics) {
     MutexLock lock(&mu_);
     std::shared_ptr<Machine>& machine = machines_[spec.pod_id];
     if (machine != nullptr && machine->running) {
@@ -119,6 +146,7 @@ class FakeHypervisor::World {
     machine->record.set_vcpus(spec.config.default_vcpus());
     machine->record.set_memory_mib(spec.config.default_memory_mib());
     *machine->record.mutable_block_devices() = {spec.image_disks.begin(), spec.image_disks.end()};
+    *machine->record.mutable_pci_devices() = {nics.begin(), nics.end()};
     return machine;
   }
 
@@ -403,13 +431,16 @@ class FakeHypervisor::Handle : public VirtualMachine {
     std::string text;
     VCD_RETURN_IF_ERROR(world_->Change(*machine_, [&text](Machine& machine) {
       const state::v1::VirtualMachine& record = machine.record;
-      if (!record.shared_directories().empty() || !record.pci_devices().empty()) {
+      const auto is_of_host = [](const state::v1::PciDevice& device) { return device.kind() != "nic"; };
+      if (!record.shared_directories().empty() ||
+          std::any_of(record.pci_devices().begin(), record.pci_devices().end(), is_of_host)) {
         return absl::FailedPreconditionError("it has what is of this host");
       }
       if (machine.saved) return absl::FailedPreconditionError("it has stood still since it was last saved");
       machine.paused = true;
       machine.saved = true;
       text = FakeImageText(machine.spec, FakeImageKey(machine.spec), DiskPlaces(record.block_devices()));
+      text += NicLines(record);
       return absl::OkStatus();
     }));
     PosixFilesystem filesystem;
@@ -531,11 +562,13 @@ absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::Hyperviso
 
 absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpec& asked, const CallContext& context) {
   VmSpec spec = asked;
+  std::vector<state::v1::PciDevice> nics;
   VCD_RETURN_IF_ERROR(world_->Enter("Boot", spec.pod_id, context));
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
   if (!spec.image_dir.empty()) {
     PosixFilesystem filesystem;
-    const absl::StatusOr<std::string> image = filesystem.ReadFile(ImagePath(spec.image_dir));
+    absl::StatusOr<std::string> image = filesystem.ReadFile(ImagePath(spec.image_dir));
+    if (image.ok()) nics = TakeNics(&*image);
     if (!image.ok() || !absl::StartsWith(*image, absl::StrCat(FakeImageKey(spec), "\n"))) {
       return absl::DataLossError(absl::StrCat(ImagePath(spec.image_dir), ": is no image of this machine"));
     }
@@ -550,7 +583,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpe
     }
     if (!spec.image_shared) spec.shared_memory = shared;
   }
-  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec, nics));
   return std::make_unique<Handle>(world_, std::move(machine));
 }
 

@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/hypervisor/testing/hypervisor_contract.h"
+#include "core/netlink/tap_device.h"
+#include "core/netns/network_namespace.h"
 
 namespace vcd {
 namespace {
@@ -148,6 +151,41 @@ TEST_P(HypervisorImageContract, DisksAreWhereTheyWere) {
   EXPECT_EQ((*machine)->AttachDisk({"rootfs-1", MakeImage("other.img"), false}, Soon()).status().code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE((*machine)->AttachDisk({"rootfs-2", MakeImage("more.img"), false}, Soon()).ok());
+  EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+}
+
+TEST_P(HypervisorImageContract, InterfacesComeAlongAndAreTakenAway) {
+  if (!hypervisor_->capabilities().nic_hotplug) GTEST_SKIP() << "no network interfaces";
+  const absl::StatusOr<NetworkNamespace> network = NetworkNamespace::Make();
+  if (!network.ok()) GTEST_SKIP() << network.status();
+  auto machine = hypervisor_->Boot(Spec(), Soon());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  for (const uint32_t queues : {1, 2}) {
+    NicSpec nic;
+    nic.id = absl::StrCat("nic-", queues);
+    nic.mac = absl::StrCat("02:00:5e:00:53:0", queues);
+    nic.mtu = queues == 1 ? 1400 : 0;
+    auto taps = OpenTapQueues(*network, absl::StrCat("test", queues), queues, /*existing=*/false);
+    ASSERT_TRUE(taps.ok()) << taps.status();
+    nic.taps = *std::move(taps);
+    ASSERT_EQ((*machine)->AttachNic(std::move(nic), Soon()), absl::OkStatus());
+  }
+  const state::v1::VirtualMachine before = (*machine)->Record();
+  const std::string directory = MakeDirectory("image");
+  ASSERT_EQ((*machine)->SaveImage(directory, Soon()), absl::OkStatus());
+  ASSERT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
+
+  machine = hypervisor_->Boot(CloneSpec(directory, /*shared_memory=*/false), Soon());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  const state::v1::VirtualMachine after = (*machine)->Record();
+  ASSERT_EQ(after.pci_devices_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(after.pci_devices(i).SerializeAsString(), before.pci_devices(i).SerializeAsString());
+  }
+  for (const state::v1::PciDevice& nic : after.pci_devices()) {
+    EXPECT_EQ((*machine)->DetachNic(nic.id(), Soon()), absl::OkStatus());
+  }
+  EXPECT_EQ((*machine)->Record().pci_devices_size(), 0);
   EXPECT_EQ((*machine)->Stop(StopMode::kForce, Soon()), absl::OkStatus());
 }
 
