@@ -15,21 +15,21 @@ namespace {
 constexpr uint32_t kVcpusOfTheLeast = 16;
 constexpr uint32_t kVcpusPerMib = 2;
 
-}  // namespace
-
-uint32_t LeastMemoryMib(uint32_t max_vcpus) {
-  if (max_vcpus <= kVcpusOfTheLeast) return kMinMemoryMib;
-  return kMinMemoryMib + (max_vcpus - kVcpusOfTheLeast + kVcpusPerMib - 1) / kVcpusPerMib;
+uint32_t ForVcpusMib(uint32_t max_vcpus) {
+  return max_vcpus <= kVcpusOfTheLeast ? 0 : (max_vcpus - kVcpusOfTheLeast + kVcpusPerMib - 1) / kVcpusPerMib;
 }
 
-absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus) {
-  const uint32_t least = LeastMemoryMib(max_vcpus);
+}  // namespace
+
+absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus, uint32_t guest_needs_mib) {
+  const uint32_t for_vcpus = ForVcpusMib(max_vcpus);
+  const uint32_t least = guest_needs_mib + for_vcpus;
   if (memory_mib > kMaxMemoryMib) {
     return InvalidField(field, absl::StrCat(memory_mib, " MiB are too much; at most ", kMaxMemoryMib, " are possible"));
   }
   if (memory_mib >= least) return absl::OkStatus();
   const std::string why =
-      least == kMinMemoryMib ? "" : absl::StrCat(" in a machine that can have ", max_vcpus, " vCPUs (max_vcpus)");
+      for_vcpus == 0 ? "" : absl::StrCat(" in a machine that can have ", max_vcpus, " vCPUs (max_vcpus)");
   return InvalidField(field, absl::StrCat(memory_mib, " MiB are too little for the guest to boot", why, "; give it ",
                                           least, " MiB or more"));
 }
@@ -39,7 +39,7 @@ absl::Status CheckVcpus(const std::string& field, uint32_t vcpus) {
   return InvalidField(field, absl::StrCat(vcpus, " vCPUs; 1 to ", kMaxVcpus, " are possible"));
 }
 
-absl::Status CheckMachineSize(const v1::HypervisorConfig& config) {
+absl::Status CheckMachineSize(const v1::HypervisorConfig& config, uint32_t guest_needs_mib) {
   const uint32_t vcpus = config.default_vcpus();
   VCD_RETURN_IF_ERROR(CheckVcpus("hypervisor_config.default_vcpus", vcpus));
   if (config.max_vcpus() != 0 && (config.max_vcpus() < vcpus || config.max_vcpus() > kMaxVcpus)) {
@@ -48,7 +48,8 @@ absl::Status CheckMachineSize(const v1::HypervisorConfig& config) {
                                      " are possible"));
   }
   const uint32_t memory = config.default_memory_mib();
-  VCD_RETURN_IF_ERROR(CheckMemory("hypervisor_config.default_memory_mib", memory, std::max(vcpus, config.max_vcpus())));
+  VCD_RETURN_IF_ERROR(CheckMemory("hypervisor_config.default_memory_mib", memory, std::max(vcpus, config.max_vcpus()),
+                                  guest_needs_mib));
   if (config.max_memory_mib() != 0 && (config.max_memory_mib() < memory || config.max_memory_mib() > kMaxMemoryMib)) {
     return InvalidField("hypervisor_config.max_memory_mib",
                         absl::StrCat(config.max_memory_mib(), " MiB; the machine boots with ", memory, ", and ",

@@ -10,22 +10,20 @@
 
 namespace vcd {
 
-// With less the guest's image does not reach its agent: kernel and initramfs, which is there twice while it is
-// unpacked, need 92 MiB in a machine that can have 16 vCPUs, q35 and pc alike.
-constexpr uint32_t kMinMemoryMib = 96;
+// With less no guest reaches its agent. Most kernels need more: how much depends on what a machine boots.
+constexpr uint32_t kMinMemoryMib = 32;
 // More is taken for a slip of the pen: 4 TiB.
 constexpr uint32_t kMaxMemoryMib = 4u << 20;
 constexpr uint32_t kMaxVcpus = 240;
 
-// The least memory of a machine that can have so many vCPUs, for each of which the kernel sets some aside at its start.
-uint32_t LeastMemoryMib(uint32_t max_vcpus);
-
-// kInvalidArgument naming the field and what is possible, for a size that no machine can have.
-absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus = 1);
+// kInvalidArgument naming the field and what is possible, for a size that no machine can have: less than its guest
+// needs, and the kernel sets some aside for each of the vCPUs that the machine can have.
+absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus = 1,
+                         uint32_t guest_needs_mib = kMinMemoryMib);
 absl::Status CheckVcpus(const std::string& field, uint32_t vcpus);
 
 // kInvalidArgument naming the field when the memory or the vCPUs of a config with its defaults filled in make no sense.
-absl::Status CheckMachineSize(const v1::HypervisorConfig& config);
+absl::Status CheckMachineSize(const v1::HypervisorConfig& config, uint32_t guest_needs_mib = kMinMemoryMib);
 
 }  // namespace vcd
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/guest_memory_need.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
 #include "backends/hypervisor/qemu/machine_options.h"
 #include "core/asset/asset_digests.h"
@@ -73,6 +74,10 @@ absl::Status CheckQemuFiles(const v1::HypervisorConfig& config, const char* advi
                     or_else("build one with `bazel build //guest/image` or set qemu.initrd_path")});
 }
 
+absl::Status CheckSizeForGuest(const v1::HypervisorConfig& config) {
+  return CheckMachineSize(config, GuestMemoryNeedMib(config.kernel_path(), config.initrd_path()));
+}
+
 absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfig& config, const QemuOptions& options) {
   v1::HypervisorConfig resolved = config;
   if (resolved.hypervisor_path().empty()) resolved.set_hypervisor_path(options.path);
@@ -84,7 +89,7 @@ absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfi
   if (resolved.default_memory_mib() == 0) resolved.set_default_memory_mib(options.default_memory_mib);
   FillMachineOptions(options.max_vcpus, options.max_memory_mib, &resolved);
 
-  VCD_RETURN_IF_ERROR(CheckMachineSize(resolved));
+  VCD_RETURN_IF_ERROR(CheckSizeForGuest(resolved));
   VCD_RETURN_IF_ERROR(CheckMachineOptions(resolved));
   VCD_RETURN_IF_ERROR(CheckKernelParameters(resolved));
   VCD_RETURN_IF_ERROR(CheckImage(resolved.image_path()));

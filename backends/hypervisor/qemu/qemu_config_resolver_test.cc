@@ -169,10 +169,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "max_vcpus", "boots with 2"},
         Refusal{"LessMemoryThanAtBoot", [](auto& c, auto&) { c.set_max_memory_mib(64); }, kInvalid, "max_memory_mib",
                 "boots with 128"},
-        Refusal{"LittleMemory", [](auto& c, auto&) { c.set_default_memory_mib(95); }, kInvalid, "default_memory_mib",
-                "95 MiB are too little for the guest to boot; give it 96"},
-        Refusal{"LittleMemoryForItsVcpus", [](auto& c, auto&) { c.set_default_memory_mib(119), c.set_max_vcpus(64); },
-                kInvalid, "default_memory_mib", "64 vCPUs (max_vcpus); give it 120"},
+        Refusal{"LittleMemory", [](auto& c, auto&) { c.set_default_memory_mib(31); }, kInvalid, "default_memory_mib",
+                "31 MiB are too little for the guest to boot; give it 32"},
+        Refusal{"LittleMemoryForItsFiles",
+                [](auto& c, auto& root) {
+                  c.set_default_memory_mib(83);
+                  std::filesystem::resize_file(root + "/initramfs", 20 << 20);
+                },
+                kInvalid, "default_memory_mib", "83 MiB are too little for the guest to boot; give it 84"},
+        Refusal{"LittleMemoryForItsVcpus", [](auto& c, auto&) { c.set_default_memory_mib(55), c.set_max_vcpus(64); },
+                kInvalid, "default_memory_mib", "64 vCPUs (max_vcpus); give it 56"},
         Refusal{"MuchMemory", [](auto& c, auto&) { c.set_default_memory_mib(UINT32_MAX); }, kInvalid,
                 "default_memory_mib", "4194304"},
         Refusal{"ManyVcpus", [](auto& c, auto&) { c.set_default_vcpus(241); }, kInvalid, "default_vcpus", "240"},

@@ -310,6 +310,7 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
 absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec) const {
   constexpr char kAdvice[] = "put that file back, or delete the pod and create it again";
   absl::Status status = CheckQemuFiles(spec.config, kAdvice);
+  status.Update(CheckSizeForGuest(spec.config));
   status.Update(VerifyAssets(spec.config, digests_, kAdvice));
   if (status.ok()) return status;
   return WithDetail(absl::FailedPreconditionError(absl::StrCat("boot of pod ", spec.pod_id, ": ", status.message())),

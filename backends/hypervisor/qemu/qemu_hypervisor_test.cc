@@ -172,6 +172,16 @@ TEST_F(QemuHypervisorTest, ProgramThatNeverAnswersIsEndedWithTheContext) {
   EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
 }
 
+TEST_F(QemuHypervisorTest, MachineThatIsTooSmallForItsGuestIsNotStarted) {
+  spec_.config.set_default_memory_mib(33);
+  const absl::Status status = hypervisor_->Boot(spec_, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("pod-1"), HasSubstr("default_memory_mib"),
+                                                   HasSubstr("too little for the guest to boot; give it ")));
+  EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_VM_BOOT_FAILED);
+  EXPECT_TRUE(std::filesystem::is_empty(spec_.run_dir));
+}
+
 TEST_F(QemuHypervisorTest, PanicOfTheGuestIsToldAsSuchAndTheConsoleShowsIt) {
   spec_.config.set_initrd_path(MakeFile("initrd", "no initramfs"));
   auto machine = Boot();
