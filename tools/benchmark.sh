@@ -18,7 +18,8 @@ with medians of N rounds (default 7, at least 5), what is compared in turn:
   isolation   the p99 of the others while one pod of 1,000 hangs
   counts      system calls, fsyncs and instructions of each call
   guest       the agent's size and memory, exec, output and control over the link
-  boot        what the machine's type, devices and memory cost a boot, and QEMU's memory
+  boot        what the machine's type, devices, memory and kernel cost a boot, and QEMU's memory; of the small kernel
+              too when tools/setup.sh --small-kernel has built it
   clones      pods that start from a template beside pods that boot: time, many at once, memory
   death       SIGKILL of a pod's QEMU, until its end is told
   pod-start   RunPod and `vc run` beside a bare QEMU boot of the same guest
@@ -41,7 +42,9 @@ cd "$(dirname "$0")/.."
 # Standard output is for the result.
 tools/setup.sh >&2
 FLAGS=(--config=ci -c opt)
-bazel build "${FLAGS[@]}" //daemon:vcd //client:vc //guest/image //guest/agent:vcd-agent //test/benchmark:daemon_load //test/benchmark:guest_load
+TARGETS=(//daemon:vcd //client:vc //guest/image //guest/agent:vcd-agent //test/benchmark:daemon_load //test/benchmark:guest_load)
+[[ ! -e ${VCD_GUEST_CACHE:-/var/cache/vcd/guest}/small/vmlinux ]] || TARGETS+=(//guest/image:small)
+bazel build "${FLAGS[@]}" "${TARGETS[@]}"
 BIN="$(bazel info "${FLAGS[@]}" bazel-bin 2>/dev/null)"
 AS_ROOT=()
 [[ $EUID -eq 0 ]] || AS_ROOT=(sudo)
