@@ -7,6 +7,8 @@ readonly PROGRAM="${0##*/}"
 readonly CACHE="${VCD_GUEST_CACHE:-/var/cache/vcd/guest}"
 readonly KERNEL_META=linux-image-cloud-amd64
 readonly KERNEL_DEB="$CACHE/linux-image.deb"
+readonly SOURCE_PACKAGE=linux-source-6.1
+readonly SOURCE_DEB="$CACHE/linux-source.deb"
 
 # What a package is for stands beside it: a package nobody can explain is a package to drop.
 PACKAGES=(
@@ -30,18 +32,24 @@ PACKAGES=(
   ca-certificates
 )
 
+# What only --small-kernel wants: to compile a kernel.
+SMALL_KERNEL_PACKAGES=(bc bison flex libelf-dev make xz-utils)
+
 usage() {
   cat <<USAGE
-Usage: $PROGRAM [--refresh-kernel] [--help]
+Usage: $PROGRAM [--small-kernel] [--refresh-kernel] [--help]
 
 Installs the Debian packages that building vcd, its tests and its guest image need, and keeps a Debian cloud kernel for
 the guest in $CACHE. Changes nothing, needs no network and takes well under a second when all is there.
 
-  --refresh-kernel  fetch the guest's kernel even if there is one already
+  --small-kernel    also build the small kernel (guest/kernel/build_kernel.sh) out of Debian's $SOURCE_PACKAGE, into
+                    $CACHE/small: nothing needs it but
+                    bazel build //guest/image:small. Downloads 140 MB once, and compiles for 5 to 15 minutes
+  --refresh-kernel  fetch the guest's kernel, or the source of the small one, even if there is one already
   --help            say this
 
 Environment:
-  VCD_GUEST_CACHE   where to keep the guest's kernel package (default /var/cache/vcd/guest)
+  VCD_GUEST_CACHE   where to keep the guest's kernels (default /var/cache/vcd/guest)
 
 Runs as root, or as a user who may use sudo. The guest's kernel is downloaded, never installed: the boot files of this
 machine stay as they are.
@@ -136,9 +144,13 @@ in_cache() {
 WORK=
 remove_work() { [[ -z $WORK ]] || in_cache rm -rf "$WORK"; }
 
-fetch_kernel() {
-  if [[ $REFRESH == no && -s $KERNEL_DEB ]]; then
-    say "the guest's kernel is in $KERNEL_DEB"
+source_package() { apt-cache show "$SOURCE_PACKAGE" >/dev/null 2>&1 && echo "$SOURCE_PACKAGE"; }
+
+# Into the file $1 goes the package that the command $2 names; $3 is what it is.
+fetch() {
+  local deb="$1" package_name="$2" what="$3"
+  if [[ $REFRESH == no && -s $deb ]]; then
+    say "$what is in $deb"
     return
   fi
   mkdir -p "$CACHE" 2>/dev/null || as_root mkdir -p "$CACHE" || die "cannot make $CACHE"
@@ -148,29 +160,36 @@ fetch_kernel() {
   WORK="$(in_cache mktemp -d "$CACHE/.fetch.XXXXXX")" || die "cannot write to $CACHE" "set VCD_GUEST_CACHE"
   trap remove_work EXIT
   while true; do
-    name="$(kernel_package)"
+    name="$("$package_name" || true)"
     if [[ -n $name ]]; then
-      say "downloading the guest's kernel: $name"
+      say "downloading $what: $name"
       # apt's own unprivileged user cannot write here, so the download runs as whoever we are.
       if in_cache sh -c 'cd "$1" && exec apt-get -q -o APT::Sandbox::User=root download "$2"' sh "$WORK" "$name"; then
         break
       fi
     fi
     [[ $UPDATED == no ]] ||
-      die "cannot download ${name:-a kernel: no package $KERNEL_META in the package lists}" \
+      die "cannot download ${name:-$what: the package lists have none (${package_name//_/ })}" \
         "connect this machine to its Debian mirror and run $PROGRAM again," \
-        "or put the .deb of a Debian cloud kernel at $KERNEL_DEB yourself"
+        "or put the .deb with $what at $deb yourself"
     update_lists
   done
 
   local -a debs=("$WORK"/*.deb)
   dpkg-deb --info "${debs[0]}" >/dev/null || die "${debs[0]} is no Debian package"
   in_cache chmod 0644 "${debs[0]}"
-  in_cache mv -f "${debs[0]}" "$KERNEL_DEB"
-  say "the guest's kernel is in $KERNEL_DEB now"
+  in_cache mv -f "${debs[0]}" "$deb"
+  remove_work
+  say "$what is in $deb now"
 }
 
-REFRESH=no
+build_small_kernel() {
+  # As root only where the cache is root's.
+  in_cache "$(dirname "$0")/../guest/kernel/build_kernel.sh" --source "$SOURCE_DEB" --out "$CACHE/small" ||
+    die "there is no small kernel; why stands above"
+}
+
+REFRESH=no SMALL_KERNEL=no
 for argument in "$@"; do
   case "$argument" in
     --help | -h)
@@ -178,6 +197,7 @@ for argument in "$@"; do
       exit 0
       ;;
     --refresh-kernel) REFRESH=yes ;;
+    --small-kernel) SMALL_KERNEL=yes ;;
     *)
       usage >&2
       die "unknown argument: $argument"
@@ -186,6 +206,11 @@ for argument in "$@"; do
 done
 
 check_machine
+[[ $SMALL_KERNEL == no ]] || PACKAGES+=("${SMALL_KERNEL_PACKAGES[@]}")
 install_packages
-fetch_kernel
+fetch "$KERNEL_DEB" kernel_package "the guest's kernel"
+if [[ $SMALL_KERNEL == yes ]]; then
+  fetch "$SOURCE_DEB" source_package "the small kernel's source"
+  build_small_kernel
+fi
 say "ready"

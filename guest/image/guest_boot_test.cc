@@ -18,6 +18,7 @@
 namespace vcd::guest {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::vcd::agent::v1::ErrorCode;
 using ::vcd::agent::v1::Hello;
@@ -104,7 +105,7 @@ TEST_F(GuestBootTest, LifeOfAMachine) {
             << std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time).count() << " s by "
             << ack.agent_version() << " on " << ack.kernel_release() << std::endl;
   EXPECT_EQ(ack.protocol_version(), kProtocolVersion);
-  EXPECT_THAT(ack.kernel_release(), HasSubstr("cloud"));
+  EXPECT_THAT(ack.kernel_release(), AnyOf(HasSubstr("-cloud-"), HasSubstr("-vcd")));
   EXPECT_EQ(ack.processes_size(), 0);
 
   // A container asked for before its disk is there.
