@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/status/status_macros.h"
 
 namespace vcd {
 namespace {
@@ -27,21 +28,37 @@ std::string Seconds(absl::Duration time) { return absl::FormatDuration(absl::Tru
 
 void BootGate::Enter(const std::string& pod_id, const BootNeed& need, const Cancellation& cancellation,
                      Entered entered) {
-  absl::Status possible = CheckEver(need);
+  const absl::Status refusal = Refusal(need);
+  if (!refusal.ok()) return entered(refusal);
   {
     MutexLock lock(&mu_);
-    if (!possible.ok()) {
-      ++refused_for_memory_;
-    } else if (!waiting_.empty() || taken_.size() >= limits_.places) {
-      possible = CheckDeadlineLocked(need);
-      if (!possible.ok()) ++refused_for_deadline_;
-    }
-    if (possible.ok()) waiting_.push_back({pod_id, need, std::move(entered), &cancellation});
+    waiting_.push_back({pod_id, need, std::move(entered), &cancellation});
   }
-  if (!possible.ok()) return entered(possible);
   Advance();
   // If it waits, it is in the queue now: whoever cancels from here on finds it there.
   if (!cancellation.status().ok()) Withdraw(pod_id);
+}
+
+absl::Status BootGate::Refusal(const BootNeed& need) {
+  absl::Status possible = CheckEver(need);
+  MutexLock lock(&mu_);
+  if (!possible.ok()) {
+    ++refused_for_memory_;
+  } else if (!waiting_.empty() || taken_.size() >= limits_.places) {
+    possible = CheckDeadlineLocked(need);
+    if (!possible.ok()) ++refused_for_deadline_;
+  }
+  return possible;
+}
+
+absl::Status BootGate::Foresee(const BootNeed& need) {
+  VCD_RETURN_IF_ERROR(Refusal(need));
+  const std::optional<HostMemory> memory = IsBounded(need) ? limits_.memory() : std::nullopt;
+  MutexLock lock(&mu_);
+  if (!waiting_.empty() || !taken_.empty()) return absl::OkStatus();
+  const absl::Status room = CheckRoomLocked(need, memory);
+  if (!room.ok()) ++refused_for_memory_;
+  return room;
 }
 
 void BootGate::EnterFirst(const BootNeed& need, Entered entered) {

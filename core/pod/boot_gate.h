@@ -78,7 +78,11 @@ class BootGate {
   void Enter(const std::string& pod_id, const BootNeed& need, const Cancellation& cancellation, Entered entered)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The same before all who wait, for what makes their waiting shorter and is no pod's: only WithdrawAll ends it.
+  // What Enter would refuse of it now, for who comes later, when something is done first that takes long: the host is
+  // too small, or has no room although nothing is starting, or others are before it. OK promises nothing.
+  absl::Status Foresee(const BootNeed& need) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // As Enter before all who wait, for what makes their waiting shorter and is no pod's: only WithdrawAll ends it.
   void EnterFirst(const BootNeed& need, Entered entered) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The same once nobody has a place or waits for one, for what may always wait: only WithdrawAll ends it.
@@ -115,6 +119,8 @@ class BootGate {
   void Advance() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether memory bounds that.
   bool IsBounded(const BootNeed& need) const { return limits_.memory != nullptr && need.memory_bytes > 0; }
+  // What is told to who comes, before it waits; counted.
+  absl::Status Refusal(const BootNeed& need) ABSL_LOCKS_EXCLUDED(mu_);
   // Why it could not start even on a host that does nothing else.
   absl::Status CheckEver(const BootNeed& need) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckRoomLocked(const BootNeed& need, const std::optional<HostMemory>& memory) const

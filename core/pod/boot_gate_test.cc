@@ -95,6 +95,22 @@ TEST_F(BootGateTest, NoMoreThanItsPlacesAndInOrder) {
   EXPECT_EQ(gate_->load().taken, 0u);
 }
 
+TEST_F(BootGateTest, ForeseesWhatItWouldRefuse) {
+  Limit(1, 100);
+  available_mib_ = 500;
+  EXPECT_EQ(gate_->Foresee(Needs(400)), absl::OkStatus());
+  EXPECT_THAT(std::string(gate_->Foresee(Needs(401)).message()), HasSubstr("does not fit"));
+  EXPECT_THAT(std::string(gate_->Foresee(Needs(901)).message()), HasSubstr("never fits"));
+  EXPECT_EQ(gate_->load().refused_for_memory, 2u);
+  for (int i = 0; i < 3; ++i) Take(absl::Seconds(10));
+  Enter("boots", Needs(300));
+  EXPECT_EQ(gate_->Foresee(Needs(401)), absl::OkStatus()) << "who knows what it gives back";
+  EXPECT_EQ(gate_->Foresee(Within(absl::Seconds(20))), absl::OkStatus());
+  EXPECT_EQ(gate_->Foresee(Within(absl::Seconds(19))).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(gate_->load().refused_for_deadline, 1u);
+  EXPECT_THAT(entered_, ElementsAre("boots")) << "nobody came";
+}
+
 TEST_F(BootGateTest, WhatGoesFirstNeedsAPlaceToo) {
   Limit(1);
   EnterFirst("free");

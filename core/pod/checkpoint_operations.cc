@@ -194,6 +194,7 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
   // Before a long reading; what is added meanwhile is found later.
   if (registry_.Find(pod_id).ok()) return RepeatMake(pod_id, operation, PodIdTaken(pod_id), again, done);
   Operation restoring = operation;
+  auto creation = std::make_shared<Creation>();
   auto checkpoint = std::make_shared<Checkpoint>();
   absl::StatusOr<v1::PodConfig> config = v1::PodConfig();
   const absl::Status fit = [&]() -> absl::Status {
@@ -212,10 +213,12 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
                            disk_digests_, context);
   }();
   if (!fit.ok()) return done(WithMetadata(fit, "pod_id", pod_id));
+  creation->checkpoint = checkpoint;
+  restoring.first = [this, creation](Pod& pod, Grant& grant) { return BeginCreation(pod, *creation, grant); };
   Appear(
       MakePod(*config, RecordForRestore(*checkpoint, pod_id)), restoring,
-      [this, checkpoint](Pod& pod, Grant& grant) {
-        VCD_RETURN_IF_ERROR(CreateBody(pod, /*start=*/false, checkpoint.get(), grant));
+      [this, creation](Pod& pod, Grant& grant) {
+        VCD_RETURN_IF_ERROR(FinishCreation(pod, *creation, grant));
         EndCopies(pod, grant.context);
         return absl::OkStatus();
       },

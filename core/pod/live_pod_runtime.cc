@@ -13,6 +13,20 @@
 #include "core/status/status_macros.h"
 
 namespace vcd {
+namespace {
+
+// A hook keeps a worker: not so many that operations on other pods had none.
+constexpr uint32_t kMostInFirstHooks = 16;
+
+}  // namespace
+
+struct LivePodRuntime::Run {
+  PodLock lock;
+  const std::string pod_id;
+  Operation operation;
+  const Body body;
+  const DoneCallback done;
+};
 
 absl::Status LivePodRuntime::ShuttingDown() {
   return absl::UnavailableError("vcd is shutting down; try again when it is back");
@@ -40,6 +54,7 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       registry_(static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
       heartbeat_(io, {options.heartbeat_interval, options.heartbeat_timeout}, metrics_),
       boot_gate_({options.max_parallel_boots, options.host_memory, options.memory_reserve_bytes}),
+      hook_gate_({.places = kMostInFirstHooks}),
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
@@ -68,6 +83,7 @@ void LivePodRuntime::BeginShutdown() {
   locks_.Shutdown(ShuttingDown());
   leaving_.Cancel(ShuttingDown());
   templates_.BeginShutdown();
+  hook_gate_.WithdrawAll();
   boot_gate_.WithdrawAll();
 }
 
@@ -147,26 +163,50 @@ void LivePodRuntime::Dispatch(const std::string& pod_id, Operation operation, Bo
       done(lock.status());
       return work_.End();
     }
-    auto held = std::make_shared<PodLock>(*std::move(lock));
+    auto run = std::make_shared<Run>(Run{*std::move(lock), pod_id, operation, body, done});
     std::optional<BootNeed> need;
     if (operation.boots != nullptr) {
       const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
       if (pod.ok()) need = operation.boots(**pod);
     }
-    if (!need.has_value()) {
-      return RunBody(*held, std::unique_ptr<BootGate::Place>(), pod_id, operation, body, done);
-    }
+    if (!need.has_value()) return RunBody(run, std::unique_ptr<BootGate::Place>());
     need->deadline = operation.options.deadline;
+    if (!operation.first_takes_long) return AwaitPlace(run, *need);
     operation.clock->Enter(OperationPhase::kBootQueue);
-    // Whoever gives a place back calls this, and must not do the next one's work.
-    boot_gate_.Enter(
-        pod_id, *need, held->cancellation(), [this, held, pod_id, operation, body, done](EnteredPlace place) {
-          work_.Post([this, held, place = std::make_shared<EnteredPlace>(std::move(place)), pod_id, operation, body,
-                      done] { RunBody(*held, std::move(*place), pod_id, operation, body, done); });
-        });
+    hook_gate_.Enter(pod_id, BootNeed(), run->lock.cancellation(), [this, run, need](EnteredPlace place) {
+      work_.Post([this, run, need, place = std::make_shared<EnteredPlace>(std::move(place))] {
+        if (!place->ok()) return RunBody(run, place->status());
+        RunFirst(run, *need);
+      });
+    });
   });
   // What it cancelled may be waiting for a place to boot.
-  if (!operation.preempt.ok()) boot_gate_.Withdraw(pod_id);
+  if (!operation.preempt.ok()) {
+    hook_gate_.Withdraw(pod_id);
+    boot_gate_.Withdraw(pod_id);
+  }
+}
+
+void LivePodRuntime::RunFirst(const std::shared_ptr<Run>& run, const BootNeed& need) {
+  const absl::Time began = absl::Now();
+  // Told before there are effects that would be in vain.
+  const absl::Status foreseen = boot_gate_.Foresee(need);
+  EnteredPlace none = foreseen.ok() ? EnteredPlace(std::unique_ptr<BootGate::Place>()) : EnteredPlace(foreseen);
+  bool repeated = false;
+  const Body first = std::exchange(run->operation.first, nullptr);
+  const absl::Status status = RunPart(*run, std::move(none), first, &repeated);
+  if (!status.ok() || repeated) return Finish(*run, status);
+  run->operation.ceiling -= absl::Now() - began;
+  AwaitPlace(run, need);
+}
+
+void LivePodRuntime::AwaitPlace(const std::shared_ptr<Run>& run, const BootNeed& need) {
+  run->operation.clock->Enter(OperationPhase::kBootQueue);
+  // Whoever gives a place back calls this, and must not do the next one's work.
+  boot_gate_.Enter(run->pod_id, need, run->lock.cancellation(), [this, run](EnteredPlace place) {
+    work_.Post(
+        [this, run, place = std::make_shared<EnteredPlace>(std::move(place))] { RunBody(run, std::move(*place)); });
+  });
 }
 
 absl::Status LivePodRuntime::CheckRepeated(const Pod& pod, const state::v1::Request& request, bool* repeated) {
@@ -203,28 +243,32 @@ BootNeed LivePodRuntime::NeedOrCloneOf(const Pod& pod) const {
   return need;
 }
 
-void LivePodRuntime::RunBody(PodLock& lock, EnteredPlace place, const std::string& pod_id, const Operation& operation,
-                             const Body& body, const DoneCallback& done) {
+void LivePodRuntime::RunBody(const std::shared_ptr<Run>& run, EnteredPlace place) {
+  bool repeated = false;
+  const auto all = [&run](Pod& pod, Grant& grant) -> absl::Status {
+    if (run->operation.first != nullptr) VCD_RETURN_IF_ERROR(run->operation.first(pod, grant));
+    return run->body(pod, grant);
+  };
+  Finish(*run, RunPart(*run, std::move(place), all, &repeated));
+}
+
+absl::Status LivePodRuntime::RunPart(Run& run, EnteredPlace place, const Body& part, bool* repeated) {
+  const Operation& operation = run.operation;
   operation.clock->Enter(OperationPhase::kWork);
-  const absl::Status status = [&]() -> absl::Status {
-    VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(pod_id));
-    Grant grant{lock,
-                {absl::Now() + operation.ceiling, &lock.cancellation()},
-                std::move(place),
-                {},
-                *operation.clock,
-                operation.options.deadline};
-    grant.request.set_request_id(operation.options.request_id);
-    grant.request.set_fingerprint(operation.fingerprint);
-    bool repeated = false;
-    VCD_RETURN_IF_ERROR(CheckRepeated(*pod, grant.request, &repeated));
-    if (repeated) return absl::OkStatus();
-    return WithMetadata(body(*pod, grant), "pod_id", pod_id);
-  }();
-  place = std::unique_ptr<BootGate::Place>();
-  lock.Release();
-  operation.clock->End(status);
-  done(status);
+  VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(run.pod_id));
+  Grant grant{run.lock,         {absl::Now() + operation.ceiling, &run.lock.cancellation()},
+              std::move(place), {},
+              *operation.clock, operation.options.deadline};
+  grant.request.set_request_id(operation.options.request_id);
+  grant.request.set_fingerprint(operation.fingerprint);
+  VCD_RETURN_IF_ERROR(CheckRepeated(*pod, grant.request, repeated));
+  return *repeated ? absl::OkStatus() : WithMetadata(part(*pod, grant), "pod_id", run.pod_id);
+}
+
+void LivePodRuntime::Finish(Run& run, const absl::Status& status) {
+  run.lock.Release();
+  run.operation.clock->End(status);
+  run.done(status);
   work_.End();
 }
 

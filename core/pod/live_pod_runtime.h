@@ -143,6 +143,10 @@ class LivePodRuntime : public PodRuntime {
     absl::Status preempt;      // Not OK: cancels what holds the lock with it, and goes before all others.
     // Asked with the lock held: what a machine needs that the operation starts. Must not block. Null: it starts none.
     std::function<std::optional<BootNeed>(const Pod&)> boots;
+    // The body's first part, which needs no place: with `first_takes_long` it runs before there is one, so that nobody
+    // waits for it who boots; otherwise there is nothing of the operation until it has its place. May be null.
+    Body first;
+    bool first_takes_long = false;
     const char* metric = nullptr;           // What metrics call it; null: as `name`.
     std::shared_ptr<OperationClock> clock;  // Set by Dispatch.
   };
@@ -152,8 +156,15 @@ class LivePodRuntime : public PodRuntime {
   void Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
   // The part of it behind the ledger.
   void Dispatch(const std::string& pod_id, Operation operation, Body body, DoneCallback done);
-  void RunBody(PodLock& lock, EnteredPlace place, const std::string& pod_id, const Operation& operation,
-               const Body& body, const DoneCallback& done);
+  // An operation that has its lock, on its way to its answer: RunFirst, AwaitPlace and RunBody, or the last two, or the
+  // last alone. Each is called by the one before, or on a worker for it.
+  struct Run;
+  void RunFirst(const std::shared_ptr<Run>& run, const BootNeed& need);
+  void AwaitPlace(const std::shared_ptr<Run>& run, const BootNeed& need);
+  void RunBody(const std::shared_ptr<Run>& run, EnteredPlace place);
+  // Runs `part` with what an operation gets, unless the pod has done the request already. That ends its place.
+  absl::Status RunPart(Run& run, EnteredPlace place, const Body& part, bool* repeated);
+  void Finish(Run& run, const absl::Status& status);
   // What the pod's machine needs to start: by a boot or from a checkpoint, or from a template where that is likely.
   static BootNeed NeedOf(const Pod& pod);
   BootNeed NeedOrCloneOf(const Pod& pod) const;
@@ -171,17 +182,29 @@ class LivePodRuntime : public PodRuntime {
   void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);
   // The request has been entered.
   void Make(const v1::PodConfig& asked, bool start, const Operation& operation, const DoneCallback& done);
-  // Adds a pod that is to be made, and makes it: `body` with its lock. `again` begins anew, for a request that finds
-  // what an earlier attempt of its own had left.
-  void Appear(const std::shared_ptr<Pod>& created, const Operation& operation, const Body& body,
+  // Adds a pod that is to be made, and makes it: the operation and `body` with its lock. `again` begins anew, for a
+  // request that finds what an earlier attempt of its own had left.
+  void Appear(const std::shared_ptr<Pod>& created, Operation operation, const Body& body,
               const std::function<void(const Operation&)>& again, const DoneCallback& done);
   // Appear, when there is a pod of that id.
   void RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
                   const std::function<void(const Operation&)>& again, const DoneCallback& done);
   absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
-  // Makes the pod, or nothing: boots it, or has it go on from a checkpoint.
-  absl::Status CreateBody(Pod& pod, bool start, const Checkpoint* checkpoint, Grant& grant);
-  absl::Status StartBody(Pod& pod, Grant& grant);
+  // Makes the pod, or nothing: boots it, or has it go on from a checkpoint. In two parts, of which each undoes all when
+  // it fails.
+  struct Creation {
+    bool start = false;
+    std::shared_ptr<const Checkpoint> checkpoint;  // May be null.
+    std::optional<BringUp> up;                     // While it is under way.
+  };
+  absl::Status BeginCreation(Pod& pod, Creation& creation, Grant& grant);
+  absl::Status FinishCreation(Pod& pod, Creation& creation, Grant& grant);
+  // Its end with an error. `told`: there are events of the pod.
+  absl::Status UndoCreation(Pod& pod, Creation& creation, const absl::Status& why, bool told, Grant& grant);
+  // Likewise; `up` is there between them when the pod boots.
+  absl::Status BeginStart(Pod& pod, std::optional<BringUp>& up, Grant& grant);
+  absl::Status FinishStart(Pod& pod, std::optional<BringUp>& up, Grant& grant);
+  absl::Status UndoStart(Pod& pod, std::optional<BringUp>& up, const absl::Status& why, Grant& grant);
   absl::Status StopBody(Pod& pod, const StopOptions& stop, const Grant& grant);
   absl::Status PauseBody(Pod& pod, const Grant& grant);
   absl::Status ResumeBody(Pod& pod, const Grant& grant);
@@ -285,6 +308,8 @@ class LivePodRuntime : public PodRuntime {
   Heartbeat heartbeat_;
   RequestLedger ledger_;
   BootGate boot_gate_;
+  // Bounds how many pods run hooks before they wait there: workers are for all.
+  BootGate hook_gate_;
   PodLockTable locks_;
   DiskClaims disks_;
   PortClaims ports_;

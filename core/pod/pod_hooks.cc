@@ -223,10 +223,14 @@ absl::Duration HookTime(const v1::PodConfig& config, const v1::ContainerConfig& 
                 options);
 }
 
+bool HasHooksBeforeBoot(const v1::PodConfig& config) {
+  return !config.hooks().prestart().empty() || !config.hooks().create_runtime().empty();
+}
+
 absl::Status RunHooksBeforeBoot(Pod& pod, const std::string& netns_path, const CallContext& context,
                                 OperationClock& clock) {
   const v1::PodConfig config = pod.config();
-  if (config.hooks().prestart().empty() && config.hooks().create_runtime().empty()) return absl::OkStatus();
+  if (!HasHooksBeforeBoot(config)) return absl::OkStatus();
   const HookPhase phase(clock);
   VCD_ASSIGN_OR_RETURN(const LiveProcess process, FindProcess(pod, netns_path));
   const Subject subject = {nullptr, "creating", process.pid, netns_path};

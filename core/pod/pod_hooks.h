@@ -28,6 +28,9 @@ absl::Duration HookTime(const v1::PodConfig& config, const PodRuntimeOptions& op
 absl::Duration HookTime(const v1::PodConfig& config, const v1::ContainerConfig& container,
                         const PodRuntimeOptions& options);
 
+// Whether the pod has any that RunHooksBeforeBoot runs.
+bool HasHooksBeforeBoot(const v1::PodConfig& config);
+
 // Those of the pod that come before its interfaces are looked for. `netns_path` is that of its network namespace, here
 // and below; empty when it has none.
 absl::Status RunHooksBeforeBoot(Pod& pod, const std::string& netns_path, const CallContext& context,

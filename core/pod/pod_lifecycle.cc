@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -205,34 +204,60 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   return absl::OkStatus();
 }
 
-absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
-                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
-                     OperationClock& clock, const Checkpoint* checkpoint) {
+void BringUp::Undo() {
+  if (undo_.empty()) return;
+  clock_.Enter(OperationPhase::kUndo);
+  undo_.Run();
+}
+
+absl::Status BringUp::Open(const CallContext& context) {
+  const absl::Status status = OpenSteps(context);
+  if (!status.ok()) Undo();
+  return status;
+}
+
+absl::Status BringUp::Boot(std::unique_ptr<BootGate::Place> place,
+                           const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
+                           const Checkpoint* checkpoint) {
+  const absl::Status status = BootSteps(place, finish, context, checkpoint);
+  if (!status.ok()) Undo();
+  return status;
+}
+
+absl::Status BringUp::OpenSteps(const CallContext& context) {
+  Pod& pod = pod_;
   const v1::PodConfig config = pod.config();
-  Poststop begun;
-  UndoStack undo;
-  undo.Push([&pod, &begun] { KeepPoststopDue(pod, begun); });
-  absl::Cleanup failed = [&clock] { clock.Enter(OperationPhase::kUndo); };
-  clock.Enter(OperationPhase::kNetwork);
+  undo_.Push([this] { KeepPoststopDue(pod_, begun_); });
+  clock_.Enter(OperationPhase::kNetwork);
   // Given back where the network is.
-  VCD_RETURN_IF_ERROR(environment.ports.Take(pod.id(), config.network_config()));
+  VCD_RETURN_IF_ERROR(environment_.ports.Take(pod.id(), config.network_config()));
   if (!pod.record().kept().empty()) {
     VCD_RETURN_IF_ERROR(
-        Annotate(DetachNetwork(pod, environment.backends, context), "give back what its last life had kept"));
+        Annotate(DetachNetwork(pod, environment_.backends, context), "give back what its last life had kept"));
   }
   const NetworkPod network_pod = pod.AsNetworkPod(config);
   const absl::StatusOr<std::string> netns_path = pod.network().Open(network_pod, context);
   if (!netns_path.ok()) return Annotate(netns_path.status(), "set the network up");
-  undo.Push([&pod, network_pod] {
+  undo_.Push([&pod, network_pod] {
     LogFailure(pod, "undo: take the network down", pod.network().Detach(network_pod, CleanUpContext()));
   });
-  begun.pod = true;
-  VCD_RETURN_IF_ERROR(RunHooksBeforeBoot(pod, *netns_path, context, clock));
-  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(network_pod, context);
+  begun_.pod = true;
+  return RunHooksBeforeBoot(pod, *netns_path, context, clock_);
+}
+
+absl::Status BringUp::BootSteps(std::unique_ptr<BootGate::Place>& place,
+                                const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
+                                const Checkpoint* checkpoint) {
+  Pod& pod = pod_;
+  const PodEnvironment& environment = environment_;
+  OperationClock& clock = clock_;
+  const v1::PodConfig config = pod.config();
+  clock.Enter(OperationPhase::kNetwork);
+  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.AsNetworkPod(config), context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   if (!plan->interfaces.empty()) VCD_RETURN_IF_ERROR(CheckJoins(pod));
 
-  undo.Push([&pod] { StopMachine(pod); });
+  undo_.Push([&pod] { StopMachine(pod); });
   const CallContext boot_context = context.Within(environment.options.boot_timeout);
   const absl::StatusOr<MachineStart> start =
       checkpoint != nullptr ? RestoreMachine(pod, *checkpoint, environment, plan->netns_path, context, clock)
@@ -251,7 +276,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
   VCD_ASSIGN_OR_RETURN(*record.mutable_network(), JoinNetwork(pod, *std::move(plan), context));
 
   clock.Enter(OperationPhase::kContainers);
-  undo.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
+  undo_.Push([&pod] { pod.FinishProcesses(KilledStatus()); });
   if (checkpoint == nullptr && pod.agent().capabilities().runs_processes) {
     VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
   }
@@ -263,7 +288,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
       known = record.add_containers();
       known->set_id(container.id());
     }
-    begun.container_ids.push_back(container.id());
+    begun_.container_ids.push_back(container.id());
     VCD_RETURN_IF_ERROR(CreateInGuest(pod, container, record, *known, context, clock));
   }
   MeasureClone(pod, *start, environment.templates);
@@ -288,8 +313,7 @@ absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_pt
     current.set_state(checkpoint != nullptr ? StateAfterRestore(*checkpoint) : v1::POD_STATE_READY);
     finish(current);
   }));
-  std::move(failed).Cancel();
-  undo.Commit();
+  undo_.Commit();
   return absl::OkStatus();
 }
 

@@ -12,20 +12,50 @@
 #include "core/pod/boot_gate.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
+#include "core/pod/pod_hooks.h"
+#include "core/pod/undo_stack.h"
 
 namespace vcd {
 
 // The steps that take a pod up and down. The caller holds the pod's lock exclusively; all of them block. What they do
 // to the host can be found again by the pod's run directory, so that recovery may undo it after a crash at any point.
 
-// Network, machine, guest and every container of the configuration, held. On success the record is written, with the
-// machine in it, pod and containers `ready`, and what `finish` does to it. On failure all of it is undone and the
-// record is as before. `place` is given back as soon as the guest answers. `clock` is told the phases, and its timeline
-// goes into the record. With a checkpoint the machine goes on from there, and pod and containers are as they were in
-// it. Poststop hooks are left: those that are due on record, of what had begun, are for the caller.
-absl::Status BringUp(Pod& pod, const PodEnvironment& environment, std::unique_ptr<BootGate::Place> place,
-                     const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
-                     OperationClock& clock, const Checkpoint* checkpoint = nullptr);
+// A pod's way up, in two parts: what may take as long as hooks like to, and what needs a place among those that boot.
+// When a part fails, and when this goes before Boot has succeeded, all of it is undone and the record is as before.
+// Poststop hooks are left: those that are due on record, of what had begun, are for the caller. `clock` is told the
+// phases. What it is made of outlives it.
+class BringUp {
+ public:
+  BringUp(Pod& pod, const PodEnvironment& environment, OperationClock& clock)
+      : pod_(pod), environment_(environment), clock_(clock) {}
+  ~BringUp() { Undo(); }
+  BringUp(const BringUp&) = delete;
+  BringUp& operator=(const BringUp&) = delete;
+
+  // The namespace of the network, and the hooks that come before the machine.
+  absl::Status Open(const CallContext& context);
+
+  // Network, machine, guest and every container of the configuration, held. On success the record is written, with the
+  // machine in it, pod and containers `ready`, the clock's timeline, and what `finish` does to it. `place` is given
+  // back as soon as the guest answers. With a checkpoint the machine goes on from there, and pod and containers are as
+  // they were in it.
+  absl::Status Boot(std::unique_ptr<BootGate::Place> place, const std::function<void(state::v1::PodRecord&)>& finish,
+                    const CallContext& context, const Checkpoint* checkpoint = nullptr);
+
+ private:
+  absl::Status OpenSteps(const CallContext& context);
+  // Takes the place away once it is to be given back.
+  absl::Status BootSteps(std::unique_ptr<BootGate::Place>& place,
+                         const std::function<void(state::v1::PodRecord&)>& finish, const CallContext& context,
+                         const Checkpoint* checkpoint);
+  void Undo();
+
+  Pod& pod_;
+  const PodEnvironment& environment_;
+  OperationClock& clock_;
+  Poststop begun_;
+  UndoStack undo_;
+};
 
 // Speaks to the guest of a machine that was adopted, or stood still for a checkpoint: processes that it has are known
 // again, exits of meanwhile arrive as events; connections to ports whose callers are gone are ended. A container that

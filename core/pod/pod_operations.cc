@@ -86,13 +86,18 @@ void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operatio
     record.add_containers()->set_id(container.id());
     record.mutable_containers()->rbegin()->set_state(v1::CONTAINER_STATE_CREATING);
   }
+  auto creation = std::make_shared<Creation>();
+  creation->start = start;
+  Operation making = operation;
+  making.first = [this, creation](Pod& pod, Grant& grant) { return BeginCreation(pod, *creation, grant); };
+  making.first_takes_long = HasHooksBeforeBoot(*config);
   Appear(
-      MakePod(*config, std::move(record)), operation,
-      [this, start](Pod& pod, Grant& grant) { return CreateBody(pod, start, /*checkpoint=*/nullptr, grant); },
+      MakePod(*config, std::move(record)), making,
+      [this, creation](Pod& pod, Grant& grant) { return FinishCreation(pod, *creation, grant); },
       [this, asked, start, done](const Operation& operation) { Make(asked, start, operation, done); }, done);
 }
 
-void LivePodRuntime::Appear(const std::shared_ptr<Pod>& created, const Operation& operation, const Body& body,
+void LivePodRuntime::Appear(const std::shared_ptr<Pod>& created, Operation operation, const Body& body,
                             const std::function<void(const Operation&)>& again, const DoneCallback& done) {
   const std::string id = created->id();
   const absl::Status added = registry_.Add(created, std::make_shared<const PodSnapshot>(created->View()));
@@ -100,13 +105,13 @@ void LivePodRuntime::Appear(const std::shared_ptr<Pod>& created, const Operation
   // Between its appearance and the lock a forced delete may come, and after that another creation.
   const absl::Status gone = absl::AbortedError(absl::StrCat("pod ", id, ": it was deleted meanwhile"));
   auto found = std::make_shared<bool>(false);
-  Dispatch(
-      id, operation,
-      [created, body, gone, found](Pod& pod, Grant& grant) {
-        *found = true;
-        return &pod == created.get() ? body(pod, grant) : gone;
-      },
-      [gone, found, done](const absl::Status& status) { done(!*found && absl::IsNotFound(status) ? gone : status); });
+  operation.first = [created, first = std::move(operation.first), gone, found](Pod& pod, Grant& grant) {
+    *found = true;
+    return &pod == created.get() ? first(pod, grant) : gone;
+  };
+  Dispatch(id, operation, body, [gone, found, done](const absl::Status& status) {
+    done(!*found && absl::IsNotFound(status) ? gone : status);
+  });
 }
 
 void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
@@ -115,6 +120,7 @@ void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, 
   // The pod may be this request's own, made before a crash: done, which RunBody finds, or half made, which recovery is
   // removing and the lock waits for.
   operation.mode = LockMode::kShared;
+  operation.first = nullptr;
   const auto boots = std::exchange(operation.boots, nullptr);
   Dispatch(
       pod_id, operation, [taken](Pod&, Grant&) { return taken; },
@@ -126,15 +132,13 @@ void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, 
       });
 }
 
-absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* checkpoint, Grant& grant) {
-  const std::string id = pod.id();
+absl::Status LivePodRuntime::BeginCreation(Pod& pod, Creation& creation, Grant& grant) {
   const v1::PodConfig config = pod.config();
-  bool told = false;
   grant.clock.Enter(OperationPhase::kPersist);
-  absl::Status status = [&] {
+  const absl::Status begun = [&] {
     VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
     VCD_RETURN_IF_ERROR(grant.place.status());
-    VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(id));
+    VCD_RETURN_IF_ERROR(store_.CreatePodDirectories(pod.id()));
     VCD_RETURN_IF_ERROR(grant.lock.TakeLockFile());
     // The record first: without it a configuration would look like a pod that was stopped by a reboot.
     VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
@@ -142,46 +146,57 @@ absl::Status LivePodRuntime::CreateBody(Pod& pod, bool start, const Checkpoint* 
       MarkPoststopDue(config, record);
     }));
     VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
-    const absl::Status up = BringUp(
-        pod, environment_, *std::move(grant.place),
-        [&](state::v1::PodRecord& record) {
-          if (!start) SetDone(record, grant.request);
-        },
-        grant.context, grant.clock, checkpoint);
-    if (!up.ok()) {
-      (void)RunPoststop(pod, PoststopDue(pod.record()), PoststopLimits(grant));
-      return up;
-    }
-    pod.Tell(v1::EVENT_TYPE_POD_CREATED);
-    told = true;
-    for (const v1::ContainerConfig& container : config.containers()) {
-      pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
-    }
-    if (!start) return absl::OkStatus();
-    absl::Status started = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
-    if (!started.ok()) {
-      grant.clock.Enter(OperationPhase::kUndo);
-      TearDownOptions options;
-      options.orderly = false;
-      options.end = KilledStatus();
-      options.hooks = PoststopLimits(grant);
-      (void)TearDown(pod, environment_, options);
-    }
-    return started;
+    creation.up.emplace(pod, environment_, grant.clock);
+    return creation.up->Open(grant.context);
   }();
+  return begun.ok() ? begun : UndoCreation(pod, creation, begun, /*told=*/false, grant);
+}
+
+absl::Status LivePodRuntime::FinishCreation(Pod& pod, Creation& creation, Grant& grant) {
+  absl::Status status = grant.place.status();
   if (status.ok()) {
-    const bool runs = pod.state() == v1::POD_STATE_RUNNING;
-    LogInfo(id, absl::StrCat(checkpoint != nullptr ? "restored, " : "", runs ? "running" : "ready"));
-    if (runs) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
-    return status;
+    const auto finish = [&](state::v1::PodRecord& record) {
+      if (!creation.start) SetDone(record, grant.request);
+    };
+    status = creation.up->Boot(*std::move(grant.place), finish, grant.context, creation.checkpoint.get());
   }
+  if (!status.ok()) return UndoCreation(pod, creation, status, /*told=*/false, grant);
+  creation.up.reset();
+  pod.Tell(v1::EVENT_TYPE_POD_CREATED);
+  const v1::PodConfig config = pod.config();
+  for (const v1::ContainerConfig& container : config.containers()) {
+    pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
+  }
+  if (creation.start) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
+  if (!status.ok()) {
+    grant.clock.Enter(OperationPhase::kUndo);
+    TearDownOptions options;
+    options.orderly = false;
+    options.end = KilledStatus();
+    options.hooks = PoststopLimits(grant);
+    (void)TearDown(pod, environment_, options);
+    return UndoCreation(pod, creation, status, /*told=*/true, grant);
+  }
+  const bool runs = pod.state() == v1::POD_STATE_RUNNING;
+  LogInfo(pod.id(), absl::StrCat(creation.checkpoint != nullptr ? "restored, " : "", runs ? "running" : "ready"));
+  if (runs) pod.Tell(v1::EVENT_TYPE_POD_STARTED);
+  return status;
+}
+
+absl::Status LivePodRuntime::UndoCreation(Pod& pod, Creation& creation, const absl::Status& why, bool told,
+                                          Grant& grant) {
+  const std::string id = pod.id();
   grant.clock.Enter(OperationPhase::kUndo);
+  if (creation.up.has_value()) {
+    creation.up.reset();
+    (void)RunPoststop(pod, PoststopDue(pod.record()), PoststopLimits(grant));
+  }
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));
   Forget(id);
-  if (told) pod.Tell(v1::EVENT_TYPE_POD_DELETED, "", "", std::nullopt, std::string(status.message()));
-  LogInfo(id, absl::StrCat("not created: ", status.message()));
-  return Annotate(status, absl::StrCat("pod ", id));
+  if (told) pod.Tell(v1::EVENT_TYPE_POD_DELETED, "", "", std::nullopt, std::string(why.message()));
+  LogInfo(id, absl::StrCat("not created: ", why.message()));
+  return Annotate(why, absl::StrCat("pod ", id));
 }
 
 void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& options, PodCallback done) {
@@ -189,16 +204,21 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.name = "StartPod";
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
-  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTimeOf(pod_id);
+  const absl::StatusOr<std::shared_ptr<Pod>> known = registry_.Find(pod_id);
+  const v1::PodConfig config = known.ok() ? (*known)->config() : v1::PodConfig();
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(config, options_);
   // One that is ready has booted, and need not wait for those that boot.
   operation.boots = [this](const Pod& pod) {
     return pod.state() == v1::POD_STATE_STOPPED ? std::optional<BootNeed>(NeedOrCloneOf(pod)) : std::nullopt;
   };
+  auto up = std::make_shared<std::optional<BringUp>>();
+  operation.first = [this, up](Pod& pod, Grant& grant) { return BeginStart(pod, *up, grant); };
+  operation.first_takes_long = HasHooksBeforeBoot(config);
   SubmitForPod(
-      pod_id, operation, [this](Pod& pod, Grant& grant) { return StartBody(pod, grant); }, std::move(done));
+      pod_id, operation, [this, up](Pod& pod, Grant& grant) { return FinishStart(pod, *up, grant); }, std::move(done));
 }
 
-absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
+absl::Status LivePodRuntime::BeginStart(Pod& pod, std::optional<BringUp>& up, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckStart(pod));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
   if (!grant.place.ok()) return Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": start"));
@@ -216,26 +236,37 @@ absl::Status LivePodRuntime::StartBody(Pod& pod, Grant& grant) {
     }
     MarkPoststopDue(config, record);
   }));
-  absl::Status status;
-  if (boots) {
-    status = BringUp(
-        pod, environment_, *std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context, grant.clock);
+  if (!boots) return absl::OkStatus();
+  up.emplace(pod, environment_, grant.clock);
+  const absl::Status opened = up->Open(grant.context);
+  return opened.ok() ? opened : UndoStart(pod, up, opened, grant);
+}
+
+absl::Status LivePodRuntime::FinishStart(Pod& pod, std::optional<BringUp>& up, Grant& grant) {
+  absl::Status status = grant.place.status();
+  if (status.ok() && up.has_value()) {
+    status = up->Boot(
+        *std::move(grant.place), [](state::v1::PodRecord&) {}, grant.context);
   }
   if (status.ok()) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
-  if (status.ok()) {
-    LogInfo(pod.id(), "running");
-    pod.Tell(v1::EVENT_TYPE_POD_STARTED);
-    return status;
-  }
+  if (!status.ok()) return UndoStart(pod, up, status, grant);
+  up.reset();
+  LogInfo(pod.id(), "running");
+  pod.Tell(v1::EVENT_TYPE_POD_STARTED);
+  return status;
+}
+
+absl::Status LivePodRuntime::UndoStart(Pod& pod, std::optional<BringUp>& up, const absl::Status& why, Grant& grant) {
   grant.clock.Enter(OperationPhase::kUndo);
+  up.reset();
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();
-  options.reason = absl::StrCat("start failed: ", status.message());
+  options.reason = absl::StrCat("start failed: ", why.message());
   options.hooks = PoststopLimits(grant);
   (void)TearDown(pod, environment_, options);
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED, "", "", std::nullopt, options.reason);
-  return Annotate(status, absl::StrCat("pod ", pod.id(), ": start"));
+  return Annotate(why, absl::StrCat("pod ", pod.id(), ": start"));
 }
 
 CallContext LivePodRuntime::PoststopLimits(const Grant& grant, bool force) {

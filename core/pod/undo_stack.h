@@ -20,6 +20,8 @@ class UndoStack {
 
   void Push(std::function<void()> undo) { steps_.push_back(std::move(undo)); }
 
+  bool empty() const { return steps_.empty(); }
+
   // The effects stay.
   void Commit() { steps_.clear(); }
 
