@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "core/asset/file_hash.h"
 #include "core/checkpoint/checkpoint_manifest.h"
+#include "core/checkpoint/disk_copy.h"
 #include "core/log/logger.h"
 #include "core/os/unique_fd.h"
 #include "core/state/state_codec.h"
@@ -29,6 +30,7 @@ constexpr char kManifest[] = "manifest.json";
 constexpr char kConfig[] = "pod.json";
 constexpr char kRecord[] = "record.json";
 constexpr char kImage[] = "image";
+constexpr char kDisks[] = "disks";
 constexpr char kLock[] = "lock";
 // Of a path's last part, and what is put behind it.
 constexpr size_t kMaxNameBytes = 255 - sizeof(kMaking) - 32;
@@ -110,6 +112,8 @@ absl::StatusOr<std::string> ReadVerified(Filesystem& filesystem, const std::stri
 
 }  // namespace
 
+std::string DiskFile(absl::string_view id) { return Below(kDisks, id); }
+
 absl::Status CheckpointUnfit(absl::StatusCode code, const std::string& directory, absl::string_view why) {
   return WithDetail(absl::Status(code, absl::StrCat("checkpoint ", directory, ": ", why)),
                     {v1::ERROR_REASON_CHECKPOINT_UNFIT, {{"directory", directory}}});
@@ -181,15 +185,27 @@ CheckpointWriter::~CheckpointWriter() {
   if (!removed.ok()) LogError("", absl::StrCat("remove half a checkpoint: ", removed.message()));
 }
 
+absl::Status CheckpointWriter::AddDisk(const std::string& id, const std::string& path, const CallContext& context) {
+  VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(Below(making_, kDisks)));
+  return CopyDisk(path, Below(making_, DiskFile(id)), context);
+}
+
 absl::Status CheckpointWriter::WriteAll(CheckpointManifest& manifest, const v1::PodConfig& config,
                                         const state::v1::PodRecord& record, const CallContext& context) {
   VCD_ASSIGN_OR_RETURN(const std::string config_text, EncodePodConfig(config));
   VCD_ASSIGN_OR_RETURN(const std::string record_text, EncodePodRecord(record));
   VCD_RETURN_IF_ERROR(filesystem_.WriteFile(Below(making_, kConfig), config_text));
   VCD_RETURN_IF_ERROR(filesystem_.WriteFile(Below(making_, kRecord), record_text));
-  VCD_ASSIGN_OR_RETURN(const std::vector<std::string> image, filesystem_.ListDirectory(image_dir()));
   std::vector<std::string> names = {kConfig, kRecord};
-  for (const std::string& name : image) names.push_back(Below(kImage, name));
+  std::vector<std::string> directories;
+  for (const char* directory : {kImage, kDisks}) {
+    const std::string below = Below(making_, directory);
+    VCD_ASSIGN_OR_RETURN(const FileKind there, filesystem_.Look(below));
+    if (there == FileKind::kNone) continue;
+    VCD_ASSIGN_OR_RETURN(const std::vector<std::string> files, filesystem_.ListDirectory(below));
+    for (const std::string& name : files) names.push_back(Below(directory, name));
+    directories.push_back(below);
+  }
   manifest.id = id_;
   manifest.files.clear();
   for (const std::string& name : names) {
@@ -200,7 +216,7 @@ absl::Status CheckpointWriter::WriteAll(CheckpointManifest& manifest, const v1::
   VCD_RETURN_IF_ERROR(filesystem_.WriteFile(path, EncodeManifest(manifest)));
   VCD_RETURN_IF_ERROR(filesystem_.SyncFile(path));
   VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(Below(making_, kLock)));
-  VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(image_dir()));
+  for (const std::string& directory : directories) VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
   return filesystem_.SyncDirectory(making_);
 }
 
@@ -220,7 +236,8 @@ absl::Status CheckpointWriter::Finish(CheckpointManifest manifest, const v1::Pod
 
 absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(Filesystem& filesystem, const std::string& directory) {
   VCD_ASSIGN_OR_RETURN(const FileKind there, filesystem.Look(directory));
-  if (there == FileKind::kNone) return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
+  if (there == FileKind::kNone)
+    return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
   const absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, kManifest));
   if (absl::IsNotFound(text.status())) {
     return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory,
@@ -238,13 +255,12 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(Filesystem& filesystem, const std::str
   Checkpoint checkpoint;
   VCD_ASSIGN_OR_RETURN(checkpoint.manifest, ReadCheckpointManifest(filesystem, directory));
   checkpoint.image_dir = Below(directory, kImage);
+  checkpoint.disks_dir = Below(directory, kDisks);
   std::map<std::string, const CheckpointFile*> files;
   for (const CheckpointFile& file : checkpoint.manifest.files) {
     files[file.path] = &file;
     // The others are read below, and checked as they are read.
-    if (absl::StartsWith(file.path, absl::StrCat(kImage, "/"))) {
-      VCD_RETURN_IF_ERROR(Verify(directory, file, context));
-    }
+    if (file.path != kConfig && file.path != kRecord) VCD_RETURN_IF_ERROR(Verify(directory, file, context));
   }
   for (const char* name : {kConfig, kRecord}) {
     if (files.count(name) == 0) return Damaged(directory, kManifest, absl::StrCat("tells of no ", name));

@@ -22,6 +22,7 @@
 //   pod.json       the pod's configuration
 //   record.json    its record: containers, disks, sizes
 //   image/         its machine, as VirtualMachine::SaveImage wrote it
+//   disks/         those that it writes to, by their ids, when it has any
 //   manifest.json  what it is of, and size and SHA-256 of each of these files
 //
 // It is made as `<directory>.making-<id>` and gets its name when all of it is on the disk: a directory of that name is
@@ -33,7 +34,11 @@ struct Checkpoint {
   v1::PodConfig config;
   state::v1::PodRecord record;
   std::string image_dir;
+  std::string disks_dir;
 };
+
+// The name in a checkpoint of the disk of that id.
+std::string DiskFile(absl::string_view id);
 
 // Whether a checkpoint can be made there: kInvalidArgument (INVALID_FIELD, `directory`) unless it is an absolute path
 // without detours, kAlreadyExists when there is something, kFailedPrecondition when there is no parent to make it in.
@@ -56,6 +61,9 @@ class CheckpointWriter {
 
   // Exists, and is empty: for SaveImage.
   std::string image_dir() const { return making_ + "/image"; }
+
+  // Copies a disk into it, as it is now.
+  absl::Status AddDisk(const std::string& id, const std::string& path, const CallContext& context);
 
   // Writes the rest and gives the checkpoint its name. `manifest` gets id and files. Nothing is there on failure.
   absl::Status Finish(CheckpointManifest manifest, const v1::PodConfig& config, const state::v1::PodRecord& record,

@@ -74,8 +74,9 @@ absl::StatusOr<std::vector<CheckpointFile>> DecodeFiles(const Json& manifest, co
 // Nothing that leads out of the directory.
 bool IsOwnFile(absl::string_view path) {
   if (path == "pod.json" || path == "record.json") return true;
-  constexpr absl::string_view kImage = "image/";
-  return absl::StartsWith(path, kImage) && IsValidId(path.substr(kImage.size()));
+  const size_t slash = path.find('/');
+  if (slash == absl::string_view::npos || !IsValidId(path.substr(slash + 1))) return false;
+  return path.substr(0, slash) == "image" || path.substr(0, slash) == "disks";
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ struct CheckpointManifest {
   bool stopped = false;  // The pod was stopped with it, and has done nothing since.
   // All others of the checkpoint, below its directory; SHA-256.
   std::vector<CheckpointFile> files;
-  // What the pod reads and is not in it: its disks, by their paths on the host; SHA-512.
+  // What the pod reads and is not in it: disks that nobody writes to, by their paths on the host; SHA-512.
   std::vector<CheckpointFile> disks;
 };
 
@@ -36,7 +36,7 @@ struct CheckpointManifest {
 std::string EncodeManifest(const CheckpointManifest& manifest);
 
 // Of bytes that anybody may have written. kDataLoss for what no release writes: files are `pod.json`, `record.json` and
-// what is in `image/`, once each, and disks are absolute paths. kFailedPrecondition for a later format.
+// what is in `image/` and `disks/`, once each, and disks are absolute paths. kFailedPrecondition for a later format.
 absl::StatusOr<CheckpointManifest> DecodeManifest(std::string text);
 
 }  // namespace vcd

@@ -125,6 +125,28 @@ TEST_F(CheckpointTest, IsReadAsItWasWritten) {
   EXPECT_FALSE(fs::exists(directory + "/lock"));
 }
 
+TEST_F(CheckpointTest, HoldsDisksAsTheyWere) {
+  const std::string disk = root_ + "/disk.img", directory = root_ + "/web";
+  std::ofstream(disk) << "before";
+  auto writer = CheckpointWriter::Begin(filesystem_, directory, kId);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_EQ((*writer)->AddDisk("rootfs-0", disk, CallContext()), absl::OkStatus());
+  EXPECT_EQ((*writer)->AddDisk("rootfs-1", root_ + "/none", CallContext()).code(), absl::StatusCode::kNotFound);
+  std::ofstream(disk) << "after";
+  ASSERT_EQ((*writer)->Finish(manifest_, config_, record_, CallContext()), absl::OkStatus());
+  const auto checkpoint = ReadCheckpoint(filesystem_, directory, CallContext());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->disks_dir, directory + "/disks");
+  EXPECT_EQ(Text(directory + "/" + DiskFile("rootfs-0")), "before");
+  ASSERT_EQ(checkpoint->manifest.files.size(), 3u);
+  EXPECT_EQ(checkpoint->manifest.files[2].path, "disks/rootfs-0");
+  EXPECT_EQ(checkpoint->manifest.files[2].bytes, 6u);
+  std::ofstream(directory + "/disks/rootfs-0") << "beforE";
+  const absl::Status damaged = ReadCheckpoint(filesystem_, directory, CallContext()).status();
+  EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(damaged.message()), HasSubstr("disks/rootfs-0"));
+}
+
 TEST_F(CheckpointTest, IsForTheOwnerAlone) {
   ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
   struct stat info = {};

@@ -10,6 +10,7 @@
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/request_id.h"
+#include "core/pod/checkpoint_disks.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_checkpoint.h"
@@ -58,7 +59,8 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, directory, stop ? "stop" : ""});
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
   const uint64_t memory_mib = pod.ok() ? (*pod)->config().hypervisor_config().default_memory_mib() : 0;
-  operation.ceiling = TimeFor(memory_mib << 20);
+  const uint64_t disk_bytes = pod.ok() ? WrittenDiskBytes((*pod)->record()) : 0;
+  operation.ceiling = TimeFor((memory_mib << 20) + disk_bytes);
   SubmitForPod(
       pod_id, operation,
       [this, directory, stop](Pod& pod, Grant& grant) { return CheckpointBody(pod, directory, stop, grant); },
@@ -120,6 +122,7 @@ absl::Status LivePodRuntime::WriteCheckpoint(Pod& pod, const std::string& direct
   pod.RecordExits();
   const state::v1::PodRecord record = pod.record();
   VCD_RETURN_IF_ERROR(Explained(pod.machine()->SaveImage(writer->image_dir(), context), directory));
+  VCD_RETURN_IF_ERROR(Explained(KeepWrittenDisks(record, *writer, context), directory));
   if (!manifest.stopped && !paused) {
     // The rest does not need it to stand still.
     VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
@@ -204,13 +207,17 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
     restoring.ceiling = TimeFor(bytes) + options_.boot_timeout;
     const CallContext context{absl::Now() + restoring.ceiling, &leaving_};
     VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(filesystem_, directory, context));
+    // Where they are now: they are looked at as those of any pod that is made.
+    MoveWrittenDisks(checkpoint->disks_dir, &checkpoint->config, &checkpoint->record);
     v1::PodConfig asked = checkpoint->config;
     asked.set_hostname(HostnameAfter(*checkpoint, pod_id));
     asked.set_id(pod_id);
     config = Prepare(std::move(asked));
     if (!config.ok()) return Annotate(config.status(), absl::StrCat("checkpoint ", directory));
-    return CheckRestorable(*checkpoint, directory, *config, *backends_.hypervisors.at(config->hypervisor()),
-                           disk_digests_, context);
+    VCD_RETURN_IF_ERROR(CheckRestorable(*checkpoint, directory, *config,
+                                        *backends_.hypervisors.at(config->hypervisor()), disk_digests_, context));
+    MoveWrittenDisks(absl::StrCat(store_.layout().PodStateDir(pod_id), "/disks"), &*config, &checkpoint->record);
+    return absl::OkStatus();
   }();
   if (!fit.ok()) return done(WithMetadata(fit, "pod_id", pod_id));
   creation->checkpoint = checkpoint;

@@ -2,14 +2,12 @@
 #include "core/pod/pod_checkpoint.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/device/host_disk.h"
+#include "core/pod/checkpoint_disks.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/pod_record.h"
 #include "core/status/error_detail.h"
@@ -76,15 +74,6 @@ absl::Status CheckDevices(const std::string& id, const state::v1::PodRecord& rec
     return NotHeld(id, absl::StrCat("it has device ", device.host_address(), " of the host"),
                    "delete the container that has it first");
   }
-  for (const state::v1::BlockDevice& disk : machine.block_devices()) {
-    if (disk.writable()) {
-      return NotHeld(id, absl::StrCat("it writes to ", disk.path()), "let containers write to their overlays instead");
-    }
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(disk.path(), error)) {
-      return NotHeld(id, absl::StrCat("its disk ", disk.path(), " is no file"), "use image files");
-    }
-  }
   return absl::OkStatus();
 }
 
@@ -106,14 +95,9 @@ absl::Status CheckConsistent(const Checkpoint& checkpoint, const std::string& di
       !record.network().interfaces().empty() || HasHooks(checkpoint.config)) {
     return refuse("tells of what no checkpoint holds");
   }
-  std::map<std::string, std::string> paths;
-  std::set<std::string> described;
-  for (const CheckpointFile& disk : checkpoint.manifest.disks) described.insert(disk.path);
-  for (const state::v1::BlockDevice& disk : record.vm().block_devices()) {
-    if (disk.writable() || described.count(disk.path()) == 0 || !paths.emplace(disk.id(), disk.path()).second) {
-      return refuse(absl::StrCat("disk ", disk.id(), " is none of those in manifest.json"));
-    }
-  }
+  if (const std::string wrong = FindDiskContradiction(checkpoint); !wrong.empty()) return refuse(wrong);
+  std::set<std::string> disks;
+  for (const state::v1::BlockDevice& disk : record.vm().block_devices()) disks.insert(disk.id());
   std::set<std::string> configured;
   for (const v1::ContainerConfig& container : checkpoint.config.containers()) configured.insert(container.id());
   std::set<std::string> known;
@@ -129,7 +113,7 @@ absl::Status CheckConsistent(const Checkpoint& checkpoint, const std::string& di
     std::vector<std::string> ids(container.disk_ids().begin(), container.disk_ids().end());
     if (!container.disk_id().empty()) ids.push_back(container.disk_id());
     for (const std::string& id : ids) {
-      if (paths.count(id) == 0) return refuse(absl::StrCat("container ", container.id(), " has no disk ", id));
+      if (disks.count(id) == 0) return refuse(absl::StrCat("container ", container.id(), " has no disk ", id));
     }
   }
   return known.size() == configured.size() ? absl::OkStatus() : refuse("does not tell of all containers of pod.json");
@@ -155,6 +139,8 @@ absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContex
   VCD_RETURN_IF_ERROR(CheckMachine(pod, config, record.vm()));
   VCD_RETURN_IF_ERROR(CheckNetwork(pod.id(), config.network_config(), record.network()));
   VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), record));
+  const DiskProblem disks = FindDiskProblem(config, record);
+  if (!disks.what.empty()) return NotHeld(pod.id(), disks.what, disks.next);
   if (HasHooks(config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
   absl::StatusOr<std::string> key = CheckpointKey(pod.hypervisor(), config, context);
   if (!absl::IsFailedPrecondition(key.status())) return key;
@@ -166,20 +152,6 @@ absl::StatusOr<std::string> CheckpointKey(const Hypervisor& hypervisor, const v1
   VmSpec spec;
   spec.config = config.hypervisor_config();
   return hypervisor.ImageKey(spec, context);
-}
-
-absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record,
-                                                          FileDigestCache& digests) {
-  std::map<std::string, CheckpointFile> disks;
-  for (const state::v1::BlockDevice& device : record.vm().block_devices()) {
-    VCD_ASSIGN_OR_RETURN(std::string digest, digests.Sha512(device.path()));
-    std::error_code error;
-    const uint64_t bytes = std::filesystem::file_size(device.path(), error);
-    disks[device.path()] = {device.path(), error ? 0 : bytes, std::move(digest)};
-  }
-  std::vector<CheckpointFile> list;
-  for (auto& [path, disk] : disks) list.push_back(std::move(disk));
-  return list;
 }
 
 state::v1::PodRecord RecordForCheckpoint(const state::v1::PodRecord& record) {
@@ -228,16 +200,6 @@ state::v1::PodRecord RecordForRestore(const Checkpoint& checkpoint, const std::s
 
 v1::PodState StateAfterRestore(const Checkpoint& checkpoint) {
   return checkpoint.record.state() == v1::POD_STATE_READY ? v1::POD_STATE_READY : v1::POD_STATE_RUNNING;
-}
-
-absl::Status ClaimDisks(Pod& pod, const Checkpoint& checkpoint) {
-  for (const state::v1::BlockDevice& device : checkpoint.record.vm().block_devices()) {
-    VCD_ASSIGN_OR_RETURN(const HostDisk disk, FindHostDisk(device.path()));
-    VCD_ASSIGN_OR_RETURN(DiskClaims::Claim claim,
-                         pod.ClaimDisk(disk, device.writable(), absl::StrCat("disk ", device.id())));
-    pod.HoldDisk(device.id(), std::move(claim));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace vcd

@@ -15,17 +15,14 @@ namespace vcd {
 // What a checkpoint can hold of a pod, and what is needed to make a pod of one. All of it blocks.
 
 // kFailedPrecondition (NOT_IMPLEMENTED), naming what it is and the next step, for a pod with something that no
-// checkpoint holds: directories of the host, disks that are written, interfaces that are the host's hardware or another
-// program's, passed through devices, hooks, and machines that were resized or that nobody saves. Otherwise the key of
-// its machine (CheckpointKey). The caller holds the pod's lock.
+// checkpoint holds: directories of the host, block devices of the host, interfaces that are the host's hardware or
+// another program's, passed through devices, hooks, and machines that were resized or that nobody saves. Otherwise the
+// key of its machine (CheckpointKey). The caller holds the pod's lock.
 absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContext& context);
 
 // What makes a pod of that configuration have the same machine on another host (Hypervisor::ImageKey).
 absl::StatusOr<std::string> CheckpointKey(const Hypervisor& hypervisor, const v1::PodConfig& config,
                                           const CallContext& context);
-
-// The pod's disks with sizes and digests: what they hold has to be the same when it is restored.
-absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record, FileDigestCache& digests);
 
 // The record as a checkpoint keeps it: nothing of this host.
 state::v1::PodRecord RecordForCheckpoint(const state::v1::PodRecord& record);
@@ -38,9 +35,6 @@ absl::Status CheckRestorable(const Checkpoint& checkpoint, const std::string& di
 // The record that a pod begins with which is made of a checkpoint; the pod that was paused goes on.
 state::v1::PodRecord RecordForRestore(const Checkpoint& checkpoint, const std::string& pod_id);
 v1::PodState StateAfterRestore(const Checkpoint& checkpoint);
-
-// Makes the checkpoint's disks the pod's. kFailedPrecondition when somebody else has one.
-absl::Status ClaimDisks(Pod& pod, const Checkpoint& checkpoint);
 
 }  // namespace vcd
 

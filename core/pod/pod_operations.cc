@@ -8,6 +8,7 @@
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/request_id.h"
+#include "core/pod/checkpoint_disks.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_hooks.h"
@@ -146,6 +147,9 @@ absl::Status LivePodRuntime::BeginCreation(Pod& pod, Creation& creation, Grant& 
       MarkPoststopDue(config, record);
     }));
     VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
+    if (creation.checkpoint != nullptr) {
+      VCD_RETURN_IF_ERROR(PlaceWrittenDisks(filesystem_, *creation.checkpoint, grant.context));
+    }
     creation.up.emplace(pod, environment_, grant.clock);
     return creation.up->Open(grant.context);
   }();

@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "test/e2e/e2e_test.h"
+#include "test/e2e/rootfs_fixture.h"
 
 namespace vcd {
 namespace {
@@ -150,6 +151,47 @@ TEST_F(CheckpointTest, TwoOfOneAreNotAlike) {
   Must({"stop", "left"});
   Must({"start", "left"});
   EXPECT_EQ(daemon().GetPod("left").vm().start(), v1::VM_START_COLD);
+}
+
+// The root file system is on a disk that the container writes to all the time, and so is another mount.
+TEST_F(CheckpointTest, DisksThatAreWrittenGoAlongAndEachPodHasItsOwn) {
+  const std::string root = Out("root.img"), data = Out("data.img");
+  MakeImage(directory(), "ext4", root);
+  fs::copy_file(root, data);
+  Must({"run", "-d", "--id", "web", "--network", "none", "--rootfs", root, "--rootfs-writable", "--mount",
+        absl::StrCat("type=ext4,src=", data, ",dst=/data"), "--", "/bin/sh", "-c",
+        "n=0; while :; do n=$((n+1)); echo $n > /root/count; echo $n > /data/count; sync; echo $n; sleep 0.1; done"});
+  const std::vector<int> before = AwaitNumbers("web", 5);
+  Must({"checkpoint", "web", Out("one")});
+  AwaitNumbers("web", before.size() + 5);
+  const auto count = [this](const std::string& id, const std::string& file) {
+    int number = -1;
+    EXPECT_TRUE(absl::SimpleAtoi(Trimmed(Exec(id, {"cat", file}).out), &number)) << id;
+    return number;
+  };
+  for (const std::string id : {"left", "right"}) {
+    Must({"restore", Out("one"), "--id", id});
+    const std::vector<int> there = AwaitNumbers(id, 5);
+    ExpectEachOnce(there);
+    EXPECT_GE(count(id, "/root/count"), there.back());
+    EXPECT_GE(count(id, "/data/count"), there.back());
+    EXPECT_THAT(Exec(id, {"sh", "-c", "test ! -e /root/who && echo " + id + " > /root/who && sync"}), ExitsWith(0));
+    EXPECT_THAT(daemon().GetPod(id).containers(0).config().rootfs().block().path(),
+                HasSubstr("/pods/" + id + "/disks/"));
+  }
+  EXPECT_NE(Exec("web", {"cat", "/root/who"}).exit_code, 0);
+  // Each boots from what it wrote, whatever becomes of the disks of the first.
+  Must({"rm", "-f", "web"});
+  fs::remove(root);
+  Must({"stop", "left"});
+  Must({"start", "left"});
+  EXPECT_EQ(daemon().GetPod("left").vm().start(), v1::VM_START_COLD);
+  EXPECT_EQ(Trimmed(Exec("left", {"cat", "/root/who"}).out), "left");
+  EXPECT_EQ(Trimmed(Exec("right", {"cat", "/root/who"}).out), "right");
+  const std::string disk = daemon().GetPod("left").containers(0).config().rootfs().block().path();
+  EXPECT_TRUE(fs::exists(disk));
+  Must({"rm", "-f", "left"});
+  EXPECT_FALSE(fs::exists(disk));
 }
 
 TEST_F(CheckpointTest, PausedPodStaysPaused) {

@@ -53,7 +53,7 @@ RecoveryWorld::RecoveryWorld(Filesystem* filesystem) : disk_(filesystem != nullp
   // As far as anybody on the host looks, an ext4.
   std::string image(4096, '\0');
   image.replace(1080, 2, "\x53\xef");
-  std::ofstream(root() + "/image", std::ios::binary) << image;
+  for (const char* name : {"/image", "/disk"}) std::ofstream(root() + name, std::ios::binary) << image;
   options_.state_dir = state_dir();
   options_.run_dir = run_dir();
   options_.boot_timeout = absl::Seconds(20);
@@ -191,6 +191,12 @@ v1::PodConfig RecoveryWorld::ImagePodConfig(const std::string& id) const {
   v1::PodConfig config = PodConfig(id);
   v1::ImageRootfs& image = *config.mutable_containers(0)->mutable_rootfs()->mutable_image();
   image.set_path(root() + "/image");
+  return config;
+}
+
+v1::PodConfig RecoveryWorld::DiskPodConfig(const std::string& id) const {
+  v1::PodConfig config = PodConfig(id);
+  config.mutable_containers(0)->mutable_rootfs()->mutable_block()->set_path(root() + "/disk");
   return config;
 }
 
@@ -351,7 +357,7 @@ void RecoveryWorld::CheckGuest(const v1::Pod& pod, std::vector<std::string>* lea
       [](const v1::Rootfs& root) { return root.has_directory(); });
   check_count(
       "disks", hypervisor().disks(pod.id()).size(), 0, [](const v1::Mount& mount) { return mount.type() == "ext4"; },
-      [](const v1::Rootfs& root) { return root.has_image(); });
+      [](const v1::Rootfs& root) { return root.has_image() || root.has_block(); });
   if (hypervisor().paused(pod.id()) != (pod.state() == v1::POD_STATE_PAUSED)) {
     leaks->push_back(absl::StrCat("the vCPUs of ", pod.id(), " do not do what its state says"));
   }
@@ -377,7 +383,18 @@ void RecoveryWorld::CheckFiles(const std::vector<std::string>& pod_ids, std::vec
     }
     std::set<std::string> logs;
     const v1::Pod pod = (*runtime().GetPod(id))->Unpack();
-    for (const v1::Container& container : pod.containers()) logs.insert(container.id() + ".log");
+    std::set<std::string> written;
+    for (const v1::Container& container : pod.containers()) {
+      logs.insert(container.id() + ".log");
+      written.insert(container.config().rootfs().block().path());
+    }
+    const std::string disks = absl::StrCat(state_dir(), "/pods/", id, "/disks");
+    for (const std::string& name : Names(disks)) {
+      if (written.count(absl::StrCat(disks, "/", name)) == 0) leaks->push_back(absl::StrCat("disk ", name, " of ", id));
+    }
+    for (const std::string& path : written) {
+      if (!path.empty() && !std::filesystem::exists(path)) leaks->push_back(absl::StrCat(id, " has no disk ", path));
+    }
     for (const std::string& name : Names(absl::StrCat(state_dir(), "/pods/", id, "/logs"))) {
       if (logs.count(name) == 0) leaks->push_back(absl::StrCat("log ", name, " of ", id));
     }

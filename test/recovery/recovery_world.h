@@ -62,6 +62,8 @@ class RecoveryWorld : public PodClient {
 
   // A pod whose container has a root file system from an image: what a checkpoint can hold.
   v1::PodConfig ImagePodConfig(const std::string& id) const;
+  // The same with one that it writes to.
+  v1::PodConfig DiskPodConfig(const std::string& id) const;
   // Where checkpoints go.
   std::string out_dir() const { return root() + "/out"; }
   // Keeps the guest that a pod has now, and gives it to the pod's next machine, as a checkpoint would.

@@ -91,6 +91,11 @@ void CheckpointedWithNetwork(RecoveryWorld& world) {
   WithNetworkImage(world);
   WrittenDown(world);
 }
+void WithDisk(RecoveryWorld& world) { (void)world.Run(world.DiskPodConfig("web")); }
+void CheckpointedWithDisk(RecoveryWorld& world) {
+  WithDisk(world);
+  WrittenDown(world);
+}
 absl::Status Checkpoint(RecoveryWorld& world, bool stop, const std::string& request_id) {
   return world.Checkpoint("web", world.out_dir() + "/one", stop, request_id).status();
 }
@@ -178,7 +183,12 @@ std::vector<Scenario> Scenarios() {
        WithNetworkImage,
        [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/false, id); },
        {}},
+      {"CheckpointPod (with a disk)",
+       WithDisk,
+       [](W& w, const Id& id) { return Checkpoint(w, /*stop=*/false, id); },
+       {}},
       {"RestorePod", Checkpointed, Restore, {}},
+      {"RestorePod (with a disk)", CheckpointedWithDisk, Restore, {}},
       {"RestorePod (with a network)", CheckpointedWithNetwork, Restore, {}},
       {"UpdatePod", Running, [](W& w, const Id& id) { return w.Update("web", 2, 192, id).status(); }, {}},
       {"AttachInterface",
