@@ -58,7 +58,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, directory, stop ? "stop" : ""});
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  const uint64_t memory_mib = pod.ok() ? (*pod)->config().hypervisor_config().default_memory_mib() : 0;
+  const uint64_t memory_mib = pod.ok() ? (*pod)->config()->hypervisor_config().default_memory_mib() : 0;
   const uint64_t disk_bytes = pod.ok() ? WrittenDiskBytes((*pod)->record()) : 0;
   operation.ceiling = TimeFor((memory_mib << 20) + disk_bytes);
   SubmitForPod(
@@ -105,7 +105,7 @@ absl::Status LivePodRuntime::CheckpointBody(Pod& pod, const std::string& directo
 
 absl::Status LivePodRuntime::WriteCheckpoint(Pod& pod, const std::string& directory, const std::string& id,
                                              CheckpointManifest manifest, bool* awake, const CallContext& context) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   manifest.pod_id = pod.id();
   manifest.vcd_version = options_.version;
   manifest.created_at = absl::Now();
@@ -129,7 +129,7 @@ absl::Status LivePodRuntime::WriteCheckpoint(Pod& pod, const std::string& direct
     *awake = true;
   }
   VCD_ASSIGN_OR_RETURN(manifest.disks, DescribeDisks(record, disk_digests_));
-  return Explained(writer->Finish(manifest, config, RecordForCheckpoint(record), context), directory);
+  return Explained(writer->Finish(manifest, *config, RecordForCheckpoint(record), context), directory);
 }
 
 absl::Status LivePodRuntime::StopAfterCheckpoint(Pod& pod, const std::string& directory,

@@ -82,7 +82,7 @@ absl::Status DetachDisk(Pod& pod, const std::string& id, const CallContext& cont
 // kernel reads it, without a helper process. Only what the host cannot write to; two kernels that each believe a file
 // system to be theirs would destroy it.
 absl::StatusOr<std::optional<MappedRoot>> MappedRootOf(const Pod& pod, const std::string& path) {
-  if (pod.config().hypervisor_config().disable_block_device_use()) return std::optional<MappedRoot>();
+  if (pod.config()->hypervisor_config().disable_block_device_use()) return std::optional<MappedRoot>();
   std::error_code error;
   const std::string directory = std::filesystem::canonical(path, error);
   struct stat status;
@@ -286,8 +286,8 @@ void ForgetAttachments(state::v1::ContainerRecord& container) {
 
 absl::Status ShareVolumes(Pod& pod, state::v1::PodRecord& record, const CallContext& context) {
   record.clear_volumes();
-  const v1::PodConfig config = pod.config();
-  for (const v1::Volume& volume : config.volumes()) {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  for (const v1::Volume& volume : config->volumes()) {
     const std::string tag = FreeId("volume", IdsOnRecord(record));
     absl::StatusOr<SharedPath> shared =
         pod.machine()->ShareDirectory({tag, volume.host_path(), volume.readonly(), /*recursive=*/true}, context);

@@ -43,11 +43,11 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
   GuestContainerSpec spec;
   spec.config = config;
   AddStartHooks(pod, spec);
-  const v1::PodConfig pod_config = pod.config();
-  spec.hostname = pod_config.hostname();
-  spec.resolv_conf = ResolvConf(pod_config, record.network());
-  spec.hosts = Hosts(pod_config, record.network());
-  spec.share_process_namespace = pod_config.share_process_namespace();
+  const std::shared_ptr<const v1::PodConfig> pod_config = pod.config();
+  spec.hostname = pod_config->hostname();
+  spec.resolv_conf = ResolvConf(*pod_config, record.network());
+  spec.hosts = Hosts(*pod_config, record.network());
+  spec.share_process_namespace = pod_config->share_process_namespace();
   if (pod.agent().capabilities().runs_processes) {
     // Each thing is noted as soon as it is there, so this undoes as much as there is.
     undo.Push([&pod, &container, &context] {

@@ -69,7 +69,7 @@ void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerCon
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, FingerprintPart(config)});
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  operation.ceiling = absl::Minutes(1) + HookTime(pod.ok() ? (*pod)->config() : v1::PodConfig(), config, options_);
+  operation.ceiling = absl::Minutes(1) + HookTime(pod.ok() ? *(*pod)->config() : v1::PodConfig(), config, options_);
   if (config.id().empty()) config.set_id(options.request_id.empty() ? GenerateId() : IdOfRequest(options.request_id));
   SubmitForContainer(
       pod_id, config.id(), operation,
@@ -81,7 +81,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
   v1::ContainerConfig config = asked;
   const AgentCapabilities agent = pod.agent().capabilities();
   VCD_RETURN_IF_ERROR(ValidateContainerConfig(config, agent.runs_processes));
-  VCD_RETURN_IF_ERROR(CheckVolumeTags(config, pod.config(), "config"));
+  VCD_RETURN_IF_ERROR(CheckVolumeTags(config, *pod.config(), "config"));
   VCD_RETURN_IF_ERROR(CheckHooksRun(config.hooks(), options_, agent, "config.hooks"));
   VCD_RETURN_IF_ERROR(CompleteContainerConfig(config, options_.host, agent.ReadsRootfs(), "config"));
   if (pod.ViewContainer(config.id()).ok()) {
@@ -89,7 +89,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
                                                             ": the id is taken; choose another, or delete it first")),
                       {v1::ERROR_REASON_CONTAINER_EXISTS, {{"pod_id", pod.id()}, {"container_id", config.id()}}});
   }
-  v1::PodConfig grown = pod.config();
+  v1::PodConfig grown = *pod.config();
   *grown.add_containers() = config;
   VCD_RETURN_IF_ERROR(CheckConfigSize(grown));
   state::v1::ContainerRecord record;

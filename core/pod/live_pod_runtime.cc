@@ -222,8 +222,8 @@ absl::Status LivePodRuntime::CheckRepeated(const Pod& pod, const state::v1::Requ
 
 BootNeed LivePodRuntime::NeedOf(const Pod& pod) {
   BootNeed need;
-  const v1::PodConfig config = pod.config();
-  const v1::HypervisorConfig& machine = config.hypervisor_config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  const v1::HypervisorConfig& machine = config->hypervisor_config();
   // Huge pages are not of the memory that is available, and a guest that is pretended takes none.
   if (!machine.huge_pages() && !pod.hypervisor().capabilities().simulated_guest) {
     need.memory_bytes = uint64_t{machine.default_memory_mib()} << 20;
@@ -232,14 +232,14 @@ BootNeed LivePodRuntime::NeedOf(const Pod& pod) {
 }
 
 BootNeed LivePodRuntime::NeedOrCloneOf(const Pod& pod) const {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   BootNeed need = NeedOf(pod);
-  const v1::PodConfig config = pod.config();
-  if (config.disable_template()) return need;
+  if (config->disable_template()) return need;
   const std::optional<uint64_t> clone =
-      templates_.CloneMemory(SubjectOf(pod.hypervisor(), pod.agent(), config, templates_.options()));
+      templates_.CloneMemory(SubjectOf(pod.hypervisor(), pod.agent(), *config, templates_.options()));
   if (!clone.has_value()) return need;
   need.clone = true;
-  if (!NeedsSharedMemory(config)) need.memory_bytes = std::min(need.memory_bytes, *clone);
+  if (!NeedsSharedMemory(*config)) need.memory_bytes = std::min(need.memory_bytes, *clone);
   return need;
 }
 
@@ -256,6 +256,8 @@ absl::Status LivePodRuntime::RunPart(Run& run, EnteredPlace place, const Body& p
   const Operation& operation = run.operation;
   operation.clock->Enter(OperationPhase::kWork);
   VCD_ASSIGN_OR_RETURN(const std::shared_ptr<Pod> pod, registry_.Find(run.pod_id));
+  // All of this part shares it.
+  const std::shared_ptr<const v1::PodConfig> config = pod->config();
   Grant grant{run.lock,         {absl::Now() + operation.ceiling, &run.lock.cancellation()},
               std::move(place), {},
               *operation.clock, operation.options.deadline};

@@ -44,7 +44,7 @@ absl::StatusOr<VmSize> ResizeMachine(Pod& pod, const VmSize& from, const VmSize&
 void FinishResize(Pod& pod, const CallContext& context) {
   if (!pod.hypervisor().capabilities().resize) return;
   const state::v1::VirtualMachine vm = pod.machine()->Record();
-  VmSize to = SizeOf(pod.config().hypervisor_config());
+  VmSize to = SizeOf(pod.config()->hypervisor_config());
   // One that booted with all that it has needs nothing; of one with more vCPUs it is not known which are online.
   if (to.vcpus == 0 || vm.vcpus() == 0 || (vm.memory_mib() == to.memory_mib && vm.vcpus() == 1 && to.vcpus == 1))
     return;

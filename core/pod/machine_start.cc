@@ -23,17 +23,17 @@ namespace vcd {
 namespace {
 
 VmSpec MachineOf(const Pod& pod) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.run_dir();
-  spec.config = config.hypervisor_config();
-  spec.annotations = {config.annotations().begin(), config.annotations().end()};
+  spec.config = config->hypervisor_config();
+  spec.annotations = {config->annotations().begin(), config->annotations().end()};
   return spec;
 }
 
 absl::StatusOr<std::unique_ptr<GuestSession>> Connect(Pod& pod, VirtualMachine& machine, const CallContext& context) {
-  return pod.agent().Connect({pod.id(), pod.config().hostname(), pod.machine_dir()}, machine, pod, context);
+  return pod.agent().Connect({pod.id(), pod.config()->hostname(), pod.machine_dir()}, machine, pod, context);
 }
 
 void TakeSession(Pod& pod, std::unique_ptr<GuestSession> session) {
@@ -164,17 +164,17 @@ TemplateSubject SubjectOf(Hypervisor& hypervisor, Agent& agent, const v1::PodCon
 
 absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& environment, const std::string& netns_path,
                                           const CallContext& context, OperationClock& clock) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   Templates& templates = environment.templates;
   VCD_RETURN_IF_ERROR(EndWarmMachine(pod));
   VmSpec spec = MachineOf(pod);
-  spec.shared_memory = NeedsSharedMemory(config);
+  spec.shared_memory = NeedsSharedMemory(*config);
   spec.netns_path = netns_path;
   MachineStart start;
   absl::StatusOr<Templates::Lease> lease =
-      config.disable_template()
+      config->disable_template()
           ? absl::StatusOr<Templates::Lease>(absl::FailedPreconditionError("the pod is not to be a clone"))
-          : templates.Use(SubjectOf(pod.hypervisor(), pod.agent(), config, templates.options()), context);
+          : templates.Use(SubjectOf(pod.hypervisor(), pod.agent(), *config, templates.options()), context);
   // One that waits has no network namespace but an empty one.
   const bool may_wait = lease.ok() && netns_path.empty() && templates.options().warm_machines > 0;
   if (may_wait) {
@@ -240,7 +240,7 @@ absl::StatusOr<MachineStart> RestoreMachine(Pod& pod, const Checkpoint& checkpoi
 }
 
 void MeasureClone(const Pod& pod, const MachineStart& start, Templates& templates) {
-  if (start.how != v1::VM_START_CLONE || NeedsSharedMemory(pod.config())) return;
+  if (start.how != v1::VM_START_CLONE || NeedsSharedMemory(*pod.config())) return;
   templates.MeasureClone(start.template_key, [&pod] {
     const absl::StatusOr<ProcessUsage> vmm = ReadProcessUsage(FromRecord(pod.machine()->Record().process()));
     return vmm.ok() ? vmm->anonymous_bytes : 0;

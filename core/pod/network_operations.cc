@@ -30,7 +30,7 @@ void LogUndo(const Pod& pod, absl::string_view what, const absl::Status& status)
 }
 
 // Of the ports that it has, those that its configuration has.
-void KeepPorts(const Pod& pod) { (void)pod.environment().ports.Take(pod.id(), pod.config().network_config()); }
+void KeepPorts(const Pod& pod) { (void)pod.environment().ports.Take(pod.id(), pod.config()->network_config()); }
 
 std::string FreeInterfaceName(const v1::NetworkConfig& config, const v1::NetworkStatus& network) {
   std::set<std::string> taken;
@@ -80,10 +80,10 @@ void LivePodRuntime::AttachInterface(const std::string& pod_id, const v1::CniNet
 absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* network, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kAttachInterface, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(Annotate(CheckJoins(pod), absl::StrCat("pod ", pod.id())));
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const v1::NetworkStatus before = pod.record().network();
   if (network->interface_name().empty()) {
-    network->set_interface_name(FreeInterfaceName(config.network_config(), before));
+    network->set_interface_name(FreeInterfaceName(config->network_config(), before));
   }
   const std::string name = network->interface_name();
   VCD_RETURN_IF_ERROR(CheckInterfaceName("network.interface_name", name));
@@ -91,7 +91,7 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
     return absl::AlreadyExistsError(absl::StrCat("pod ", pod.id(), ": it has a network interface ", name,
                                                  " already; choose another name, or detach that one first"));
   }
-  v1::PodConfig grown = config;
+  v1::PodConfig grown = *config;
   *grown.mutable_network_config()->add_networks() = *network;
   VCD_RETURN_IF_ERROR(CheckConfigSize(grown));
   VCD_RETURN_IF_ERROR(
@@ -104,7 +104,7 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
     begun.set_name(name);
     PutInterface(*record.mutable_network(), begun);
   }));
-  const NetworkPod network_pod = pod.AsNetworkPod(config);
+  const NetworkPod network_pod = pod.AsNetworkPod(*config);
   absl::StatusOr<PlannedInterface> planned = pod.network().AddInterface(network_pod, *network, grant.context);
   absl::Status status = planned.status();
   v1::PodInterface interface;
@@ -176,7 +176,7 @@ absl::Status LivePodRuntime::DetachInterfaceBody(Pod& pod, const std::string& na
     going.clear_mac();
     PutInterface(*record.mutable_network(), going);
   }));
-  const v1::NetworkConfig configured = pod.config().network_config();
+  const v1::NetworkConfig configured = pod.config()->network_config();
   absl::Status left = DropFromConfig(pod, name);
   const bool dropped = left.ok();
   if (left.ok() && IsJoined(*found)) left = LeaveInterface(pod, *found, grant.context);
@@ -189,7 +189,7 @@ absl::Status LivePodRuntime::DetachInterfaceBody(Pod& pod, const std::string& na
                      /*fact=*/true);
     return Annotate(left, step);
   }
-  const absl::Status status = pod.network().RemoveInterface(pod.AsNetworkPod(pod.config()), name, grant.context);
+  const absl::Status status = pod.network().RemoveInterface(pod.AsNetworkPod(*pod.config()), name, grant.context);
   (void)pod.Change(
       [&](state::v1::PodRecord& record) {
         *record.mutable_vm() = pod.machine()->Record();

@@ -88,9 +88,19 @@ std::string Pod::LogPath(const std::string& container_id) const {
   return environment_.store.layout().ContainerLog(id_, container_id);
 }
 
-v1::PodConfig Pod::config() const {
+std::shared_ptr<const v1::PodConfig> Pod::config() const {
   MutexLock lock(&mu_);
-  return config_.Unpack();
+  return ConfigLocked();
+}
+
+std::shared_ptr<const v1::PodConfig> Pod::ConfigLocked() const {
+  std::shared_ptr<const v1::PodConfig> config = unpacked_config_.lock();
+  if (config == nullptr) {
+    // Not make_shared, whose one block of memory would stay for as long as the weak pointer.
+    config = std::shared_ptr<const v1::PodConfig>(new v1::PodConfig(config_.Unpack()));
+    unpacked_config_ = config;
+  }
+  return config;
 }
 
 state::v1::PodRecord Pod::record() const {
@@ -105,13 +115,13 @@ v1::PodState Pod::state() const {
 
 v1::Pod Pod::View() const {
   MutexLock lock(&mu_);
-  return MakePodView(config_.Unpack(), record_);
+  return MakePodView(*ConfigLocked(), record_);
 }
 
 absl::StatusOr<v1::Container> Pod::ViewContainer(const std::string& container_id) const {
   MutexLock lock(&mu_);
-  const v1::PodConfig config = config_.Unpack();
-  for (const v1::ContainerConfig& container : config.containers()) {
+  const std::shared_ptr<const v1::PodConfig> config = ConfigLocked();
+  for (const v1::ContainerConfig& container : config->containers()) {
     if (container.id() == container_id) {
       return MakeContainerView(id_, container, FindContainer(record_, container_id));
     }
@@ -159,7 +169,7 @@ void Pod::ChangeUnwritten(const std::function<void(state::v1::PodRecord&)>& chan
 
 void Pod::TakeLocked(state::v1::PodRecord record) {
   // First, so that whoever finds the change in the record has nothing older in the snapshot.
-  PublishLocked(config(), record);
+  PublishLocked(*config(), record);
   MutexLock lock(&mu_);
   record_ = std::move(record);
 }
@@ -176,15 +186,21 @@ absl::Status Pod::RememberDone(const state::v1::Request& request) {
   return Change([&](state::v1::PodRecord& record) { Remember(record, request); }, /*fact=*/true);
 }
 
+absl::Status Pod::SaveConfig() {
+  MutexLock changing(&change_mu_);
+  return WithMetadata(environment_.store.SaveConfig(*config(), DiskRoom::kFree), "pod_id", id_);
+}
+
 absl::Status Pod::ChangeConfig(const std::function<void(v1::PodConfig&)>& change, DiskRoom room) {
   VCD_RETURN_IF_ERROR(config_damage_);
   MutexLock changing(&change_mu_);
-  v1::PodConfig config = this->config();
+  v1::PodConfig config = *this->config();
   change(config);
   VCD_RETURN_IF_ERROR(WithMetadata(environment_.store.SaveConfig(config, room), "pod_id", id_));
   PublishLocked(config, record());
   MutexLock lock(&mu_);
   config_ = Packed(config);
+  unpacked_config_.reset();
   return absl::OkStatus();
 }
 

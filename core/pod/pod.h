@@ -45,8 +45,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // The run directory of its machine: the pod's own, or that of one that had waited for it.
   std::string machine_dir() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Copies of what is now.
-  v1::PodConfig config() const ABSL_LOCKS_EXCLUDED(mu_);
+  // What is now. The configuration is unpacked for whoever asks first, and shared for as long as somebody holds it.
+  std::shared_ptr<const v1::PodConfig> config() const ABSL_LOCKS_EXCLUDED(mu_);
   state::v1::PodRecord record() const ABSL_LOCKS_EXCLUDED(mu_);
   v1::PodState state() const ABSL_LOCKS_EXCLUDED(mu_);
   v1::Pod View() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -75,6 +75,9 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // Notes a request as done, for operations whose repetition would do no harm in between. Nothing for one without an
   // id.
   absl::Status RememberDone(const state::v1::Request& request) ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
+
+  // Writes the configuration that the pod was made with for the first time.
+  absl::Status SaveConfig() ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
 
   // As Change, for the configuration. Fails when that could not be read: nothing must be written in its place.
   absl::Status ChangeConfig(const std::function<void(v1::PodConfig&)>& change, DiskRoom room = DiskRoom::kFree)
@@ -185,6 +188,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   void RecordExit(const std::shared_ptr<ProcessEntry>& entry, const v1::ExitStatus& status);
   // Whether the record may be replaced by this one; logs it when not.
   absl::Status CheckMove(const state::v1::PodRecord& to) const ABSL_LOCKS_EXCLUDED(mu_);
+  std::shared_ptr<const v1::PodConfig> ConfigLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   absl::Status ChangeAndSave(const std::function<bool(state::v1::PodRecord&)>& change, bool fact, DiskRoom room)
@@ -217,6 +221,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
 
   mutable Mutex mu_;
   Packed<v1::PodConfig> config_ ABSL_GUARDED_BY(mu_);
+  // What config_ says, while somebody holds it.
+  mutable std::weak_ptr<const v1::PodConfig> unpacked_config_ ABSL_GUARDED_BY(mu_);
   state::v1::PodRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, std::shared_ptr<ProcessEntry>> processes_ ABSL_GUARDED_BY(mu_);
   std::vector<ProcessKey> ended_execs_ ABSL_GUARDED_BY(mu_);

@@ -134,15 +134,15 @@ absl::Status CheckDisks(const Checkpoint& checkpoint, const std::string& directo
 }  // namespace
 
 absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContext& context) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const state::v1::PodRecord record = pod.record();
-  VCD_RETURN_IF_ERROR(CheckMachine(pod, config, record.vm()));
-  VCD_RETURN_IF_ERROR(CheckNetwork(pod.id(), config.network_config(), record.network()));
+  VCD_RETURN_IF_ERROR(CheckMachine(pod, *config, record.vm()));
+  VCD_RETURN_IF_ERROR(CheckNetwork(pod.id(), config->network_config(), record.network()));
   VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), record));
-  const DiskProblem disks = FindDiskProblem(config, record);
+  const DiskProblem disks = FindDiskProblem(*config, record);
   if (!disks.what.empty()) return NotHeld(pod.id(), disks.what, disks.next);
-  if (HasHooks(config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
-  absl::StatusOr<std::string> key = CheckpointKey(pod.hypervisor(), config, context);
+  if (HasHooks(*config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
+  absl::StatusOr<std::string> key = CheckpointKey(pod.hypervisor(), *config, context);
   if (!absl::IsFailedPrecondition(key.status())) return key;
   return NotHeld(pod.id(), absl::StrCat("its machine has ", key.status().message()), "use a pod without that");
 }

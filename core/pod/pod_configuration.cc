@@ -104,7 +104,7 @@ void LivePodRuntime::UpdatePodAnnotations(const std::string& pod_id, const std::
       pod_id, operation,
       [set, remove_keys](Pod& pod, Grant& grant) {
         VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kAnnotate, pod.id(), pod.state()));
-        v1::PodConfig merged = pod.config();
+        v1::PodConfig merged = *pod.config();
         for (const std::string& key : remove_keys) merged.mutable_annotations()->erase(key);
         for (const auto& [key, value] : set) (*merged.mutable_annotations())[key] = value;
         VCD_RETURN_IF_ERROR(ValidateAnnotations(merged.annotations()));

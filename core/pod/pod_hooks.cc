@@ -177,7 +177,7 @@ void RunPoststartOf(Pod& pod, const v1::ContainerConfig* container, const v1::Ho
   const HookPhase phase(clock);
   const absl::StatusOr<LiveProcess> process = FindProcess(pod, pod.record().network().netns_path());
   if (!process.ok()) return LogError(pod.id(), absl::StrCat("its poststart hooks: ", process.status().message()));
-  (void)RunAndLog(pod, pod.config(), hooks, HookKind::kPoststart, {container, "running", process->pid, ""}, context);
+  (void)RunAndLog(pod, *pod.config(), hooks, HookKind::kPoststart, {container, "running", process->pid, ""}, context);
 }
 
 const v1::ContainerConfig* FindConfig(const v1::PodConfig& config, const std::string& container_id) {
@@ -229,13 +229,13 @@ bool HasHooksBeforeBoot(const v1::PodConfig& config) {
 
 absl::Status RunHooksBeforeBoot(Pod& pod, const std::string& netns_path, const CallContext& context,
                                 OperationClock& clock) {
-  const v1::PodConfig config = pod.config();
-  if (!HasHooksBeforeBoot(config)) return absl::OkStatus();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  if (!HasHooksBeforeBoot(*config)) return absl::OkStatus();
   const HookPhase phase(clock);
   VCD_ASSIGN_OR_RETURN(const LiveProcess process, FindProcess(pod, netns_path));
   const Subject subject = {nullptr, "creating", process.pid, netns_path};
-  VCD_RETURN_IF_ERROR(RunAll(pod, config, config.hooks(), HookKind::kPrestart, subject, context));
-  return RunAll(pod, config, config.hooks(), HookKind::kCreateRuntime, subject, context);
+  VCD_RETURN_IF_ERROR(RunAll(pod, *config, config->hooks(), HookKind::kPrestart, subject, context));
+  return RunAll(pod, *config, config->hooks(), HookKind::kCreateRuntime, subject, context);
 }
 
 absl::Status RunHooksBeforeContainer(Pod& pod, const v1::ContainerConfig& container, const std::string& netns_path,
@@ -243,38 +243,38 @@ absl::Status RunHooksBeforeContainer(Pod& pod, const v1::ContainerConfig& contai
   const v1::Hooks& hooks = container.hooks();
   if (hooks.prestart().empty() && hooks.create_runtime().empty()) return absl::OkStatus();
   const HookPhase phase(clock);
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   VCD_ASSIGN_OR_RETURN(const LiveProcess process, FindProcess(pod, netns_path));
   const Subject subject = {&container, "creating", process.pid, netns_path};
-  VCD_RETURN_IF_ERROR(RunAll(pod, config, hooks, HookKind::kPrestart, subject, context));
-  return RunAll(pod, config, hooks, HookKind::kCreateRuntime, subject, context);
+  VCD_RETURN_IF_ERROR(RunAll(pod, *config, hooks, HookKind::kPrestart, subject, context));
+  return RunAll(pod, *config, hooks, HookKind::kCreateRuntime, subject, context);
 }
 
 absl::Status RunHooksOfHeldContainer(Pod& pod, const v1::ContainerConfig& container, const std::string& netns_path,
                                      const CallContext& context, OperationClock& clock) {
-  const v1::PodConfig config = pod.config();
-  if (config.hooks().create_container().empty() && container.hooks().create_container().empty()) {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  if (config->hooks().create_container().empty() && container.hooks().create_container().empty()) {
     return absl::OkStatus();
   }
   const HookPhase phase(clock);
   VCD_ASSIGN_OR_RETURN(const LiveProcess process, FindProcess(pod, netns_path));
   const Subject subject = {&container, "creating", process.pid, netns_path};
-  VCD_RETURN_IF_ERROR(RunAll(pod, config, config.hooks(), HookKind::kCreateContainer, subject, context));
-  return RunAll(pod, config, container.hooks(), HookKind::kCreateContainer, subject, context);
+  VCD_RETURN_IF_ERROR(RunAll(pod, *config, config->hooks(), HookKind::kCreateContainer, subject, context));
+  return RunAll(pod, *config, container.hooks(), HookKind::kCreateContainer, subject, context);
 }
 
 void AddStartHooks(const Pod& pod, GuestContainerSpec& spec) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const PodRuntimeOptions& options = pod.environment().options;
-  for (const v1::Hooks* hooks : {&config.hooks(), &spec.config.hooks()}) {
+  for (const v1::Hooks* hooks : {&config->hooks(), &spec.config.hooks()}) {
     for (const v1::Hook& hook : hooks->start_container()) spec.start_hooks.push_back(WithTimeout(hook, options));
   }
   if (!spec.start_hooks.empty())
-    spec.hook_state = OciStateTemplate(StateOf(pod, config, {&spec.config, "created", 0, ""}));
+    spec.hook_state = OciStateTemplate(StateOf(pod, *config, {&spec.config, "created", 0, ""}));
 }
 
 void RunPoststart(Pod& pod, const CallContext& context, OperationClock& clock) {
-  RunPoststartOf(pod, nullptr, pod.config().hooks(), context, clock);
+  RunPoststartOf(pod, nullptr, pod.config()->hooks(), context, clock);
 }
 
 void RunPoststart(Pod& pod, const v1::ContainerConfig& container, const CallContext& context, OperationClock& clock) {
@@ -314,17 +314,17 @@ void KeepPoststopDue(Pod& pod, const Poststop& begun) {
 
 bool RunPoststop(Pod& pod, const Poststop& poststop, const CallContext& limits) {
   if (poststop.empty()) return true;
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const LastTime time(pod.environment().io, limits);
   bool ran = true;
   for (const std::string& id : poststop.container_ids) {
-    const v1::ContainerConfig* container = FindConfig(config, id);
+    const v1::ContainerConfig* container = FindConfig(*config, id);
     if (container == nullptr) continue;
     const Subject subject = {container, "stopped", 0, ""};
-    ran &= RunAndLog(pod, config, container->hooks(), HookKind::kPoststop, subject, time.context());
+    ran &= RunAndLog(pod, *config, container->hooks(), HookKind::kPoststop, subject, time.context());
   }
   if (poststop.pod) {
-    ran &= RunAndLog(pod, config, config.hooks(), HookKind::kPoststop, {nullptr, "stopped", 0, ""}, time.context());
+    ran &= RunAndLog(pod, *config, config->hooks(), HookKind::kPoststop, {nullptr, "stopped", 0, ""}, time.context());
   }
   return ran;
 }

@@ -83,10 +83,10 @@ absl::Status EndRecorded(const PodEnvironment& environment, const state::v1::Pro
 // of a hypervisor that this daemon does not have.
 absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
   absl::Status status;
-  for (Hypervisor* hypervisor : Candidates(environment.backends.hypervisors, pod.config().hypervisor())) {
+  for (Hypervisor* hypervisor : Candidates(environment.backends.hypervisors, pod.config()->hypervisor())) {
     status.Update(ReapRunDirs(pod, *hypervisor));
   }
-  if (environment.backends.hypervisors.count(pod.config().hypervisor()) != 0) return status;
+  if (environment.backends.hypervisors.count(pod.config()->hypervisor()) != 0) return status;
   const state::v1::VirtualMachine machine = pod.record().vm();
   status.Update(EndRecorded(environment, machine.process()));
   for (const state::v1::SharedDirectory& directory : machine.shared_directories()) {
@@ -96,14 +96,14 @@ absl::Status ReapMachine(const Pod& pod, const PodEnvironment& environment) {
 }
 
 absl::Status DetachNetwork(const Pod& pod, const Backends& backends, const CallContext& context) {
-  const v1::PodConfig config = pod.config();
-  const NetworkPod network_pod = pod.AsNetworkPod(config);
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  const NetworkPod network_pod = pod.AsNetworkPod(*config);
   absl::Status status;
-  for (Network* network : Candidates(backends.networks, config.network())) {
+  for (Network* network : Candidates(backends.networks, config->network())) {
     status.Update(network->Detach(network_pod, context));
   }
   // A name that is not known tells of a network that none of these is.
-  if (!config.network().empty() && backends.networks.count(config.network()) == 0) {
+  if (!config->network().empty() && backends.networks.count(config->network()) == 0) {
     status.Update(
         absl::FailedPreconditionError("this vcd does not have it; run one that does, and delete the pod there"));
   }
@@ -146,7 +146,7 @@ void MarkResumed(state::v1::PodRecord& record) {
 
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   absl::StatusOr<std::unique_ptr<GuestSession>> session =
-      pod.agent().Connect({pod.id(), pod.config().hostname(), pod.machine_dir()}, *pod.machine(), pod, context);
+      pod.agent().Connect({pod.id(), pod.config()->hostname(), pod.machine_dir()}, *pod.machine(), pod, context);
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
   VCD_RETURN_IF_ERROR(RemoveInterrupted(pod, **session, context));
   // The entries must be there before the first byte comes.
@@ -226,16 +226,16 @@ absl::Status BringUp::Boot(std::unique_ptr<BootGate::Place> place,
 
 absl::Status BringUp::OpenSteps(const CallContext& context) {
   Pod& pod = pod_;
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   undo_.Push([this] { KeepPoststopDue(pod_, begun_); });
   clock_.Enter(OperationPhase::kNetwork);
   // Given back where the network is.
-  VCD_RETURN_IF_ERROR(environment_.ports.Take(pod.id(), config.network_config()));
+  VCD_RETURN_IF_ERROR(environment_.ports.Take(pod.id(), config->network_config()));
   if (!pod.record().kept().empty()) {
     VCD_RETURN_IF_ERROR(
         Annotate(DetachNetwork(pod, environment_.backends, context), "give back what its last life had kept"));
   }
-  const NetworkPod network_pod = pod.AsNetworkPod(config);
+  const NetworkPod network_pod = pod.AsNetworkPod(*config);
   const absl::StatusOr<std::string> netns_path = pod.network().Open(network_pod, context);
   if (!netns_path.ok()) return Annotate(netns_path.status(), "set the network up");
   undo_.Push([&pod, network_pod] {
@@ -251,9 +251,9 @@ absl::Status BringUp::BootSteps(std::unique_ptr<BootGate::Place>& place,
   Pod& pod = pod_;
   const PodEnvironment& environment = environment_;
   OperationClock& clock = clock_;
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   clock.Enter(OperationPhase::kNetwork);
-  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.AsNetworkPod(config), context);
+  absl::StatusOr<NetworkPlan> plan = pod.network().Attach(pod.AsNetworkPod(*config), context);
   if (!plan.ok()) return Annotate(plan.status(), "set the network up");
   if (!plan->interfaces.empty()) VCD_RETURN_IF_ERROR(CheckJoins(pod));
 
@@ -280,7 +280,7 @@ absl::Status BringUp::BootSteps(std::unique_ptr<BootGate::Place>& place,
   if (checkpoint == nullptr && pod.agent().capabilities().runs_processes) {
     VCD_RETURN_IF_ERROR(ShareVolumes(pod, record, context));
   }
-  for (const v1::ContainerConfig& container : config.containers()) {
+  for (const v1::ContainerConfig& container : config->containers()) {
     // Those of a checkpoint are there, and may have ended meanwhile.
     if (checkpoint != nullptr) break;
     state::v1::ContainerRecord* known = FindContainer(record, container.id());
@@ -341,8 +341,8 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
     StampNow(current.mutable_started_at());
   }));
   RunPoststart(pod, context, clock);
-  const v1::PodConfig config = pod.config();
-  for (const v1::ContainerConfig& container : config.containers()) {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  for (const v1::ContainerConfig& container : config->containers()) {
     const state::v1::ContainerRecord* started = FindContainer(record, container.id());
     if (started != nullptr && started->state() == v1::CONTAINER_STATE_RUNNING) {
       RunPoststart(pod, container, context, clock);
@@ -387,7 +387,7 @@ absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const Call
 }
 
 absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const int32_t vm_pid = pod.record().vm().process().pid();
   Released released;
   if (options.orderly && pod.session() != nullptr) {
@@ -433,9 +433,9 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
   LogFailure(pod, "take the network down", detached);
   if (detached.ok()) {
     environment.ports.Release(pod.id());
-    released.given_back.push_back(absl::StrCat("network ", config.network()));
+    released.given_back.push_back(absl::StrCat("network ", config->network()));
   } else {
-    released.kept.push_back(absl::StrCat("network ", config.network(), ": ", detached.message()));
+    released.kept.push_back(absl::StrCat("network ", config->network(), ": ", detached.message()));
   }
   const Poststop due = PoststopDue(pod.record());
   if (!due.empty()) ShowStopping(pod, options.reason);

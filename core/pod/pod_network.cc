@@ -34,7 +34,7 @@ absl::Status PlugIn(Pod& pod, PlannedInterface planned, const CallContext& conte
 
 // The configuration with other networks, written when the pod's network takes such a list at all.
 absl::Status SetNetworks(Pod& pod, const std::vector<v1::CniNetwork>& networks) {
-  v1::NetworkConfig changed = pod.config().network_config();
+  v1::NetworkConfig changed = pod.config()->network_config();
   *changed.mutable_networks() = {networks.begin(), networks.end()};
   if (!pod.network().Check(changed).ok()) return absl::OkStatus();
   return pod.ChangeConfig([&changed](v1::PodConfig& config) { *config.mutable_network_config() = changed; });
@@ -71,7 +71,7 @@ void DropInterface(v1::NetworkStatus& network, const std::string& name) {
 }
 
 absl::Status CheckJoins(const Pod& pod) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   const auto cannot = [](const char* field, const std::string& why, const char* one_that_can) {
     return WithDetail(absl::UnimplementedError(absl::StrCat(
                           why, "; create pods with interfaces with one that does, such as `", one_that_can, "`")),
@@ -79,12 +79,12 @@ absl::Status CheckJoins(const Pod& pod) {
   };
   if (!pod.hypervisor().capabilities().nic_hotplug) {
     return cannot("config.hypervisor",
-                  absl::StrCat("hypervisor `", config.hypervisor(), "` gives its machines no network interfaces"),
+                  absl::StrCat("hypervisor `", config->hypervisor(), "` gives its machines no network interfaces"),
                   "qemu");
   }
   if (!pod.agent().capabilities().networks) {
     return cannot("config.agent",
-                  absl::StrCat("agent `", config.agent(), "` sets up no network interfaces in its guest"), "native");
+                  absl::StrCat("agent `", config->agent(), "` sets up no network interfaces in its guest"), "native");
   }
   return absl::OkStatus();
 }
@@ -140,13 +140,13 @@ absl::Status LeaveFormerNetwork(Pod& pod, const CallContext& context) {
 }
 
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network) {
-  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config().network_config());
+  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config()->network_config());
   networks.push_back(network);
   return SetNetworks(pod, networks);
 }
 
 absl::Status DropFromConfig(Pod& pod, const std::string& interface_name) {
-  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config().network_config());
+  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config()->network_config());
   const auto kept = std::remove_if(networks.begin(), networks.end(), [&](const v1::CniNetwork& network) {
     return network.interface_name() == interface_name;
   });
@@ -159,7 +159,7 @@ void ClaimPorts(const Pod& pod) {
   const state::v1::PodRecord record = pod.record();
   const bool has_ended = record.state() == v1::POD_STATE_STOPPED || record.state() == v1::POD_STATE_FAILED;
   if (has_ended && !record.has_vm() && !record.has_under_way() && record.kept().empty()) return;
-  const absl::Status taken = pod.environment().ports.Take(pod.id(), pod.config().network_config());
+  const absl::Status taken = pod.environment().ports.Take(pod.id(), pod.config()->network_config());
   if (!taken.ok()) LogWarning(pod.id(), std::string(taken.message()));
 }
 
@@ -169,7 +169,7 @@ void ReconcileNetwork(Pod& pod, const CallContext& context) {
   for (const v1::PodInterface& interface : record.network().interfaces()) {
     if (IsJoined(interface)) continue;
     // The machine has lost it already, as all that no record names.
-    absl::Status gone = pod.network().RemoveInterface(pod.AsNetworkPod(pod.config()), interface.name(), context);
+    absl::Status gone = pod.network().RemoveInterface(pod.AsNetworkPod(*pod.config()), interface.name(), context);
     if (gone.ok()) gone = DropFromConfig(pod, interface.name());
     if (gone.ok()) {
       (void)pod.Change(
@@ -179,7 +179,7 @@ void ReconcileNetwork(Pod& pod, const CallContext& context) {
     LogInfo(pod.id(), absl::StrCat("network interface ", interface.name(),
                                    ": was on its way in or out: ", gone.ok() ? "taken away" : gone.message()));
   }
-  const absl::Status as_it_was = pod.network().Verify(pod.AsNetworkPod(pod.config()), context);
+  const absl::Status as_it_was = pod.network().Verify(pod.AsNetworkPod(*pod.config()), context);
   if (!as_it_was.ok()) LogWarning(pod.id(), absl::StrCat("the network is not as it was: ", as_it_was.message()));
 }
 

@@ -134,7 +134,7 @@ void LivePodRuntime::RepeatMake(const std::string& pod_id, Operation operation, 
 }
 
 absl::Status LivePodRuntime::BeginCreation(Pod& pod, Creation& creation, Grant& grant) {
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   grant.clock.Enter(OperationPhase::kPersist);
   const absl::Status begun = [&] {
     VCD_RETURN_IF_ERROR(grant.context.Check("create the pod"));
@@ -144,9 +144,9 @@ absl::Status LivePodRuntime::BeginCreation(Pod& pod, Creation& creation, Grant& 
     // The record first: without it a configuration would look like a pod that was stopped by a reboot.
     VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
       SetUnderWay(record, state::v1::INTENT_CREATE, grant.request);
-      MarkPoststopDue(config, record);
+      MarkPoststopDue(*config, record);
     }));
-    VCD_RETURN_IF_ERROR(pod.ChangeConfig([](v1::PodConfig&) {}));
+    VCD_RETURN_IF_ERROR(pod.SaveConfig());
     if (creation.checkpoint != nullptr) {
       VCD_RETURN_IF_ERROR(PlaceWrittenDisks(filesystem_, *creation.checkpoint, grant.context));
     }
@@ -167,8 +167,8 @@ absl::Status LivePodRuntime::FinishCreation(Pod& pod, Creation& creation, Grant&
   if (!status.ok()) return UndoCreation(pod, creation, status, /*told=*/false, grant);
   creation.up.reset();
   pod.Tell(v1::EVENT_TYPE_POD_CREATED);
-  const v1::PodConfig config = pod.config();
-  for (const v1::ContainerConfig& container : config.containers()) {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  for (const v1::ContainerConfig& container : config->containers()) {
     pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, container.id());
   }
   if (creation.start) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
@@ -209,7 +209,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   const absl::StatusOr<std::shared_ptr<Pod>> known = registry_.Find(pod_id);
-  const v1::PodConfig config = known.ok() ? (*known)->config() : v1::PodConfig();
+  const v1::PodConfig config = known.ok() ? *(*known)->config() : v1::PodConfig();
   operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(config, options_);
   // One that is ready has booted, and need not wait for those that boot.
   operation.boots = [this](const Pod& pod) {
@@ -230,7 +230,7 @@ absl::Status LivePodRuntime::BeginStart(Pod& pod, std::optional<BringUp>& up, Gr
   const bool boots = pod.state() == v1::POD_STATE_STOPPED;
   // Of its last life, when that was ended in a hurry.
   if (boots) FinishPoststop(pod, PoststopLimits(grant));
-  const v1::PodConfig config = pod.config();
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
   VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& record) {
     SetUnderWay(record, state::v1::INTENT_START, grant.request);
     if (!boots) return;
@@ -238,7 +238,7 @@ absl::Status LivePodRuntime::BeginStart(Pod& pod, std::optional<BringUp>& up, Gr
     for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
       container.set_state(v1::CONTAINER_STATE_CREATING);
     }
-    MarkPoststopDue(config, record);
+    MarkPoststopDue(*config, record);
   }));
   if (!boots) return absl::OkStatus();
   up.emplace(pod, environment_, grant.clock);
@@ -281,7 +281,7 @@ CallContext LivePodRuntime::PoststopLimits(const Grant& grant, bool force) {
 
 absl::Duration LivePodRuntime::HookTimeOf(const std::string& pod_id) const {
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
-  return pod.ok() ? HookTime((*pod)->config(), options_) : absl::ZeroDuration();
+  return pod.ok() ? HookTime(*(*pod)->config(), options_) : absl::ZeroDuration();
 }
 
 void LivePodRuntime::Forget(const std::string& pod_id) {
@@ -446,7 +446,7 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
         record.set_state(v1::POD_STATE_STOPPING);
       },
       /*fact=*/true);
-  const int containers = pod.config().containers_size();
+  const int containers = pod.config()->containers_size();
   TearDownOptions options;
   options.orderly = false;
   options.end = KilledStatus();

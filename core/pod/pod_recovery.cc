@@ -148,7 +148,7 @@ void LivePodRuntime::ReconcileAll() {
     operation.name = "reconciliation after a restart";
     operation.metric = "Reconcile";
     operation.options.deadline = absl::InfiniteFuture();
-    operation.ceiling = options_.boot_timeout + HookTime(pod->config(), options_);
+    operation.ceiling = options_.boot_timeout + HookTime(*pod->config(), options_);
     Submit(
         pod->id(), operation,
         [this](Pod& pod, Grant& grant) {
@@ -326,10 +326,10 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
       if (!reaped.ok()) LogError(pod.id(), std::string(reaped.message()));
       (void)store_.CreatePodDirectories(pod.id());
       // Namespaces and interfaces went with the host; what was reserved for them elsewhere did not.
-      const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(pod.config()), context);
+      const absl::Status detached = pod.network().Detach(pod.AsNetworkPod(*pod.config()), context);
       if (!detached.ok()) LogError(pod.id(), std::string(detached.message()));
       const bool poststop_done = reaped.ok() && RunPoststop(pod, PoststopDue(record), PoststopLimits(grant));
-      const std::string network = pod.config().network();
+      const std::string network = pod.config()->network();
       const auto note = [&](state::v1::PodRecord& record) {
         if (poststop_done) ForgetPoststop(record);
         if (!detached.ok()) record.add_kept(absl::StrCat("network ", network, ": ", detached.message()));
@@ -356,9 +356,9 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   VmSpec spec;
   spec.pod_id = pod.id();
   spec.run_dir = pod.machine_dir();
-  const v1::PodConfig config = pod.config();
-  spec.config = config.hypervisor_config();
-  spec.annotations = {config.annotations().begin(), config.annotations().end()};
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  spec.config = config->hypervisor_config();
+  spec.annotations = {config->annotations().begin(), config->annotations().end()};
   VCD_ASSIGN_OR_RETURN(std::unique_ptr<VirtualMachine> machine, pod.hypervisor().Adopt(spec, record.vm(), context));
   pod.SetMachine(std::move(machine));
   const state::v1::Operation& under_way = record.under_way();
@@ -397,7 +397,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   pod.EndRecovery(absl::OkStatus());
   // Containers that were being made were not promised to anybody; those that were being deleted go.
   for (const state::v1::ContainerRecord& container : record.containers()) {
-    const bool configured = std::any_of(config.containers().begin(), config.containers().end(),
+    const bool configured = std::any_of(config->containers().begin(), config->containers().end(),
                                         [&](const auto& entry) { return entry.id() == container.id(); });
     if (container.state() == v1::CONTAINER_STATE_CREATING || container.removing() || !configured) {
       DropUnfinishedContainer(pod, container, grant);

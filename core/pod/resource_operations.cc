@@ -72,27 +72,27 @@ void LivePodRuntime::UpdatePod(const std::string& pod_id, const v1::VmResources&
 
 absl::Status LivePodRuntime::UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kUpdate, pod.id(), pod.state()));
-  const v1::PodConfig before = pod.config();
-  const v1::PodConfig asked = WithSize(before, {resources.vcpus(), resources.memory_mib()});
+  const std::shared_ptr<const v1::PodConfig> before = pod.config();
+  const v1::PodConfig asked = WithSize(*before, {resources.vcpus(), resources.memory_mib()});
   if (resources.vcpus() == 0 && resources.memory_mib() == 0) {
     return InvalidField("resources", "names neither vCPUs nor memory to change");
   }
   const bool has_machine = pod.state() != v1::POD_STATE_STOPPED;
   if (has_machine && !pod.hypervisor().capabilities().resize) {
-    return NotImplementedField("resources", absl::StrCat("resizing machines of hypervisor ", before.hypervisor()));
+    return NotImplementedField("resources", absl::StrCat("resizing machines of hypervisor ", before->hypervisor()));
   }
-  VCD_RETURN_IF_ERROR(CheckLimit("resources.vcpus", resources.vcpus(), before.hypervisor_config().max_vcpus()));
+  VCD_RETURN_IF_ERROR(CheckLimit("resources.vcpus", resources.vcpus(), before->hypervisor_config().max_vcpus()));
   VCD_RETURN_IF_ERROR(
-      CheckLimit("resources.memory_mib", resources.memory_mib(), before.hypervisor_config().max_memory_mib()));
+      CheckLimit("resources.memory_mib", resources.memory_mib(), before->hypervisor_config().max_memory_mib()));
   VCD_RETURN_IF_ERROR(CheckMachineSize(asked.hypervisor_config()));
 
   // First where it lasts: after a crash in between recovery takes the machine to it.
   VCD_RETURN_IF_ERROR(pod.ChangeConfig([&](v1::PodConfig& config) { config = asked; }));
   if (!has_machine) return pod.RememberDone(grant.request);
   const absl::StatusOr<VmSize> now =
-      ResizeMachine(pod, SizeOf(before.hypervisor_config()), SizeOf(asked.hypervisor_config()), grant.context);
+      ResizeMachine(pod, SizeOf(before->hypervisor_config()), SizeOf(asked.hypervisor_config()), grant.context);
   if (!now.ok()) {
-    const absl::Status restored = pod.ChangeConfig([&](v1::PodConfig& config) { config = before; });
+    const absl::Status restored = pod.ChangeConfig([&](v1::PodConfig& config) { config = *before; });
     if (!restored.ok()) LogError(pod.id(), absl::StrCat("undo: configuration: ", restored.message()));
     return Annotate(now.status(), absl::StrCat("pod ", pod.id(), ": resize the VM"));
   }
@@ -138,7 +138,7 @@ absl::Status LivePodRuntime::UpdateContainerBody(Pod& pod, const std::string& co
   // Limits that are right by themselves may not be so together.
   VCD_RETURN_IF_ERROR(ValidateContainerResources(all, "resources"));
   if (CgroupFiles(change, all).empty()) return InvalidField("resources", "names no limit to change");
-  v1::PodConfig grown = pod.config();
+  v1::PodConfig grown = *pod.config();
   *grown.add_containers()->mutable_resources() = all;
   VCD_RETURN_IF_ERROR(CheckConfigSize(grown));
 
