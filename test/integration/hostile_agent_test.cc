@@ -24,6 +24,7 @@
 #include "core/link/frame_codec.h"
 #include "core/link/link_limits.h"
 #include "core/os/completion.h"
+#include "core/os/testing/sanitized.h"
 #include "core/status/status_macros.h"
 #include "test/harness/api_client.h"
 #include "test/harness/test_daemon.h"
@@ -33,19 +34,6 @@ namespace {
 
 using grpc::StatusCode;
 using ::testing::HasSubstr;
-
-constexpr bool kSanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    true;
-#else
-    false;
-#endif
-#else
-    false;
-#endif
 
 // The most that the daemon may grow by, whatever a guest does.
 constexpr int64_t kMostGrowthBytes = int64_t{16} << 20;
