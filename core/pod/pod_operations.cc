@@ -146,10 +146,11 @@ absl::Status LivePodRuntime::BeginCreation(Pod& pod, Creation& creation, Grant& 
       SetUnderWay(record, state::v1::INTENT_CREATE, grant.request);
       MarkPoststopDue(*config, record);
     }));
-    VCD_RETURN_IF_ERROR(pod.SaveConfig());
+    // Before the configuration, which is the pod for whoever starts vcd after a loss of power.
     if (creation.checkpoint != nullptr) {
       VCD_RETURN_IF_ERROR(PlaceWrittenDisks(filesystem_, *creation.checkpoint, grant.context));
     }
+    VCD_RETURN_IF_ERROR(pod.SaveConfig());
     creation.up.emplace(pod, environment_, grant.clock);
     return creation.up->Open(grant.context);
   }();
