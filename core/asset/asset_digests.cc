@@ -43,12 +43,13 @@ absl::Status CheckAssetDigests(const v1::HypervisorConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& cache, absl::string_view advice) {
+absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& cache, absl::string_view advice,
+                          const CallContext& context) {
   for (const AssetField& asset : AssetFields()) {
     const std::string& expected = (config.sha512().*asset.digest)();
     if (expected.empty()) continue;
     const ErrorDetail detail = {v1::ERROR_REASON_INVALID_FIELD, {{"field", DigestField(asset)}}};
-    const absl::StatusOr<std::string> found = cache.Sha512((config.*asset.path)());
+    const absl::StatusOr<std::string> found = cache.Sha512((config.*asset.path)(), context);
     if (!found.ok()) {
       return WithDetail(absl::FailedPreconditionError(absl::StrCat(
                             "`", DigestField(asset), "`: cannot be checked: ", found.status().message(), "; ", advice)),

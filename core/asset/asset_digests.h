@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/asset/file_digest_cache.h"
+#include "core/os/cancellation.h"
 #include "proto/vcd/v1/hypervisor.pb.h"
 
 namespace vcd {
@@ -20,7 +21,8 @@ absl::Status CheckAssetDigests(const v1::HypervisorConfig& config);
 
 // That the files are what their digests say; those without one are not looked at. kFailedPrecondition (INVALID_FIELD)
 // naming field, file and both digests; `advice` ends the message. Blocks on the disk when a file is new to the cache.
-absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& cache, absl::string_view advice);
+absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& cache, absl::string_view advice,
+                          const CallContext& context);
 
 }  // namespace vcd
 

@@ -21,13 +21,13 @@ class AssetDigestsTest : public testing::Test {
   AssetDigestsTest() {
     config_.set_kernel_path(directory_.path() + "/vmlinux");
     Write("kernel");
-    digest_ = *cache_.Sha512(config_.kernel_path());
+    digest_ = *cache_.Sha512(config_.kernel_path(), CallContext());
     config_.mutable_sha512()->set_kernel(digest_);
   }
 
   void Write(const std::string& content) { std::ofstream(config_.kernel_path(), std::ios::trunc) << content; }
   std::string Verify() {
-    const absl::Status status = VerifyAssets(config_, cache_, "do this");
+    const absl::Status status = VerifyAssets(config_, cache_, "do this", CallContext());
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(DetailOf(status)->metadata["field"], "hypervisor_config.sha512.kernel");
     return std::string(status.message());
@@ -41,16 +41,16 @@ class AssetDigestsTest : public testing::Test {
 
 TEST_F(AssetDigestsTest, TheRightFileIsGoodInEitherCase) {
   EXPECT_EQ(CheckAssetDigests(config_), absl::OkStatus());
-  EXPECT_EQ(VerifyAssets(config_, cache_, ""), absl::OkStatus());
+  EXPECT_EQ(VerifyAssets(config_, cache_, "", CallContext()), absl::OkStatus());
   config_.mutable_sha512()->set_kernel(absl::AsciiStrToUpper(digest_));
-  EXPECT_EQ(VerifyAssets(config_, cache_, ""), absl::OkStatus());
+  EXPECT_EQ(VerifyAssets(config_, cache_, "", CallContext()), absl::OkStatus());
 }
 
 TEST_F(AssetDigestsTest, AnotherFileIsNamedWithBothDigests) {
   Write("another");
   EXPECT_THAT(Verify(), AllOf(HasSubstr("`hypervisor_config.sha512.kernel`"), HasSubstr(config_.kernel_path()),
-                              HasSubstr("expected was " + digest_), HasSubstr(*cache_.Sha512(config_.kernel_path())),
-                              HasSubstr("; do this")));
+                              HasSubstr("expected was " + digest_),
+                              HasSubstr(*cache_.Sha512(config_.kernel_path(), CallContext())), HasSubstr("; do this")));
 }
 
 TEST_F(AssetDigestsTest, AMissingFileIsNamed) {
@@ -62,7 +62,7 @@ TEST_F(AssetDigestsTest, WithoutADigestNothingIsRead) {
   const uint64_t reads = cache_.reads();
   config_.clear_sha512();
   config_.set_kernel_path("/nowhere/vmlinux");
-  EXPECT_EQ(VerifyAssets(config_, cache_, ""), absl::OkStatus());
+  EXPECT_EQ(VerifyAssets(config_, cache_, "", CallContext()), absl::OkStatus());
   EXPECT_EQ(cache_.reads(), reads);
 }
 

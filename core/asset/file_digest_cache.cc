@@ -31,7 +31,7 @@ bool IsSettled(int64_t change_time) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FileDigestCache::Sha512(const std::string& path) {
+absl::StatusOr<std::string> FileDigestCache::Sha512(const std::string& path, const CallContext& context) {
   // Without O_NONBLOCK a FIFO would be waited for.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return PosixError(errno, path);
@@ -45,7 +45,7 @@ absl::StatusOr<std::string> FileDigestCache::Sha512(const std::string& path) {
     }
     ++reads_;
   }
-  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(fd.get(), path, HashKind::kSha512, CallContext()));
+  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(fd.get(), path, HashKind::kSha512, context));
   VCD_ASSIGN_OR_RETURN(const Identity after, IdentityOf(fd.get(), path));
   if (after != before)
     return absl::AbortedError(absl::StrCat(path, " is being written to; try again when that is done"));

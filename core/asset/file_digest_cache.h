@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/os/cancellation.h"
 #include "core/os/mutex.h"
 
 namespace vcd {
@@ -25,8 +26,9 @@ class FileDigestCache {
 
   // 128 lower-case hexadecimal digits. What is hashed is what the descriptor holds that this opens, also when the name
   // gets another file meanwhile. kNotFound and others as the kernel says, kInvalidArgument for what is empty or no
-  // regular file, kAborted when it is written to while it is read. Blocks on the disk.
-  absl::StatusOr<std::string> Sha512(const std::string& path) ABSL_LOCKS_EXCLUDED(mu_);
+  // regular file, kAborted when it is written to while it is read. Blocks on the disk, for as long as the context
+  // allows: a sparse file may be larger than any disk.
+  absl::StatusOr<std::string> Sha512(const std::string& path, const CallContext& context) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How many files were read so far.
   uint64_t reads() const ABSL_LOCKS_EXCLUDED(mu_);

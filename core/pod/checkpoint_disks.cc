@@ -74,22 +74,22 @@ absl::Status KeepWrittenDisks(const state::v1::PodRecord& record, CheckpointWrit
   return absl::OkStatus();
 }
 
-uint64_t WrittenDiskBytes(const state::v1::PodRecord& record) {
+uint64_t DiskBytes(const state::v1::PodRecord& record) {
   uint64_t bytes = 0;
-  for (const auto& [path, id] : WrittenDisks(record)) {
+  for (const state::v1::BlockDevice& disk : record.vm().block_devices()) {
     std::error_code error;
-    const uint64_t size = std::filesystem::file_size(path, error);
+    const uint64_t size = std::filesystem::file_size(disk.path(), error);
     if (!error) bytes += size;
   }
   return bytes;
 }
 
-absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record,
-                                                          FileDigestCache& digests) {
+absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record, FileDigestCache& digests,
+                                                          const CallContext& context) {
   std::map<std::string, CheckpointFile> disks;
   for (const state::v1::BlockDevice& device : record.vm().block_devices()) {
     if (device.writable()) continue;
-    VCD_ASSIGN_OR_RETURN(std::string digest, digests.Sha512(device.path()));
+    VCD_ASSIGN_OR_RETURN(std::string digest, digests.Sha512(device.path(), context));
     std::error_code error;
     const uint64_t bytes = std::filesystem::file_size(device.path(), error);
     disks[device.path()] = {device.path(), error ? 0 : bytes, std::move(digest)};

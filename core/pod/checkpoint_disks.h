@@ -29,11 +29,12 @@ DiskProblem FindDiskProblem(const v1::PodConfig& config, const state::v1::PodRec
 // Into a checkpoint, of a machine that stands still.
 absl::Status KeepWrittenDisks(const state::v1::PodRecord& record, CheckpointWriter& writer, const CallContext& context);
 
-// How large they are, with their holes.
-uint64_t WrittenDiskBytes(const state::v1::PodRecord& record);
+// How large its disks are, with their holes.
+uint64_t DiskBytes(const state::v1::PodRecord& record);
 
 // The disks that the pod reads, with sizes and digests.
-absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record, FileDigestCache& digests);
+absl::StatusOr<std::vector<CheckpointFile>> DescribeDisks(const state::v1::PodRecord& record, FileDigestCache& digests,
+                                                          const CallContext& context);
 
 // Whether record, configuration and manifest tell of the same disks: what is wrong, for people; empty when nothing is.
 std::string FindDiskContradiction(const Checkpoint& checkpoint);

@@ -59,7 +59,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
   operation.fingerprint = RequestFingerprint({operation.name, pod_id, directory, stop ? "stop" : ""});
   const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
   const uint64_t memory_mib = pod.ok() ? (*pod)->config()->hypervisor_config().default_memory_mib() : 0;
-  const uint64_t disk_bytes = pod.ok() ? WrittenDiskBytes((*pod)->record()) : 0;
+  const uint64_t disk_bytes = pod.ok() ? DiskBytes((*pod)->record()) : 0;
   operation.ceiling = TimeFor((memory_mib << 20) + disk_bytes);
   SubmitForPod(
       pod_id, operation,
@@ -72,7 +72,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
 
 absl::Status LivePodRuntime::CheckpointBody(Pod& pod, const std::string& directory, bool stop, const Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kCheckpoint, pod.id(), pod.state()));
-  VCD_RETURN_IF_ERROR(CheckCheckpointPlace(filesystem_, directory));
+  VCD_RETURN_IF_ERROR(CheckCheckpointPlace(filesystem_, directory, {options_.state_dir, options_.run_dir}));
   CheckpointManifest manifest;
   VCD_ASSIGN_OR_RETURN(manifest.image_key, CheckCheckpointable(pod, grant.context));
   manifest.stopped = stop;
@@ -128,7 +128,7 @@ absl::Status LivePodRuntime::WriteCheckpoint(Pod& pod, const std::string& direct
     VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
     *awake = true;
   }
-  VCD_ASSIGN_OR_RETURN(manifest.disks, DescribeDisks(record, disk_digests_));
+  VCD_ASSIGN_OR_RETURN(manifest.disks, DescribeDisks(record, disk_digests_, context));
   return Explained(writer->Finish(manifest, *config, RecordForCheckpoint(record), context), directory);
 }
 
@@ -204,6 +204,7 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
     VCD_ASSIGN_OR_RETURN(const CheckpointManifest manifest, ReadCheckpointManifest(filesystem_, directory));
     uint64_t bytes = 0;
     for (const CheckpointFile& file : manifest.files) bytes += file.bytes;
+    for (const CheckpointFile& disk : manifest.disks) bytes += disk.bytes;
     restoring.ceiling = TimeFor(bytes) + options_.boot_timeout;
     const CallContext context{absl::Now() + restoring.ceiling, &leaving_};
     VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(filesystem_, directory, context));

@@ -594,6 +594,9 @@ TEST_F(PodCheckpointTest, UnfitCheckpointsAreRefusedBeforeAnythingIsMade) {
   // Another image under the name of the pod's.
   MakeExt4("root.img", 'x');
   refused(absl::StatusCode::kFailedPrecondition, "root.img holds something else");
+  // Which is not read to its end, if it is as large as no disk.
+  fs::resize_file(root_ + "/root.img", uint64_t{1} << 40);
+  refused(absl::StatusCode::kFailedPrecondition, "root.img holds something else");
   fs::remove(root_ + "/root.img");
   EXPECT_FALSE(Restore(Out("one"), "two").ok());
   MakeExt4("root.img", 'r');

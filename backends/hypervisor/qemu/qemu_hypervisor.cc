@@ -302,16 +302,17 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
                          ChooseAccelerator(resolved.accelerator(), kvm_paths_, "hypervisor_config.accelerator"));
     resolved.set_accelerator(asked.name);
   }
-  VCD_RETURN_IF_ERROR(VerifyAssets(resolved, digests_, "name the file that was meant, or its own digest"));
+  VCD_RETURN_IF_ERROR(
+      VerifyAssets(resolved, digests_, "name the file that was meant, or its own digest", CallContext()));
   return resolved;
 }
 
 // A stopped pod boots from what its configuration names, which may have gone or changed since it was created.
-absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec) const {
+absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec, const CallContext& context) const {
   constexpr char kAdvice[] = "put that file back, or delete the pod and create it again";
   absl::Status status = CheckQemuFiles(spec.config, kAdvice);
   status.Update(CheckSizeForGuest(spec.config));
-  status.Update(VerifyAssets(spec.config, digests_, kAdvice));
+  status.Update(VerifyAssets(spec.config, digests_, kAdvice, context));
   if (status.ok()) return status;
   return WithDetail(absl::FailedPreconditionError(absl::StrCat("boot of pod ", spec.pod_id, ": ", status.message())),
                     {v1::ERROR_REASON_VM_BOOT_FAILED, DetailOf(status).value_or(ErrorDetail()).metadata});
@@ -325,7 +326,7 @@ absl::StatusOr<std::string> QemuHypervisor::ImageKey(const VmSpec& spec, const C
   made.run_dir.clear();
   made.image_dir.clear();
   made.shared_memory = true;
-  return QemuImageKey(QemuCommandLine(Describe(made, nullptr)), spec.config, digests_);
+  return QemuImageKey(QemuCommandLine(Describe(made, nullptr)), spec.config, digests_, context);
 }
 
 void QemuHypervisor::ForgetImage(const std::string& image_dir) { images_.Forget(image_dir); }
@@ -351,7 +352,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   VmSpec spec = asked;
   const std::string step = absl::StrCat("boot of pod ", spec.pod_id);
   VCD_RETURN_IF_ERROR(context.Check(step));
-  VCD_RETURN_IF_ERROR(CheckAssets(spec));
+  VCD_RETURN_IF_ERROR(CheckAssets(spec, context));
   // Logs of the machine before would be taken for the words of this one.
   VCD_RETURN_IF_ERROR(RemoveRunFiles(spec.run_dir));
   VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));

@@ -42,7 +42,7 @@ class QemuHypervisor : public Hypervisor {
   void ForgetImage(const std::string& image_dir) override;
 
  private:
-  absl::Status CheckAssets(const VmSpec& spec) const;
+  absl::Status CheckAssets(const VmSpec& spec, const CallContext& context) const;
   // What the machine goes on from; null when it boots.
   absl::StatusOr<std::shared_ptr<const QemuImage>> ImageOf(const VmSpec& spec);
 

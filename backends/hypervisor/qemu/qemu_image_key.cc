@@ -46,14 +46,14 @@ absl::Status CheckImageable(const v1::HypervisorConfig& config) {
 }
 
 absl::StatusOr<std::string> QemuImageKey(const std::vector<std::string>& argv, const v1::HypervisorConfig& config,
-                                         FileDigestCache& digests) {
+                                         FileDigestCache& digests, const CallContext& context) {
   VCD_RETURN_IF_ERROR(CheckImageable(config));
   ImageDigest key;
   key.Add(kGeneration);
   for (const std::string& argument : argv) key.Add(argument);
   for (const std::string& path :
        {config.hypervisor_path(), config.firmware_path(), config.kernel_path(), config.initrd_path()}) {
-    VCD_ASSIGN_OR_RETURN(const std::string digest, digests.Sha512(path));
+    VCD_ASSIGN_OR_RETURN(const std::string digest, digests.Sha512(path, context));
     key.Add(digest);
   }
   utsname host{};

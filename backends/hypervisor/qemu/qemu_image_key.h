@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/asset/file_digest_cache.h"
+#include "core/os/cancellation.h"
 #include "proto/vcd/v1/hypervisor.pb.h"
 
 namespace vcd {
@@ -19,7 +20,7 @@ absl::Status CheckImageable(const v1::HypervisorConfig& config);
 // content of VMM, firmware, kernel and initramfs, and the host's CPU and kernel. QEMU loads an image of another CPU
 // without an error, and its guest hangs. Blocks on the disk when a file is new to the cache.
 absl::StatusOr<std::string> QemuImageKey(const std::vector<std::string>& argv, const v1::HypervisorConfig& config,
-                                         FileDigestCache& digests);
+                                         FileDigestCache& digests, const CallContext& context);
 
 }  // namespace vcd
 
