@@ -110,6 +110,19 @@ absl::StatusOr<std::string> ReadVerified(Filesystem& filesystem, const std::stri
   return text;
 }
 
+// Whether a directory is another, or below it, whatever links there are on the way.
+bool LeadsInto(const std::filesystem::path& directory, const std::string& other) {
+  std::error_code error;
+  for (std::filesystem::path at = std::filesystem::canonical(directory, error); !error;) {
+    if (std::filesystem::equivalent(at, other, error)) return true;
+    // What `other` is may not be there.
+    error.clear();
+    if (at == at.parent_path()) break;
+    at = at.parent_path();
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string DiskFile(absl::string_view id) { return Below(kDisks, id); }
@@ -119,7 +132,8 @@ absl::Status CheckpointUnfit(absl::StatusCode code, const std::string& directory
                     {v1::ERROR_REASON_CHECKPOINT_UNFIT, {{"directory", directory}}});
 }
 
-absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory) {
+absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory,
+                                  const std::vector<std::string>& ours) {
   const std::filesystem::path path(directory);
   if (!path.is_absolute() || path.lexically_normal().native() != directory || !path.has_filename() ||
       directory.find('\0') != std::string::npos) {
@@ -138,9 +152,16 @@ absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& dir
   }
   const std::string parent = ParentDirectory(directory);
   std::error_code error;
-  if (std::filesystem::is_directory(parent, error)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("there is no directory ", parent, " to make ", directory, " in; make it first"));
+  if (!std::filesystem::is_directory(parent, error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is no directory ", parent, " to make ", directory, " in; make it first"));
+  }
+  for (const std::string& own : ours) {
+    if (!LeadsInto(parent, own)) continue;
+    return InvalidField("directory", absl::StrCat("\"", directory, "\" is in ", own, ", which is vcd's own; ",
+                                                  "give one outside, where vcd removes nothing"));
+  }
+  return absl::OkStatus();
 }
 
 std::string MakingPath(const std::string& directory, const std::string& id) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -41,8 +42,10 @@ struct Checkpoint {
 std::string DiskFile(absl::string_view id);
 
 // Whether a checkpoint can be made there: kInvalidArgument (INVALID_FIELD, `directory`) unless it is an absolute path
-// without detours, kAlreadyExists when there is something, kFailedPrecondition when there is no parent to make it in.
-absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory);
+// without detours that leads into none of `ours`, where vcd removes what it does not know; kAlreadyExists when there is
+// something, kFailedPrecondition when there is no parent to make it in.
+absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory,
+                                  const std::vector<std::string>& ours);
 
 // Where the checkpoint of that id is made.
 std::string MakingPath(const std::string& directory, const std::string& id);

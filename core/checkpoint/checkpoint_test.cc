@@ -259,12 +259,27 @@ TEST_F(CheckpointTest, PlaceMustBeNewAndPlain) {
   for (const std::string& directory :
        std::vector<std::string>{"", "relative", "/", root_ + "/", root_ + "//x", root_ + "/./x", root_ + "/y/../x",
                                 root_ + "/" + std::string(250, 'x')}) {
-    const absl::Status status = CheckCheckpointPlace(filesystem_, directory);
+    const absl::Status status = CheckCheckpointPlace(filesystem_, directory, {});
     EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_INVALID_FIELD) << directory << ": " << status;
   }
-  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_).code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a/b").code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a"), absl::OkStatus());
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_, {}).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a/b", {}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/a", {}), absl::OkStatus());
+}
+
+// What vcd does not know there it removes when it starts.
+TEST_F(CheckpointTest, PlaceIsNoneOfOurOwn) {
+  const std::string state = root_ + "/state", beside = root_ + "/state2", link = root_ + "/link";
+  std::filesystem::create_directories(state + "/pods");
+  std::filesystem::create_directory(beside);
+  std::filesystem::create_symlink(state + "/pods", link);
+  for (const std::string& parent : {state, state + "/pods", link}) {
+    const absl::Status status = CheckCheckpointPlace(filesystem_, parent + "/web", {root_ + "/none", state});
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_INVALID_FIELD) << parent << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is in " + state));
+  }
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, beside + "/web", {root_ + "/none", state}), absl::OkStatus());
+  EXPECT_EQ(CheckCheckpointPlace(filesystem_, root_ + "/web", {root_ + "/none", state}), absl::OkStatus());
 }
 
 TEST_F(CheckpointTest, NothingIsThereAfterAnyFailure) {
