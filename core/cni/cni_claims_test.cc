@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cni/cni_claims.h"
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "core/os/testing/temporary_directory.h"
 #include "core/status/error_detail.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,10 +25,10 @@ struct Case {
   const char* problem;                 // Empty: none.
 };
 
-CniAttachment Attachment() {
+CniAttachment Attachment(const std::string& netns_path = "/run/netns/web") {
   CniAttachment attachment;
   attachment.interface_name = "eth0";
-  attachment.netns_path = "/run/netns/web";
+  attachment.netns_path = netns_path;
   attachment.configuration = *ParseCniConfiguration(
       R"({"cniVersion": "1.0.0", "name": "lan", "plugins": [{"type": "bridge"}, {"type": "firewall"}]})",
       "/etc/cni/net.d/lan.conflist");
@@ -71,13 +74,37 @@ INSTANTIATE_TEST_SUITE_P(
          OWN R"(, "ips": [{"address": "10.9.0.2/16", "interface": 1}, {"address": "fd00:0::2/64", "interface": 1}])",
          {"10.9.0.2/16", "fd00::2/64"},
          ""},
-        {"AnotherPrefix", OWN R"(, "ips": [{"address": "10.9.0.2/16", "interface": 1}])", {"10.9.0.2/32"}, ""},
+        {"AnotherPrefix",
+         OWN R"(, "ips": [{"address": "10.9.0.2/16", "interface": 1}])",
+         {"10.9.0.2/24"},
+         "does not have the address 10.9.0.2/16 of their result; it has 10.9.0.2/24"},
+        {"NoPrefix",
+         OWN R"(, "ips": [{"address": "10.9.0.2", "interface": 1}])",
+         {"10.9.0.2/24"},
+         "address 10.9.0.2 of"},
+        {"OddPrefix",
+         OWN R"(, "ips": [{"address": "10.9.0.2/24x", "interface": 1}])",
+         {"10.9.0.2/24"},
+         "address 10.9.0.2/24x of"},
         {"NobodysAddress", OWN R"(, "ips": [{"address": "10.9.0.2/16"}])", {}, ""},
         {"OneOnTheHost", OWN R"(, "ips": [{"address": "10.9.0.1/16", "interface": 0}])", {}, ""},
-        {"OneElsewhere",
-         R"(, "interfaces": [{"name": "eth0", "sandbox": "/run/netns/x"}], "ips": [{"address": "10.9.0.1/16", "interface": 0}])",
+        {"OneOfTheSameNameOnTheHost",
+         R"(, "interfaces": [{"name": "eth0"}], "ips": [{"address": "10.9.0.1/16", "interface": 0}])",
          {},
          ""},
+        {"OneElsewhere",
+         R"(, "interfaces": [{"name": "eth0", "sandbox": "/run/netns/x"}], "ips": [{"address": "10.9.0.1/16", "interface": 0}])",
+         {"10.9.0.1/16"},
+         "their result has interface eth0 in /run/netns/x, which is not the pod's namespace /run/netns/web"},
+        {"AnotherOneElsewhere", R"(, "interfaces": [{"name": "veth7", "sandbox": "/run/netns/x"}])", {}, ""},
+        {"OthersOfThePod",
+         R"(, "interfaces": [{"name": "lo", "sandbox": "/run/netns/web"}, {"name": "net1", "sandbox": "/run/netns/web"}])",
+         {},
+         ""},
+        {"AnotherThatIsNotThere",
+         R"(, "interfaces": [{"name": "zzz0", "sandbox": "/run/netns/web"}])",
+         {},
+         "there is no interface zzz0 in the pod's namespace /run/netns/web, where their result has it"},
         {"NoAddress",
          OWN R"(, "ips": [{"address": "10.9.0.2/16", "interface": 1}])",
          {},
@@ -111,6 +138,29 @@ TEST(CniClaimsTest, AnInterfaceThatIsNotThereIsToldWithWhatTheResultSays) {
     EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_NETWORK);
     EXPECT_EQ(DetailOf(status)->metadata.at("network"), "lan");
     EXPECT_EQ(DetailOf(status)->metadata.at("interface"), "eth0");
+  }
+}
+
+TEST(CniClaimsTest, ANamespaceIsKnownByWhatItIs) {
+  const TemporaryDirectory directory;
+  const std::string pods = directory.path() + "/web";
+  const std::string another = directory.path() + "/another";
+  const std::string link = directory.path() + "/link";
+  for (const std::string& path : {pods, another}) std::ofstream(path) << "x";
+  std::filesystem::create_symlink(pods, link);
+  const auto check = [&pods](const std::string& sandbox, const std::string& address) {
+    CniResult result;
+    result.interfaces = {{"eth0", sandbox}};
+    result.addresses = {{address, 0}};
+    return CheckCniClaims(Attachment(pods), result, {Interface("eth0", {"10.9.0.2/16"})});
+  };
+  EXPECT_EQ(check(link, "10.9.0.2/16"), absl::OkStatus());
+  EXPECT_THAT(std::string(check(link, "10.9.0.3/16").message()), HasSubstr("does not have the address 10.9.0.3/16"));
+  for (const std::string& elsewhere :
+       {another, directory.path() + "/none", std::string("web"), pods + std::string("\0x", 2)}) {
+    const absl::Status status = check(elsewhere, "10.9.0.2/16");
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << elsewhere;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("which is not the pod's namespace " + pods)) << elsewhere;
   }
 }
 

@@ -15,11 +15,14 @@ namespace {
 
 constexpr int kMaxServers = 3;  // Programs look at no more (resolv.conf(5)).
 constexpr size_t kMaxWordsBytes = 1000;
+constexpr size_t kMaxWordBytes = 200;
 
 absl::Status Wrong(absl::string_view problem) {
   return WithDetail(absl::InternalError(absl::StrCat("its result is wrong: ", problem)),
                     {v1::ERROR_REASON_NETWORK, {}});
 }
+
+std::string Word(const std::string& text) { return absl::CHexEscape(text.substr(0, kMaxWordBytes)); }
 
 // Each element of an array that may be missing.
 absl::Status ForEach(const CniJson& object, const std::string& key, bool objects,
@@ -98,9 +101,12 @@ absl::StatusOr<CniResult> ParseCniResult(const std::string& text, const std::str
     const absl::StatusOr<std::string> address = CniString(ip, "address", "ips");
     if (!address.ok() || address->empty()) return Wrong("`ips[].address` must be a string");
     const auto index = ip.find("interface");
-    const bool known = index != ip.end() && index->is_number_unsigned() &&
-                       index->get<uint64_t>() < static_cast<uint64_t>(result.interfaces.size());
-    result.addresses.push_back({*address, known ? index->get<int>() : -1});
+    const bool said = index != ip.end() && !index->is_null();
+    if (said && !(index->is_number_unsigned() && index->get<uint64_t>() < uint64_t{result.interfaces.size()})) {
+      return Wrong(absl::StrCat("`ips[].interface` of ", Word(*address), " is ", Word(CniText(*index)),
+                                ", which is no index in `interfaces`; there are ", result.interfaces.size()));
+    }
+    result.addresses.push_back({*address, said ? index->get<int>() : -1});
     return absl::OkStatus();
   }));
   const auto dns = result.document.find("dns");

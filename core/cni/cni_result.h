@@ -21,8 +21,7 @@ struct CniResult {
   };
   struct Address {
     std::string address;  // `10.88.0.7/16`
-    // The interface that has it; -1 when the plugin does not say, or names one that is not in `interfaces`.
-    int interface = -1;
+    int interface = -1;   // Which of `interfaces` has it; -1 when the plugin does not say.
   };
 
   CniJson document;  // Verbatim, for the next plugin, CHECK and DEL.

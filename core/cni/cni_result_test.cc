@@ -14,7 +14,7 @@ using testing::HasSubstr;
 TEST(CniResultTest, ReadsAddressesAndNameServers) {
   const absl::StatusOr<CniResult> result = ParseCniResult(
       R"({"cniVersion": "0.4.0", "interfaces": [{"name": "eth0", "sandbox": "/x"}],
-          "ips": [{"version": "4", "address": "10.1.0.2/16", "interface": 0}, {"address": "fd00::2/64"}, {"address": "fd00::3/64", "interface": 1}],
+          "ips": [{"version": "4", "address": "10.1.0.2/16", "interface": 0}, {"address": "fd00::2/64"}, {"address": "fd00::3/64", "interface": null}],
           "routes": [{"dst": "0.0.0.0/0"}], "more": [1],
           "dns": {"nameservers": ["10.1.0.1"], "domain": "a.example", "search": ["b.example"], "options": ["ndots:2"]}})",
       "0.4.0");
@@ -27,7 +27,7 @@ TEST(CniResultTest, ReadsAddressesAndNameServers) {
   EXPECT_EQ(result->addresses[0].interface, 0);
   EXPECT_EQ(result->addresses[1].address, "fd00::2/64");
   EXPECT_EQ(result->addresses[1].interface, -1) << "not said";
-  EXPECT_EQ(result->addresses[2].interface, -1) << "there is no such one";
+  EXPECT_EQ(result->addresses[2].interface, -1) << "not said either";
   EXPECT_THAT(result->dns.servers(), ElementsAre("10.1.0.1"));
   EXPECT_THAT(result->dns.searches(), ElementsAre("a.example", "b.example"));
   EXPECT_THAT(result->dns.options(), ElementsAre("ndots:2"));
@@ -42,6 +42,18 @@ TEST(CniResultTest, SaysWhatIsWrong) {
       {R"({"cniVersion": "1.0.0", "ips": {}})", "`ips` must be an array"},
       {R"({"cniVersion": "1.0.0", "ips": [1]})", "`ips` must hold objects"},
       {R"({"cniVersion": "1.0.0", "ips": [{"address": 1}]})", "`ips[].address`"},
+      {R"({"cniVersion": "1.0.0", "ips": [{"address": "10.1.0.2/16", "interface": 0}]})",
+       "`ips[].interface` of 10.1.0.2/16 is 0, which is no index in `interfaces`; there are 0"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{}], "ips": [{"address": "10.1.0.2/16", "interface": 1}]})",
+       "10.1.0.2/16 is 1, which is no index in `interfaces`; there are 1"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{}], "ips": [{"address": "10.1.0.2/16", "interface": 4294967296}]})",
+       "is 4294967296, which"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{}], "ips": [{"address": "10.1.0.2/16", "interface": -1}]})",
+       "is -1, which"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{}], "ips": [{"address": "10.1.0.2/16", "interface": 0.5}]})",
+       "is 0.5, which"},
+      {R"({"cniVersion": "1.0.0", "interfaces": [{}], "ips": [{"address": "10.1.0.2/16", "interface": "0\n"}]})",
+       "which is no index"},
       {R"({"cniVersion": "1.0.0", "interfaces": ["eth0"]})", "`interfaces` must hold objects"},
       {R"({"cniVersion": "1.0.0", "interfaces": [{"name": 1}]})", "`interfaces[].name`"},
       {R"({"cniVersion": "1.0.0", "dns": []})", "`dns` must be an object"},
