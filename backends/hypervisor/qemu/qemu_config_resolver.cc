@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/guest_kernel.h"
 #include "backends/hypervisor/qemu/guest_memory_need.h"
 #include "backends/hypervisor/qemu/kernel_parameters.h"
 #include "backends/hypervisor/qemu/machine_options.h"
@@ -42,12 +43,13 @@ std::string ProblemOf(const NeededFile& file) {
   return "";
 }
 
-absl::Status CheckFile(const NeededFile& file) {
-  const std::string problem = ProblemOf(file);
+absl::Status CheckProblem(const NeededFile& file, const std::string& problem) {
   if (problem.empty()) return absl::OkStatus();
   return InvalidField(absl::StrCat("hypervisor_config.", file.field),
                       absl::StrCat(file.path, ": ", problem, "; ", file.advice));
 }
+
+absl::Status CheckFile(const NeededFile& file) { return CheckProblem(file, ProblemOf(file)); }
 
 // A root image is not something this backend boots, but a wrong path is worth more than "not implemented".
 absl::Status CheckImage(const std::string& path) {
@@ -68,8 +70,10 @@ absl::Status CheckQemuFiles(const v1::HypervisorConfig& config, const char* advi
                                  or_else("install the package qemu-system-x86 or set qemu.path")}));
   VCD_RETURN_IF_ERROR(CheckFile({"firmware_path", config.firmware_path(), R_OK,
                                  or_else("install the package qemu-system-data or set qemu.firmware_path")}));
-  VCD_RETURN_IF_ERROR(CheckFile({"kernel_path", config.kernel_path(), R_OK,
-                                 or_else("build one with `bazel build //guest/image` or set qemu.kernel_path")}));
+  const NeededFile kernel = {"kernel_path", config.kernel_path(), R_OK,
+                             or_else("build one with `bazel build //guest/image` or set qemu.kernel_path")};
+  VCD_RETURN_IF_ERROR(CheckFile(kernel));
+  VCD_RETURN_IF_ERROR(CheckProblem(kernel, ReadGuestKernel(kernel.path).problem));
   return CheckFile({"initrd_path", config.initrd_path(), R_OK,
                     or_else("build one with `bazel build //guest/image` or set qemu.initrd_path")});
 }

@@ -16,7 +16,8 @@ absl::StatusOr<v1::HypervisorConfig> ResolveQemuConfig(const v1::HypervisorConfi
 absl::Status CheckSizeForGuest(const v1::HypervisorConfig& config);
 
 // That the files of a configuration whose defaults are filled in can be used; kInvalidArgument naming the field.
-// Without reading them. `advice` ends the message; null: how to get such a file for a new pod.
+// Reads no more of them than the headers of the kernel. `advice` ends the message; null: how to get such a file for a
+// new pod.
 absl::Status CheckQemuFiles(const v1::HypervisorConfig& config, const char* advice = nullptr);
 
 }  // namespace vcd

@@ -133,6 +133,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "absolute"},
         Refusal{"KernelIsADevice", [](auto& c, auto&) { c.set_kernel_path("/dev/null"); }, kInvalid, "kernel_path",
                 "not a regular file"},
+        Refusal{"KernelIsCut",
+                [](auto&, auto& root) {
+                  std::ofstream(root + "/vmlinux") << "\x7f"
+                                                      "ELF\x02";
+                },
+                kInvalid, "kernel_path",
+                "/vmlinux: is damaged or no kernel: the file ends within its ELF header; build one with"},
         Refusal{"MissingInitrd", [](auto& c, auto&) { c.set_initrd_path("/x"); }, kInvalid, "initrd_path",
                 "qemu.initrd_path"},
         Refusal{"MissingFirmware", [](auto& c, auto&) { c.set_firmware_path("/x"); }, kInvalid, "firmware_path",
