@@ -179,6 +179,22 @@ absl::StatusOr<state::v1::NetworkRecord> PodEndpoints::Read(const NetworkPod& po
   return record;
 }
 
+std::string PodEndpoints::HolderOf(const NetworkPod& pod, const Session& session, const NetworkLink& link) {
+  const std::string pods = ParentDirectory(pod.run_dir);
+  for (const std::string& id : filesystem_.ListDirectory(pods).value_or(std::vector<std::string>())) {
+    NetworkPod other;
+    other.run_dir = absl::StrCat(pods, "/", id);
+    if (other.run_dir == pod.run_dir) continue;
+    const state::v1::NetworkRecord record = Read(other).value_or(state::v1::NetworkRecord());
+    const NetworkNamespace::Identity identity{record.netns_device(), record.netns_inode()};
+    if (!(identity == session.netns->identity())) continue;
+    for (const state::v1::JoinedInterface& joined : record.interfaces()) {
+      if (joined.index() == link.index && joined.name() == link.name) return id;
+    }
+  }
+  return "";
+}
+
 absl::Status PodEndpoints::ReturnDevices(const state::v1::NetworkRecord& record) {
   absl::Status first;
   for (const state::v1::JoinedInterface& joined : record.interfaces()) {
@@ -288,7 +304,14 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
   if (!link.answers_arp) {
     return Refused(link.name, "it answers no ARP, so a machine behind it reaches nobody; use one in mode `l2`");
   }
-  if (link.master != 0) return Refused(link.name, "it is a port of a bridge or bond; take it out, or join that");
+  // To take it by force from another pod would cut that one off.
+  const auto taken_by = [&](const std::string& otherwise) {
+    const std::string holder = HolderOf(pod, session, link);
+    if (holder.empty()) return Refused(link.name, otherwise);
+    return Refused(link.name, absl::StrCat("pod ", holder, " has it; detach it there with `vc network detach ", holder,
+                                           " ", link.name, "`, or stop or delete that pod"));
+  };
+  if (link.master != 0) return taken_by("it is a port of a bridge or bond; take it out, or join that");
 
   const uint32_t queues = std::clamp(pod.max_queues, 1u, kMostQueues);
   if (interface.kind() == v1::INTERFACE_KIND_VHOST_USER) {
@@ -308,8 +331,10 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
   } else {
     VCD_ASSIGN_OR_RETURN(const std::vector<int> taken, TakenLinks(*session.netlink));
     if (std::count(taken.begin(), taken.end(), link.index) != 0) {
-      return Refused(link.name, absl::StrCat("something else takes what comes in; remove that with `tc qdisc del dev ",
-                                             link.name, " ingress` in its namespace"));
+      return taken_by(
+          absl::StrCat("something else takes what comes in; if that is no pod of another vcd, remove it with "
+                       "`tc qdisc del dev ",
+                       link.name, " ingress` in its namespace"));
     }
   }
   absl::Status status;

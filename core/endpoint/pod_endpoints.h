@@ -85,6 +85,9 @@ class PodEndpoints {
   absl::StatusOr<Session> Enter(const NetworkPod& pod);
   // Empty when there is none, or none that can be read.
   absl::StatusOr<state::v1::NetworkRecord> Read(const NetworkPod& pod);
+  // The id of another pod that has an interface of this namespace on record; empty when none is known to. Run
+  // directories of pods lie side by side, and are named after them.
+  std::string HolderOf(const NetworkPod& pod, const Session& session, const NetworkLink& link);
   absl::Status Write(const NetworkPod& pod, const state::v1::NetworkRecord& record);
   // Gives the PCI devices back of a namespace that is gone.
   absl::Status ReturnDevices(const state::v1::NetworkRecord& record);

@@ -329,13 +329,52 @@ INSTANTIATE_TEST_SUITE_P(Joins, ChangingJoinTest,
                            return info.param == v1::INTERFACE_JOIN_BRIDGE ? "Bridge" : "Macvtap";
                          });
 
+class HeldInterfaceTest : public ChangingJoinTest {
+ protected:
+  // A pod of that namespace, whose run directory lies beside those of others.
+  NetworkPod PodOf(const std::string& id) {
+    NetworkPod pod = pod_;
+    pod.pod_id = id;
+    pod.run_dir = absl::StrCat(directory_.path(), "/pods/", id);
+    std::filesystem::create_directories(pod.run_dir);
+    return pod;
+  }
+};
+
+TEST_P(HeldInterfaceTest, ThePodThatHasItIsNamedAndKeepsIt) {
+  const NetworkPod first = PodOf("first");
+  const NetworkPod second = PodOf("second");
+  std::filesystem::create_directories(directory_.path() + "/pods/unrelated");
+  for (const NetworkPod& pod : {first, second}) ASSERT_TRUE(endpoints_.OpenNamespace(pod, Soon()).ok());
+  const auto held = endpoints_.Join(first, "lan", Soon());
+  ASSERT_TRUE(held.ok()) << held.status();
+  const std::string before = Dump();
+  const absl::Status status = endpoints_.Join(second, "lan", Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("interface lan: pod first has it; detach it there with `vc network detach first lan`"));
+  EXPECT_EQ(Dump(), before);
+  EXPECT_TRUE(endpoints_.Verify(first).ok());
+  for (const NetworkPod& pod : {second, first}) {
+    EXPECT_EQ(endpoints_.LeaveAll(pod), absl::OkStatus());
+    EXPECT_EQ(endpoints_.RemoveNamespace(pod), absl::OkStatus());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Joins, HeldInterfaceTest,
+                         testing::Values(v1::INTERFACE_JOIN_TC_REDIRECT, v1::INTERFACE_JOIN_BRIDGE),
+                         [](const auto& info) {
+                           return info.param == v1::INTERFACE_JOIN_BRIDGE ? "Bridge" : "TrafficControl";
+                         });
+
 TEST_F(PodEndpointsTest, WhatSomebodyElseRedirectsIsRefusedAndLeftAlone) {
   ASSERT_EQ(netlink_->AddIngress(IndexOf("lan")), absl::OkStatus());
   const std::string before = Dump();
   ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
   const absl::Status status = endpoints_.JoinAll(pod_, {}, Soon()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("tc qdisc del dev lan ingress"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("if that is no pod of another vcd, remove it with `tc qdisc del dev lan ingress`"));
   EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
   EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
   EXPECT_EQ(Dump(), before);
