@@ -22,7 +22,7 @@ class AssetTest : public E2eTest {
     E2eTest::SetUp();
     kernel_ = daemon().directory() + "/my-vmlinux";
     std::filesystem::copy_file(std::filesystem::canonical("guest/image/vmlinux"), kernel_);
-    digest_ = *digests_.Sha512(kernel_);
+    digest_ = *digests_.Sha512(kernel_, CallContext());
   }
 
   std::vector<std::string> Run(const std::string& pod_id, const std::string& digest) {
@@ -62,9 +62,10 @@ TEST_F(AssetTest, ARunningPodNeedsItsKernelNoMoreAndAStoppedOneSaysThatItIsGone)
   std::ofstream(kernel_) << "another kernel";
   const ProgramResult replaced = Vc({"start", "web"});
   EXPECT_THAT(replaced, ExitsWith(1));
-  EXPECT_THAT(replaced.err, AllOf(HasSubstr("hypervisor_config.sha512.kernel"), HasSubstr(kernel_),
-                                  HasSubstr("expected was " + digest_), HasSubstr(*digests_.Sha512(kernel_)),
-                                  HasSubstr("put that file back")));
+  EXPECT_THAT(
+      replaced.err,
+      AllOf(HasSubstr("hypervisor_config.sha512.kernel"), HasSubstr(kernel_), HasSubstr("expected was " + digest_),
+            HasSubstr(*digests_.Sha512(kernel_, CallContext())), HasSubstr("put that file back")));
 
   std::filesystem::rename(kernel_ + ".old", kernel_);
   Must({"start", "web"});
