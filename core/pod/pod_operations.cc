@@ -210,15 +210,15 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   operation.options = options;
   operation.fingerprint = RequestFingerprint({operation.name, pod_id});
   const absl::StatusOr<std::shared_ptr<Pod>> known = registry_.Find(pod_id);
-  const v1::PodConfig config = known.ok() ? *(*known)->config() : v1::PodConfig();
-  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(config, options_);
+  const auto config = known.ok() ? (*known)->config() : std::make_shared<const v1::PodConfig>();
+  operation.ceiling = options_.boot_timeout + absl::Minutes(1) + HookTime(*config, options_);
   // One that is ready has booted, and need not wait for those that boot.
   operation.boots = [this](const Pod& pod) {
     return pod.state() == v1::POD_STATE_STOPPED ? std::optional<BootNeed>(NeedOrCloneOf(pod)) : std::nullopt;
   };
   auto up = std::make_shared<std::optional<BringUp>>();
   operation.first = [this, up](Pod& pod, Grant& grant) { return BeginStart(pod, *up, grant); };
-  operation.first_takes_long = HasHooksBeforeBoot(config);
+  operation.first_takes_long = HasHooksBeforeBoot(*config);
   SubmitForPod(
       pod_id, operation, [this, up](Pod& pod, Grant& grant) { return FinishStart(pod, *up, grant); }, std::move(done));
 }
