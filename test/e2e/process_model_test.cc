@@ -209,7 +209,7 @@ TEST_F(ProcessModelTest, TheCommandLineSaysAllOfIt) {
              "no-new-privileges"},
             {"sh", "-c",
              "touch /x; touch /cache/x; stat -c %a /cache/x; grep CapEff /proc/self/status; ulimit -n; ulimit -Hn; "
-             "cat /proc/self/oom_score_adj /proc/sys/net/ipv4/ip_forward; id -G; grep db /etc/hosts; "
+             "cat /proc/self/oom_score_adj /proc/sys/net/ipv4/ip_forward; id -G; grep -w db /etc/hosts; "
              "grep nameserver /etc/resolv.conf; mkdir /cache/d; busybox rmdir /cache/d; "
              "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status"});
   EXPECT_THAT(result, ExitsWith(0));
