@@ -12,6 +12,7 @@
 
 #include "core/link/link_limits.h"
 #include "guest/agent/agent_version.h"
+#include "guest/agent/device_rules.h"
 #include "guest/agent/host_names.h"
 #include "guest/agent/launch.h"
 #include "guest/agent/namespace_members.h"
@@ -240,6 +241,11 @@ Outcome Agent::LaunchFirst(const Ticket& ticket, const CreateContainer& request,
   if (!cgroup.ok()) return cgroup.outcome();
   container.cgroup = std::move(*cgroup);
   WatchMemory(request.container_id(), &container);
+  if (container.cgroup.valid()) {
+    auto rules = LoadDeviceRules(sources.settings);
+    if (!rules.ok()) return rules.outcome();
+    container.device_rules = std::move(*rules);
+  }
   auto launched = Launch({.command = request.command(),
                           .restrictions = container.restrictions,
                           .settings = sources.settings,

@@ -99,6 +99,7 @@ class Agent {
     std::vector<std::shared_ptr<SharedMount>> shares;
     Cgroup cgroup;
     std::unique_ptr<OomWatch> oom;
+    UniqueFd device_rules;      // Of its control group once it is set up, for that takes disks that it may not open.
     Restrictions restrictions;  // Of its first process, and at least of all others.
     // Set where the pid namespace is shared: its end does not end what else is in the container.
     std::string mount_namespace;
@@ -152,6 +153,8 @@ class Agent {
   // The container's control group with its limits; none where the machine has no control groups.
   OutcomeOr<Cgroup> MakeCgroup(const ::vcd::agent::v1::CreateContainer& request);
   void WatchMemory(const std::string& container_id, RunningContainer* container);
+  // From here on it opens the devices of its rules only. Its first process is held.
+  Outcome ConfineDevices(const std::string& container_id);
   static bool EndedForWantOfMemory(const Process& process, int wait_status, RunningContainer* container);
   void GiveUpWaiting(const std::string& container_id);
   void AbandonUnannounced();

@@ -61,6 +61,12 @@ void Agent::OnFirstProcessLaunch(Entry* entry) {
   const LaunchStatus::Stage stage = process->launch().stage();
   if (!entry->announced) {
     if (stage == LaunchStatus::Stage::kHeld) {
+      entry->failure = ConfineDevices(process->name().container_id);
+      if (!entry->failure.ok()) {
+        entry->abandoned = true;
+        (void)process->Signal(SIGKILL);
+        return PostSettle();
+      }
       entry->announced = true;
       Answer(entry->create_ticket, Outcome(), process->pid());
     } else if (stage != LaunchStatus::Stage::kSettingUp) {

@@ -9,6 +9,7 @@
 #include "guest/agent/agent.h"
 #include "guest/agent/cgroup_limits.h"
 #include "guest/agent/container_figures.h"
+#include "guest/agent/device_rules.h"
 #include "guest/agent/namespace_members.h"
 #include "guest/agent/process_table.h"
 
@@ -32,6 +33,13 @@ OutcomeOr<Cgroup> Agent::MakeCgroup(const ::vcd::agent::v1::CreateContainer& req
   if (!cgroup.ok()) return cgroup;
   if (Outcome limits = ApplyLimits(cgroup->path(), request.resources()); !limits.ok()) return limits;
   return cgroup;
+}
+
+Outcome Agent::ConfineDevices(const std::string& container_id) {
+  RunningContainer& container = containers_.at(container_id);
+  if (!container.cgroup.valid()) return Outcome();
+  const UniqueFd rules = std::move(container.device_rules);
+  return ApplyDeviceRules(rules, container.cgroup);
 }
 
 void Agent::WatchMemory(const std::string& container_id, RunningContainer* container) {

@@ -154,6 +154,23 @@ void AddDevices(std::vector<ProcessCase>* rows) {
                           AddDevice(c, "/dev/fifo", "p", 0, 0).set_file_mode(0600);
                           AddDevice(c, "/dev/null", "c", 1, 3).set_file_mode(0600);
                         }},
+                   // Numbers of no driver (240 is for local use): who may open one is told that there is none.
+                   {.name = "OpensOnlyItsOwnDevices",
+                    .probe = {"device", "c", "1", "5", "device", "c", "240", "7", "device", "b", "7", "1", "device",
+                              "b", "8", "0"},
+                    .out = "c 1:5: open\nc 240:7: Operation not permitted\nb 7:1: Operation not permitted\n"
+                           "b 8:0: Operation not permitted\n"},
+                   {.name = "OpensTheDevicesItAskedFor",
+                    .probe = {"device", "c", "240", "7", "device", "b", "240", "7", "device", "c", "240", "8"},
+                    .out = "c 240:7: No such device or address\nb 240:7: Operation not permitted\n"
+                           "c 240:8: Operation not permitted\n",
+                    .container = [](auto& c) { AddDevice(c, "/dev/own", "c", 240, 7); }},
+                   {.name = "AnExecOpensTheDevicesOfItsContainer",
+                    .probe = {"device", "c", "240", "7", "device", "c", "240", "8", "device", "b", "8", "0"},
+                    .out = "c 240:7: No such device or address\nc 240:8: Operation not permitted\n"
+                           "b 8:0: Operation not permitted\n",
+                    .container = [](auto& c) { AddDevice(c, "/dev/own", "c", 240, 7); },
+                    .exec = [](auto&) {}},
                });
 }
 

@@ -112,6 +112,21 @@ void PrintNode(const std::string& path) {
               info.st_mode & 07777, info.st_uid, info.st_gid);
 }
 
+// What comes of opening a device of that number, by a node made for it.
+void PrintOpening(const std::string& type, unsigned major_number, unsigned minor_number) {
+  constexpr char kNode[] = "/dev/probed";
+  std::string said = "open";
+  if (mknod(kNode, (type == "b" ? S_IFBLK : S_IFCHR) | 0600, makedev(major_number, minor_number)) != 0) {
+    said = std::string("mknod: ") + strerror(errno);
+  } else if (const int fd = open(kNode, O_RDONLY | O_NONBLOCK | O_CLOEXEC); fd < 0) {
+    said = strerror(errno);
+  } else {
+    close(fd);
+  }
+  unlink(kNode);
+  std::printf("%s %u:%u: %s\n", type.c_str(), major_number, minor_number, said.c_str());
+}
+
 const char* Result(int result) { return result == 0 ? "ok" : strerror(errno); }
 
 // What the arguments and the environment come to, told without repeating them.
@@ -163,6 +178,10 @@ int main(int argc, char** argv) {
       std::printf("%s: %llu bytes\n", path.c_str(), static_cast<unsigned long long>(info.f_blocks) * info.f_frsize);
     } else if (topic == "node") {
       PrintNode(argument());
+    } else if (topic == "device") {
+      const std::string type = argument();
+      const unsigned major_number = static_cast<unsigned>(std::stoul(argument()));
+      PrintOpening(type, major_number, static_cast<unsigned>(std::stoul(argument())));
     } else if (topic == "read") {
       std::printf("%s", ReadAll(argument()).c_str());
     } else if (topic == "bytes") {
