@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <elf.h>
+#include <sys/stat.h>
 
-#include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "backends/hypervisor/qemu/guest_kernel.h"
 #include "daemon/check/checks.h"
 
 namespace vcd {
@@ -16,14 +15,7 @@ namespace {
 constexpr char kKernelCheck[] = "kernel";
 constexpr char kInitramfsCheck[] = "initramfs";
 
-// boot protocol of x86 (Documentation/arch/x86/boot.rst): where a bzImage says what it is.
-constexpr size_t kBootMagicOffset = 0x202;
-constexpr char kBootMagic[] = "HdrS";
-constexpr size_t kHeadBytes = 0x210;
-
-constexpr size_t kMaxProgramHeaders = 64;
-constexpr size_t kMaxNoteBytes = 64 << 10;
-constexpr uint32_t kPvhNote = 18;  // XEN_ELFNOTE_PHYS32_ENTRY.
+constexpr size_t kPackedMagicBytes = 6;
 
 // "newc" of cpio(5): a magic and 13 numbers of eight hexadecimal digits.
 constexpr size_t kCpioHeaderBytes = 110;
@@ -47,50 +39,6 @@ const char* Compression(const std::string& head) {
     if (absl::StartsWith(head, kind.magic)) return kind.name;
   }
   return nullptr;
-}
-
-// Whether notes hold the entry that QEMU jumps to without any boot loader.
-bool HasPvhNote(const std::string& notes) {
-  size_t at = 0;
-  while (at + sizeof(Elf64_Nhdr) <= notes.size()) {
-    Elf64_Nhdr note;
-    std::memcpy(&note, notes.data() + at, sizeof(note));
-    at += sizeof(note);
-    if (note.n_type == kPvhNote && note.n_namesz == 4 && notes.compare(at, 4, std::string("Xen\0", 4)) == 0) {
-      return true;
-    }
-    at += ((uint64_t{note.n_namesz} + 3) & ~uint64_t{3}) + ((uint64_t{note.n_descsz} + 3) & ~uint64_t{3});
-  }
-  return false;
-}
-
-absl::StatusOr<bool> HasPvhEntry(const Host& host, const std::string& path, const Elf64_Ehdr& header) {
-  const size_t count = std::min<size_t>(header.e_phnum, kMaxProgramHeaders);
-  for (size_t i = 0; i < count; ++i) {
-    Elf64_Phdr segment;
-    const absl::StatusOr<std::string> bytes = host.Read(path, header.e_phoff + i * header.e_phentsize, sizeof(segment));
-    if (!bytes.ok()) return bytes.status();
-    if (bytes->size() < sizeof(segment)) return false;
-    std::memcpy(&segment, bytes->data(), sizeof(segment));
-    if (segment.p_type != PT_NOTE) continue;
-    const absl::StatusOr<std::string> notes =
-        host.Read(path, segment.p_offset, std::min<size_t>(segment.p_filesz, kMaxNoteBytes));
-    if (!notes.ok()) return notes.status();
-    if (HasPvhNote(*notes)) return true;
-  }
-  return false;
-}
-
-void CheckElfKernel(const CheckSubject& subject, const std::string& path, const std::string& head, Findings& findings) {
-  Elf64_Ehdr header;
-  std::memcpy(&header, head.data(), sizeof(header));
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64) {
-    return findings.Bad(Fault::kKernelKind, absl::StrCat(path, " is an ELF file for another machine"));
-  }
-  const absl::StatusOr<bool> pvh = HasPvhEntry(subject.host, path, header);
-  if (!pvh.ok()) return findings.Bad(Fault::kKernelMissing, std::string(pvh.status().message()));
-  if (!*pvh) return findings.Bad(Fault::kKernelWithoutPvh, path);
-  findings.Good(kKernelCheck, absl::StrCat(path, ", a vmlinux with a PVH entry"));
 }
 
 struct CpioEntry {
@@ -139,16 +87,27 @@ bool HasAgent(const Host& host, const std::string& path) {
 
 void CheckKernel(const CheckSubject& subject, Findings& findings) {
   const std::string& path = subject.config.qemu().kernel_path();
-  const absl::StatusOr<std::string> head = subject.host.Read(path, 0, kHeadBytes);
+  const absl::StatusOr<std::string> head = subject.host.Read(path, 0, kPackedMagicBytes);
   if (!head.ok()) return findings.Bad(Fault::kKernelMissing, std::string(head.status().message()));
   if (const char* kind = Compression(*head))
     return findings.Bad(Fault::kKernelCompressed, absl::StrCat(path, ", by ", kind));
-  if (head->size() < kHeadBytes) return findings.Bad(Fault::kKernelKind, absl::StrCat(path, " is too short for one"));
-  if (absl::StartsWith(*head, ELFMAG)) return CheckElfKernel(subject, path, *head, findings);
-  if (head->compare(kBootMagicOffset, 4, kBootMagic) == 0) {
+  const absl::StatusOr<struct stat> info = subject.host.Stat(path);
+  if (!info.ok()) return findings.Bad(Fault::kKernelMissing, std::string(info.status().message()));
+  const auto file_bytes = static_cast<uint64_t>(info->st_size);
+  const GuestKernel kernel = ReadGuestKernel({file_bytes, [&](uint64_t offset, size_t max_bytes) {
+                                                return subject.host.Read(path, offset, max_bytes).value_or("");
+                                              }});
+  if (kernel.format == GuestKernelFormat::kBzImage)
     return findings.Good(kKernelCheck, absl::StrCat(path, ", a bzImage"));
+  if (kernel.format != GuestKernelFormat::kVmlinux) {
+    return findings.Bad(Fault::kKernelKind, absl::StrCat(path, ", of ", file_bytes, " bytes"));
   }
-  findings.Bad(Fault::kKernelKind, path);
+  if (!kernel.problem.empty()) return findings.Bad(Fault::kKernelKind, absl::StrCat(path, " ", kernel.problem));
+  if (!kernel.is_x86_64) {
+    return findings.Bad(Fault::kKernelKind, absl::StrCat(path, " is an ELF file for another machine"));
+  }
+  if (!kernel.has_pvh_entry) return findings.Bad(Fault::kKernelWithoutPvh, path);
+  findings.Good(kKernelCheck, absl::StrCat(path, ", a vmlinux with a PVH entry"));
 }
 
 void CheckInitramfs(const CheckSubject& subject, Findings& findings) {

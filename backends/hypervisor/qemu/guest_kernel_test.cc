@@ -28,11 +28,23 @@ Elf64_Phdr Segment(uint32_t type, uint64_t memory_bytes, uint64_t offset = 0, ui
   return segment;
 }
 
+// A note as elf(5) has it, of the owner "Xen" unless told otherwise.
+std::string Note(uint32_t type, const std::string& description, const std::string& owner = "Xen") {
+  const auto padded = [](std::string bytes) {
+    bytes.resize((bytes.size() + 3) & ~size_t{3});
+    return bytes;
+  };
+  const Elf64_Nhdr header = {static_cast<uint32_t>(owner.size() + 1), static_cast<uint32_t>(description.size()), type};
+  return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + padded(owner + std::string(1, '\0')) +
+         padded(description);
+}
+
 // Its headers alone.
 struct Vmlinux {
   explicit Vmlinux(std::vector<Elf64_Phdr> has) : segments(std::move(has)) {
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
     header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_machine = EM_X86_64;
     header.e_phoff = sizeof(header);
     header.e_phentsize = sizeof(Elf64_Phdr);
     header.e_phnum = static_cast<uint16_t>(segments.size());
@@ -66,6 +78,50 @@ TEST_F(GuestKernelTest, TakesWhatTheSegmentsOfAVmlinuxDo) {
   EXPECT_EQ(Read(Vmlinux({Segment(PT_LOAD, 1024 * kMib)}).Bytes()).memory_bytes, 1024 * kMib) << "the most";
 }
 
+TEST_F(GuestKernelTest, FindsThePvhEntryAmongTheNotes) {
+  const auto with_notes = [this](const std::string& notes) {
+    Vmlinux vmlinux({Segment(PT_LOAD, kMib), Segment(PT_NOTE, 0)});
+    vmlinux.segments[1].p_offset = vmlinux.Bytes().size();
+    vmlinux.segments[1].p_filesz = notes.size();
+    const GuestKernel kernel = Read(vmlinux.Bytes() + notes);
+    EXPECT_EQ(kernel.problem, "");
+    return kernel.has_pvh_entry;
+  };
+  constexpr uint32_t pvh = 18;
+  EXPECT_TRUE(with_notes(Note(pvh, "1234")));
+  EXPECT_TRUE(with_notes(Note(1, "abcde", "Linux") + Note(6, "") + Note(pvh, "1234"))) << "sizes are padded";
+  EXPECT_FALSE(with_notes(""));
+  EXPECT_FALSE(with_notes(Note(pvh, "1234", "Abc")));
+  EXPECT_FALSE(with_notes(Note(6, "1234")));
+  EXPECT_FALSE(with_notes(Note(1, std::string(64 << 10, 'x')) + Note(pvh, "1234"))) << "beyond what is read";
+  std::string beyond = Note(1, "");
+  const uint32_t huge = UINT32_MAX;
+  std::memcpy(&beyond[0], &huge, sizeof(huge));
+  EXPECT_FALSE(with_notes(beyond + Note(pvh, "1234")));
+  EXPECT_FALSE(with_notes(Note(pvh, "1234").substr(0, sizeof(Elf64_Nhdr)))) << "its owner is cut off";
+}
+
+TEST_F(GuestKernelTest, TellsFormatsAndMachinesApart) {
+  Vmlinux vmlinux({Segment(PT_LOAD, kMib)});
+  EXPECT_EQ(Read(vmlinux.Bytes()).format, GuestKernelFormat::kVmlinux);
+  EXPECT_TRUE(Read(vmlinux.Bytes()).is_x86_64);
+  vmlinux.header.e_machine = EM_AARCH64;
+  EXPECT_EQ(Read(vmlinux.Bytes()).format, GuestKernelFormat::kVmlinux);
+  EXPECT_FALSE(Read(vmlinux.Bytes()).is_x86_64);
+  EXPECT_EQ(Read(std::string(0x202, 'x') + "HdrS").format, GuestKernelFormat::kBzImage);
+  EXPECT_EQ(Read(std::string(0x202, 'x') + "Hdr").format, GuestKernelFormat::kOther);
+}
+
+TEST_F(GuestKernelTest, ReadsWhatIsGivenToIt) {
+  const std::string bytes = Vmlinux({Segment(PT_LOAD, 20 * kMib)}).Bytes();
+  const GuestKernelFile file = {bytes.size(),
+                                [&](uint64_t offset, size_t max_bytes) { return bytes.substr(offset, max_bytes); }};
+  EXPECT_EQ(ReadGuestKernel(file).memory_bytes, 20 * kMib);
+  const GuestKernelFile fails = {
+      bytes.size(), [&](uint64_t offset, size_t max_bytes) { return offset == 0 ? bytes.substr(0, max_bytes) : ""; }};
+  EXPECT_THAT(ReadGuestKernel(fails).problem, HasSubstr("its program headers cannot be read"));
+}
+
 TEST_F(GuestKernelTest, TakesABzImageAtItsWord) {
   const auto bz_image = [](uint16_t version, uint32_t init_size) {
     std::string bytes(4096, '\0');
@@ -87,6 +143,7 @@ TEST_F(GuestKernelTest, AnotherFileSaysNothing) {
     const GuestKernel kernel = Read(bytes);
     EXPECT_EQ(kernel.problem, "");
     EXPECT_EQ(kernel.memory_bytes, 0u);
+    EXPECT_FALSE(kernel.is_x86_64);
   }
   EXPECT_EQ(ReadGuestKernel(directory_.path() + "/none").problem, "");
   EXPECT_EQ(ReadGuestKernel(directory_.path()).problem, "");

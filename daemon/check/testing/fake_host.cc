@@ -17,7 +17,7 @@
 namespace vcd {
 namespace {
 
-// A vmlinux as far as anybody looks: an ELF header, one program header, one note (elf(5)).
+// A vmlinux as far as anybody looks: an ELF header, two program headers, two notes (elf(5)).
 std::string Vmlinux() {
   Elf64_Ehdr header = {};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -25,19 +25,21 @@ std::string Vmlinux() {
   header.e_machine = EM_X86_64;
   header.e_phoff = sizeof(header);
   header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 1;
-  Elf64_Phdr segment = {};
-  segment.p_type = PT_NOTE;
-  segment.p_offset = sizeof(header) + sizeof(segment);
+  header.e_phnum = 2;
+  Elf64_Phdr segments[2] = {};
+  segments[0].p_type = PT_LOAD;
+  segments[0].p_memsz = 1 << 20;
+  segments[1].p_type = PT_NOTE;
+  segments[1].p_offset = sizeof(header) + sizeof(segments);
   // Another note comes first, of a size that is no multiple of four.
   const Elf64_Nhdr notes[] = {{4, 3, 1}, {4, 4, 18}};
   std::string bytes(reinterpret_cast<const char*>(&notes[0]), sizeof(notes[0]));
   bytes += std::string("GNU\0abc\0", 8);
   bytes.append(reinterpret_cast<const char*>(&notes[1]), sizeof(notes[1]));
   bytes += std::string("Xen\0\0\0\x10\0", 8);
-  segment.p_filesz = bytes.size();
+  segments[1].p_filesz = bytes.size();
   std::string image(reinterpret_cast<const char*>(&header), sizeof(header));
-  image.append(reinterpret_cast<const char*>(&segment), sizeof(segment));
+  image.append(reinterpret_cast<const char*>(segments), sizeof(segments));
   image += bytes;
   image.resize(4096);
   return image;
@@ -129,7 +131,6 @@ FakeHost::File& FakeHost::Add(const std::string& path, const std::string& conten
   file = File();
   file.content = content;
   file.info.st_mode = mode;
-  file.info.st_size = static_cast<off_t>(content.size());
   file.info.st_dev = 0x801;
   file.info.st_ino = files.size();
   return file;
@@ -144,7 +145,9 @@ void FakeHost::Remove(const std::string& path) {
 absl::StatusOr<struct stat> FakeHost::Stat(const std::string& path) const {
   const auto found = files.find(path);
   if (found == files.end()) return absl::NotFoundError(path + ": No such file or directory");
-  return found->second.info;
+  struct stat info = found->second.info;
+  info.st_size = static_cast<off_t>(found->second.content.size());
+  return info;
 }
 
 absl::Status FakeHost::Access(const std::string& path, int mode) const {

@@ -19,8 +19,8 @@ class FakeHost : public Host {
  public:
   struct File {
     std::string content;
-    struct stat info = {};
-    int denied = 0;  // R_OK, W_OK, X_OK that this process does not have.
+    struct stat info = {};  // But for its size, which is that of the content.
+    int denied = 0;         // R_OK, W_OK, X_OK that this process does not have.
   };
 
   // With all that the configuration of GoodConfig names.
