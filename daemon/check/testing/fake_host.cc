@@ -80,14 +80,14 @@ constexpr char kMounts[] =
 }  // namespace
 
 FakeHost::FakeHost() : now(absl::FromCivil(absl::CivilDay(2026, 3, 1), absl::UTCTimeZone())) {
-  for (const char* program : {"/usr/bin/qemu-system-x86_64", "/usr/lib/qemu/virtiofsd", "/usr/bin/mkfs.erofs"}) {
+  for (const char* program : {kHostQemu, kHostVirtiofsd, "/usr/bin/mkfs.erofs"}) {
     Add(program,
         "\x7f"
         "ELF");
   }
   Add("/usr/share/qemu/qboot.rom", "firmware");
-  Add("/usr/share/vcd/vmlinux", Vmlinux());
-  Add("/usr/share/vcd/initramfs.cpio", Initramfs());
+  Add(kHostKernel, Vmlinux());
+  Add(kHostInitrd, Initramfs());
   for (const char* device : {"/dev/kvm", "/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock", "/dev/vfio/vfio"}) {
     Add(device, "", S_IFCHR | 0660);
   }
@@ -140,6 +140,12 @@ void FakeHost::Remove(const std::string& path) {
   for (auto it = files.begin(); it != files.end();) {
     it = it->first == path || absl::StartsWith(it->first, path + "/") ? files.erase(it) : std::next(it);
   }
+}
+
+void FakeHost::RemoveKvm(const std::string& cpu_flags) {
+  kvm = absl::NotFoundError("open /dev/kvm: No such file or directory");
+  Remove("/dev/kvm");
+  file("/proc/cpuinfo").content = "flags : " + cpu_flags + "\n";
 }
 
 absl::StatusOr<struct stat> FakeHost::Stat(const std::string& path) const {
@@ -199,11 +205,11 @@ config::v1::DaemonConfig GoodConfig() {
   config.set_run_dir("/run/vcd");
   config.set_hypervisor("qemu");
   config::v1::QemuConfig& qemu = *config.mutable_qemu();
-  qemu.set_path("/usr/bin/qemu-system-x86_64");
-  qemu.set_kernel_path("/usr/share/vcd/vmlinux");
-  qemu.set_initrd_path("/usr/share/vcd/initramfs.cpio");
+  qemu.set_path(kHostQemu);
+  qemu.set_kernel_path(kHostKernel);
+  qemu.set_initrd_path(kHostInitrd);
   qemu.set_firmware_path("/usr/share/qemu/qboot.rom");
-  qemu.set_virtiofsd_path("/usr/lib/qemu/virtiofsd");
+  qemu.set_virtiofsd_path(kHostVirtiofsd);
   qemu.set_machine_type("q35");
   qemu.set_accelerator("auto");
   qemu.set_default_memory_mib(128);

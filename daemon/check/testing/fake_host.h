@@ -14,6 +14,12 @@
 
 namespace vcd {
 
+// What GoodConfig names.
+inline constexpr char kHostQemu[] = "/usr/bin/qemu-system-x86_64";
+inline constexpr char kHostKernel[] = "/usr/share/vcd/vmlinux";
+inline constexpr char kHostInitrd[] = "/usr/share/vcd/initramfs.cpio";
+inline constexpr char kHostVirtiofsd[] = "/usr/lib/qemu/virtiofsd";
+
 // A host in which all is well, until a test breaks it. Not changed while it is looked at.
 class FakeHost : public Host {
  public:
@@ -31,6 +37,8 @@ class FakeHost : public Host {
   File& file(const std::string& path) { return files.at(path); }
   // It, and all below.
   void Remove(const std::string& path);
+  // There is no KVM, on a CPU with these flags.
+  void RemoveKvm(const std::string& cpu_flags);
 
   absl::StatusOr<struct stat> Stat(const std::string& path) const override;
   absl::Status Access(const std::string& path, int mode) const override;
