@@ -4,11 +4,15 @@
 #   modules   pkg-config modules that give defines and link options
 #   linkopts  more link options, put before those of pkg-config
 #   deps      other entries
+#   archives  pkg-config modules whose archives are linked instead with -c opt, with all that those need (why:
+#             docs/decisions/0013-grpc-is-linked-in.md)
+#   forgotten archives that these modules need and do not name
 _LIBRARIES = {
     "absl": struct(
         modules = ["absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_cord", "absl_time", "absl_cleanup", "absl_random_random"],
         linkopts = [],
         deps = [],
+        archives = ["absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_cord", "absl_time", "absl_cleanup", "absl_random_random"],
     ),
     "archive": struct(modules = ["libarchive"], linkopts = [], deps = []),
     # Without the define it depends on what a file includes before asio.hpp whether memory comes from malloc or from new,
@@ -19,11 +23,17 @@ _LIBRARIES = {
     "crypto": struct(modules = ["libcrypto"], linkopts = [], deps = []),
     "gmock": struct(modules = ["gmock"], linkopts = [], deps = []),
     "gmock_main": struct(modules = ["gmock_main"], linkopts = [], deps = []),
-    "grpcpp": struct(modules = ["grpc++"], linkopts = ["-lgrpc++_reflection"], deps = ["absl", "protobuf"]),
+    "grpcpp": struct(
+        modules = ["grpc++"],
+        linkopts = ["-lgrpc++_reflection"],
+        deps = ["absl", "protobuf"],
+        archives = ["grpc++_unsecure"],
+        forgotten = ["-lupb", "-laddress_sorting", "-lcares"],
+    ),
     "json": struct(modules = ["nlohmann_json"], linkopts = [], deps = []),
     "netlink": struct(modules = ["libnl-route-3.0"], linkopts = [], deps = []),
     "prometheus": struct(modules = ["prometheus-cpp-core"], linkopts = [], deps = []),
-    "protobuf": struct(modules = ["protobuf"], linkopts = [], deps = []),
+    "protobuf": struct(modules = ["protobuf"], linkopts = [], deps = [], archives = ["protobuf"]),
     "protobuf_lite": struct(modules = ["protobuf-lite"], linkopts = [], deps = []),
     "seccomp": struct(modules = ["libseccomp"], linkopts = [], deps = []),
     "spdlog": struct(modules = ["spdlog", "fmt"], linkopts = [], deps = []),
@@ -50,6 +60,12 @@ def _last_of_each(options):
             kept.append(option)
     return reversed(kept)
 
+def _archives(rctx, library):
+    """The link options of a library whose archives are linked in; the group spares them an order."""
+    libs = _pkg_config(rctx, ["--static", "--libs"] + library.archives)
+    libs = _last_of_each(library.linkopts + libs + getattr(library, "forgotten", []))
+    return ["-Wl,-Bstatic,--start-group"] + list(libs) + ["-Wl,--end-group,-Bdynamic"]
+
 def _system_libs_impl(rctx):
     # Sanitizer builds name this list on the command line of every compilation, so every target must bring it along.
     rctx.symlink(Label("//tools:tsan.ignore"), "tsan.ignore")
@@ -57,6 +73,7 @@ def _system_libs_impl(rctx):
         "load(\"@rules_cc//cc:defs.bzl\", \"cc_library\")",
         "package(default_visibility = [\"//visibility:public\"])",
         "cc_library(name = \"base\", textual_hdrs = [\"tsan.ignore\"])",
+        "config_setting(name = \"opt\", values = {\"compilation_mode\": \"opt\"})",
     ]
     for name, library in _LIBRARIES.items():
         defines = getattr(library, "defines", [])
@@ -72,12 +89,15 @@ def _system_libs_impl(rctx):
                     rctx.symlink(flag[2:], includes[-1])
             libs = _pkg_config(rctx, ["--libs"] + library.modules)
         linkopts = list(_last_of_each(library.linkopts + libs))
-        build.append("cc_library(name = %r, hdrs = glob(%r), includes = %r, defines = %r, linkopts = %r, deps = %r)" % (
+        shared = ["-Wl,--as-needed"] + linkopts if linkopts else []
+        optimised = _archives(rctx, library) if hasattr(library, "archives") else shared
+        build.append("cc_library(name = %r, hdrs = glob(%r), includes = %r, defines = %r, linkopts = select({\":opt\": %r, \"//conditions:default\": %r}), deps = %r)" % (
             name,
             [directory + "/**/*.h" for directory in includes],
             includes,
             defines,
-            ["-Wl,--as-needed"] + linkopts if linkopts else [],
+            optimised,
+            shared,
             [":" + dep for dep in library.deps or ["base"]],
         ))
     rctx.file("WORKSPACE", "workspace(name = %r)\n" % rctx.name)
