@@ -43,7 +43,7 @@ class FakeGuest : public MockControl::Guest {
 
 class MockControlTest : public testing::Test {
  protected:
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(20), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
   static CallContext Briefly() { return {absl::Now() + absl::Milliseconds(2), nullptr}; }
 
   void Set(const std::string& pod_id, const std::string& boot) {
@@ -209,8 +209,8 @@ TEST_F(MockControlTest, SilenceAndDeathComeInTime) {
   auto machine = std::make_shared<FakeMachine>(*control_, "web");
   auto guest = std::make_shared<FakeGuest>();
   control_->Annotate("web", *ParseMockAnnotations({{"vcd.mock/silent_after", "1ms"}, {"vcd.mock/die_after", "5ms"}}));
-  control_->AddMachine("web", machine, absl::Now());
   control_->AddGuest("web", guest);
+  control_->AddMachine("web", machine, absl::Now());
   EXPECT_TRUE(guest->changed.Wait(Soon(), "silence").ok());
   EXPECT_THAT(machine->crashed.Wait(Soon(), "death").value_or(""), HasSubstr("die_after"));
 }

@@ -242,9 +242,9 @@ TEST_F(RunCommandTest, DeletesThePodWhenTheAttachFails) {
 
 TEST_F(RunCommandTest, DeletesThePodWhenTheStartTimesOut) {
   server_.Hang("StartPod");
-  const RunResult result = RunVc(server_, {"run", "--rm", "--timeout", "100ms", "--", "cmd"});
+  const RunResult result = RunVc(server_, {"run", "--rm", "--timeout", "3s", "--", "cmd"});
   EXPECT_EQ(result.exit_status, 125);
-  EXPECT_THAT(result.err, HasSubstr("did not answer within 100ms"));
+  EXPECT_THAT(result.err, HasSubstr("did not answer within 3s"));
   EXPECT_THAT(server_.pod_ids(), IsEmpty());
 }
 

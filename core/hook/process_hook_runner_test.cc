@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/hook/process_hook_runner.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -16,8 +17,8 @@
 #include "absl/time/clock.h"
 #include "core/log/testing/captured_log.h"
 #include "core/netns/network_namespace.h"
-#include "core/os/process.h"
 #include "core/os/testing/temporary_directory.h"
+#include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -141,23 +142,18 @@ TEST_F(ProcessHookRunnerTest, OneThatReadsNothingIsNoFailure) {
 }
 
 TEST_F(ProcessHookRunnerTest, OneThatDoesNotEndIsKilledWithWhatItStarted) {
-  ASSERT_EQ(mkfifo(Path("pid").c_str(), 0600), 0);
-  absl::Status status;
-  std::thread runner([&] { status = Run(Shell("sleep 1000 & echo $! >" + Path("pid") + "; wait", 1)); });
-  std::string line;
-  std::ifstream fifo(Path("pid"));
-  std::getline(fifo, line);
-  pid_t pid = 0;
-  EXPECT_TRUE(absl::SimpleAtoi(line, &pid)) << line;
-  // On a busy machine it may be gone already.
-  const absl::StatusOr<ProcessIdentity> child = IdentifyProcess(pid);
-  const absl::StatusOr<UniqueFd> pidfd = child.ok() ? OpenPidfd(*child) : child.status();
-  runner.join();
+  // Both processes hold its other end open for as long as they live.
+  ASSERT_EQ(mkfifo(Path("alive").c_str(), 0600), 0);
+  const UniqueFd alive(open(Path("alive").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(alive.valid());
+  const absl::Status status = Run(Shell("exec 9>" + Path("alive") + "; sleep 1000 & wait", 1));
   EXPECT_THAT(std::string(status.message()), HasSubstr("did not end within 1s, its limit (`timeout_seconds`)"));
   EXPECT_EQ(DetailOf(status)->reason, v1::ERROR_REASON_HOOK_FAILED);
-  if (!pidfd.ok()) return;
-  pollfd ended = {pidfd->get(), POLLIN, 0};
-  EXPECT_EQ(poll(&ended, 1, 60000), 1);
+  char byte;
+  while (read(alive.get(), &byte, 1) != 0) {
+    pollfd ended = {alive.get(), POLLIN, 0};
+    ASSERT_EQ(poll(&ended, 1, 60'000), 1) << "somebody lives";
+  }
 }
 
 TEST_F(ProcessHookRunnerTest, WhatItLeavesBehindIsNotWaitedFor) {

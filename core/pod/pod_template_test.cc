@@ -105,7 +105,8 @@ TEST_F(PodTemplateTest, ACloneThatIsNotAnsweredBoots) {
 }
 
 TEST_F(PodTemplateTest, ACloneThatHangsIsGivenUpInTimeForABoot) {
-  options_.templates.clone_timeout = absl::Milliseconds(10);
+  // Long enough to come to where it hangs.
+  options_.templates.clone_timeout = absl::Seconds(1);
   Restart();
   ASSERT_TRUE(Prepare({}).ok());
   agent().HangNth("Connect", 1);

@@ -95,7 +95,8 @@ TEST_P(MetricsEndpointTest, LargeAnswerArrivesWhole) {
 
 TEST_P(MetricsEndpointTest, HalfRequestIsClosedInTimeAndOthersGoOn) {
   MetricsEndpointLimits limits;
-  limits.request_time = absl::Milliseconds(300);
+  // Whole requests come in time on a busy machine, too.
+  limits.request_time = absl::Seconds(3);
   Start(limits);
   HttpConnection half(address_);
   HttpConnection silent(address_);

@@ -207,7 +207,7 @@ TEST_F(QemuHypervisorTest, OneThatDoesNotAnswerIsEndedAllTheSame) {
   SendSignal(*machine, SIGSTOP);
   const absl::Time start = absl::Now();
   EXPECT_TRUE(machine->Stop(StopMode::kOrderly, Soon()).ok());
-  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(50)) << "not as long as it might have";
   EXPECT_THAT(ProcessesOf(spec_.run_dir), IsEmpty());
 }
 
@@ -276,7 +276,9 @@ TEST_F(QemuHypervisorTest, AWritableDiskIsOfOneMachineAlone) {
 }
 
 TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
-  spec_.run_dir = root_ + "/" + std::string(60, 'a') + ",b c=d\\e" + std::string(60, 'f');
+  // As nobody else's, who runs this test at the same time.
+  const std::string end = std::string(54, 'f') + root_.substr(root_.size() - 6);
+  spec_.run_dir = root_ + "/" + std::string(60, 'a') + ",b c=d\\e" + end;
   spec_.shared_memory = true;
   std::filesystem::create_directory(spec_.run_dir);
   auto machine = Boot();
@@ -284,7 +286,7 @@ TEST_F(QemuHypervisorTest, RunDirectoryMayHaveALongAndOddName) {
   const absl::Status shared = machine->ShareDirectory({"data", root_}, Soon()).status();
   EXPECT_TRUE(shared.ok()) << shared;
   EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
-  EXPECT_THAT(FindProcesses(std::string(60, 'f')), IsEmpty());
+  EXPECT_THAT(FindProcesses(end), IsEmpty());
   EXPECT_THAT(FilesBeside("console.log"), IsEmpty());
 }
 
