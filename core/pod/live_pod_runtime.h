@@ -26,9 +26,10 @@
 namespace vcd {
 
 // The PodRuntime over real backends and real records. Every mutation takes one path, Submit; signals alone go past it.
-// The bodies are in pod_operations.cc, container_operations.cc, process_operations.cc, resource_operations.cc,
-// network_operations.cc, port_forward_operations.cc, template_operations.cc and checkpoint_operations.cc; what a pod's
-// configuration may be is in pod_configuration.cc, and what Open does in pod_recovery.cc.
+// The bodies are in pod_creation.cc, pod_operations.cc, container_operations.cc, process_operations.cc,
+// resource_operations.cc, network_operations.cc, port_forward_operations.cc, template_operations.cc and
+// checkpoint_operations.cc; what a pod's configuration may be is in pod_configuration.cc, and what Open does in
+// pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -178,10 +179,14 @@ class LivePodRuntime : public PodRuntime {
   static absl::Status CheckRepeated(const Pod& pod, const state::v1::Request& request, bool* repeated);
   static absl::Status ShuttingDown();
 
-  // pod_operations.cc
+  // pod_configuration.cc
+  absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
+
+  // pod_creation.cc
   void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);
   // The request has been entered.
   void Make(const v1::PodConfig& asked, bool start, const Operation& operation, const DoneCallback& done);
+  std::shared_ptr<Pod> MakePod(const v1::PodConfig& config, state::v1::PodRecord record);
   // Adds a pod that is to be made, and makes it: the operation and `body` with its lock. `again` begins anew, for a
   // request that finds what an earlier attempt of its own had left.
   void Appear(const std::shared_ptr<Pod>& created, Operation operation, const Body& body,
@@ -189,7 +194,6 @@ class LivePodRuntime : public PodRuntime {
   // Appear, when there is a pod of that id.
   void RepeatMake(const std::string& pod_id, Operation operation, const absl::Status& taken,
                   const std::function<void(const Operation&)>& again, const DoneCallback& done);
-  absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
   // Makes the pod, or nothing: boots it, or has it go on from a checkpoint. In two parts, of which each undoes all when
   // it fails.
   struct Creation {
@@ -201,7 +205,9 @@ class LivePodRuntime : public PodRuntime {
   absl::Status FinishCreation(Pod& pod, Creation& creation, Grant& grant);
   // Its end with an error. `told`: there are events of the pod.
   absl::Status UndoCreation(Pod& pod, Creation& creation, const absl::Status& why, bool told, Grant& grant);
-  // Likewise; `up` is there between them when the pod boots.
+
+  // pod_operations.cc
+  // In two parts, of which each undoes all when it fails; `up` is there between them when the pod boots.
   absl::Status BeginStart(Pod& pod, std::optional<BringUp>& up, Grant& grant);
   absl::Status FinishStart(Pod& pod, std::optional<BringUp>& up, Grant& grant);
   absl::Status UndoStart(Pod& pod, std::optional<BringUp>& up, const absl::Status& why, Grant& grant);
@@ -209,7 +215,6 @@ class LivePodRuntime : public PodRuntime {
   absl::Status PauseBody(Pod& pod, const Grant& grant);
   absl::Status ResumeBody(Pod& pod, const Grant& grant);
   absl::Status DeleteBody(Pod& pod, bool force, const Grant& grant, Released* released);
-  std::shared_ptr<Pod> MakePod(const v1::PodConfig& config, state::v1::PodRecord record);
   // What poststop hooks may take in this operation; with `force` not longer than its caller waits.
   static CallContext PoststopLimits(const Grant& grant, bool force = false);
   // Of the pod's hooks when it is started, to be added to a ceiling; none when there is no such pod.
