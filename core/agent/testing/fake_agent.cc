@@ -9,17 +9,16 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/agent/observer_gate.h"
 #include "core/model/container_limits.h"
 #include "core/os/completion.h"
+#include "core/os/mutex.h"
+#include "core/os/testing/call_script.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
 
 namespace {
-
-constexpr absl::Duration kHangingPatience = absl::Seconds(10);
 
 std::string Name(const ProcessKey& key) {
   return key.process_id.empty() ? key.container_id : absl::StrCat(key.container_id, "/", key.process_id);
@@ -124,58 +123,14 @@ class FakeAgent::Conversation {
   std::vector<std::function<void(absl::Status)>> hanging_inputs_ ABSL_GUARDED_BY(mu_);
 };
 
-// Guests, faults and the record of calls.
+// Guests, and the script of calls.
 class FakeAgent::World {
  public:
   explicit World(IoThread& io) : io_(io) {}
 
   IoThread& io() { return io_; }
 
-  void AddFault(const std::string& step, int n, std::optional<absl::Status> error) {
-    MutexLock lock(&mu_);
-    faults_.push_back({step, n, std::move(error)});
-  }
-
-  void ForgetFaults() {
-    MutexLock lock(&mu_);
-    faults_.clear();
-  }
-
-  // Records a call. What it has to fail with, an OK status when it has to hang, nothing when it is to be done.
-  std::optional<absl::Status> Enter(const std::string& step, const std::string& call) {
-    MutexLock lock(&mu_);
-    calls_.push_back(absl::StrCat(step, " ", call));
-    for (auto fault = faults_.begin(); fault != faults_.end();) {
-      if (fault->step != step || --fault->countdown > 0) {
-        ++fault;
-        continue;
-      }
-      const absl::Status error = fault->error.value_or(absl::OkStatus());
-      faults_.erase(fault);
-      return error;
-    }
-    return std::nullopt;
-  }
-
-  void Hanging(const std::string& step, int change) {
-    MutexLock lock(&mu_);
-    hanging_[step] += change;
-    changed_.NotifyAll();
-  }
-
-  bool WaitUntilHanging(const std::string& step) {
-    const absl::Time deadline = absl::Now() + kHangingPatience;
-    MutexLock lock(&mu_);
-    while (hanging_[step] == 0) {
-      if (changed_.WaitWithDeadline(&mu_, deadline)) return false;
-    }
-    return true;
-  }
-
-  std::vector<std::string> calls() const {
-    MutexLock lock(&mu_);
-    return calls_;
-  }
+  CallScript& script() { return script_; }
 
   void SetLastSpec(const GuestContainerSpec& spec) {
     MutexLock lock(&mu_);
@@ -268,11 +223,6 @@ class FakeAgent::World {
   }
 
  private:
-  struct Fault {
-    std::string step;
-    int countdown;
-    std::optional<absl::Status> error;  // None: hang.
-  };
   struct GuestEntry {
     std::optional<std::string> machine;
     bool off = false;
@@ -285,13 +235,10 @@ class FakeAgent::World {
   GuestEntry& GuestOf(const std::string& pod_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return guests_[pod_id]; }
 
   IoThread& io_;
+  CallScript script_;
   mutable Mutex mu_;
-  CondVar changed_;
   AgentCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.runs_processes = true, .networks = true, .dials = true};
-  std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
   GuestContainerSpec last_spec_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, GuestEntry> guests_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<SimulatedGuest>> given_ ABSL_GUARDED_BY(mu_);
   int sessions_ ABSL_GUARDED_BY(mu_) = 0;
@@ -409,13 +356,14 @@ class FakeAgent::Session : public GuestSession {
 
   void WriteInput(const ProcessKey& process, std::string data, bool close,
                   std::function<void(absl::Status)> done) override {
-    const std::optional<absl::Status> fault =
-        world_->Enter("WriteInput", absl::StrCat(conversation_->pod_id(), " ", Name(process)));
-    if (fault.has_value() && fault->ok()) {
-      conversation_->HangInput(std::move(done));
-      return;
-    }
-    absl::Status result = fault.value_or(conversation_->status());
+    bool hangs = false;
+    absl::Status result =
+        world_->script().Enter("WriteInput", absl::StrCat(conversation_->pod_id(), " ", Name(process)), [&hangs] {
+          hangs = true;
+          return absl::OkStatus();
+        });
+    if (hangs) return conversation_->HangInput(std::move(done));
+    if (result.ok()) result = conversation_->status();
     if (result.ok()) result = Pid(guest().Input(process, data, close), process, "write input").status();
     world_->io().Post([done = std::move(done), result = std::move(result)] { done(result); });
   }
@@ -437,15 +385,8 @@ class FakeAgent::Session : public GuestSession {
   // What every call that waits begins with.
   absl::Status Enter(const std::string& step, const std::string& what, const CallContext& context) {
     const std::string& pod_id = conversation_->pod_id();
-    const std::optional<absl::Status> fault =
-        world_->Enter(step, what.empty() ? pod_id : absl::StrCat(pod_id, " ", what));
-    if (fault.has_value() && !fault->ok()) return *fault;
-    if (fault.has_value()) {
-      world_->Hanging(step, 1);
-      absl::Status end = conversation_->Hang(context);
-      world_->Hanging(step, -1);
-      return end;
-    }
+    VCD_RETURN_IF_ERROR(world_->script().Enter(step, what.empty() ? pod_id : absl::StrCat(pod_id, " ", what),
+                                               [&] { return conversation_->Hang(context); }));
     VCD_RETURN_IF_ERROR(conversation_->status());
     return context.Check(absl::StrCat("guest of pod ", pod_id));
   }
@@ -474,12 +415,12 @@ FakeAgent::FakeAgent(IoThread& io) : world_(std::make_shared<World>(io)) {}
 FakeAgent::~FakeAgent() = default;
 
 void FakeAgent::FailNth(const std::string& step, int n, absl::Status error) {
-  world_->AddFault(step, n, std::move(error));
+  world_->script().FailNth(step, n, std::move(error));
 }
-void FakeAgent::HangNth(const std::string& step, int n) { world_->AddFault(step, n, std::nullopt); }
-void FakeAgent::ForgetFaults() { world_->ForgetFaults(); }
-bool FakeAgent::WaitUntilHanging(const std::string& step) { return world_->WaitUntilHanging(step); }
-std::vector<std::string> FakeAgent::calls() const { return world_->calls(); }
+void FakeAgent::HangNth(const std::string& step, int n) { world_->script().HangNth(step, n); }
+void FakeAgent::ForgetFaults() { world_->script().ForgetFaults(); }
+bool FakeAgent::WaitUntilHanging(const std::string& step) { return world_->script().WaitUntilHanging(step); }
+std::vector<std::string> FakeAgent::calls() const { return world_->script().calls(); }
 GuestContainerSpec FakeAgent::last_spec() const { return world_->last_spec(); }
 int FakeAgent::live_sessions() const { return world_->sessions(); }
 std::shared_ptr<SimulatedGuest> FakeAgent::Guest(const std::string& pod_id) { return world_->Guest(pod_id); }
@@ -511,15 +452,10 @@ void FakeAgent::Lose(const std::string& pod_id, absl::Status why) {
 
 absl::StatusOr<std::unique_ptr<GuestSession>> FakeAgent::Connect(const GuestSpec& spec, VirtualMachine& machine,
                                                                  GuestObserver& observer, const CallContext& context) {
-  const std::optional<absl::Status> fault = world_->Enter("Connect", spec.pod_id);
-  if (fault.has_value() && !fault->ok()) return *fault;
-  if (fault.has_value()) {
-    world_->Hanging("Connect", 1);
-    absl::Status end = Completion<bool>().Wait(context, absl::StrCat("guest of pod ", spec.pod_id)).status();
-    world_->Hanging("Connect", -1);
-    return end;
-  }
-  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("guest of pod ", spec.pod_id)));
+  const std::string guest = absl::StrCat("guest of pod ", spec.pod_id);
+  VCD_RETURN_IF_ERROR(world_->script().Enter(
+      "Connect", spec.pod_id, [&guest, &context] { return Completion<bool>().Wait(context, guest).status(); }));
+  VCD_RETURN_IF_ERROR(context.Check(guest));
   std::shared_ptr<Conversation> before;
   std::shared_ptr<Conversation> conversation =
       world_->Open(spec.pod_id, machine.Record().process().SerializeAsString(), observer, &before);

@@ -6,75 +6,23 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "core/hypervisor/exit_notice.h"
 #include "core/hypervisor/machine_record.h"
 #include "core/hypervisor/machine_size.h"
+#include "core/hypervisor/testing/fake_image.h"
 #include "core/os/mutex.h"
 #include "core/os/posix_filesystem.h"
 #include "core/os/process.h"
+#include "core/os/testing/call_script.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
 namespace vcd {
-
-namespace {
-
-std::string ImagePath(const std::string& directory) { return directory + "/fake-image"; }
-
-// What an image is of, beside the configuration that the key is of.
-std::string FakeImageText(const VmSpec& spec, const std::string& key, const std::string& disks) {
-  return absl::StrCat(key, "\n", spec.shared_memory ? "shared" : "private", "\n", disks);
-}
-
-template <typename Disks>
-std::string DiskPlaces(const Disks& disks) {
-  std::string places;
-  for (const state::v1::BlockDevice& disk : disks) absl::StrAppend(&places, disk.id(), " ", disk.lun(), "\n");
-  return places;
-}
-
-// Ends what an image says of disks, before the interfaces.
-constexpr char kNics[] = "nics\n";
-
-std::string NicLines(const state::v1::VirtualMachine& record) {
-  std::string lines = kNics;
-  for (const state::v1::PciDevice& nic : record.pci_devices()) absl::StrAppend(&lines, nic.id(), " ", nic.mac(), "\n");
-  return lines;
-}
-
-// Cuts them off.
-std::vector<state::v1::PciDevice> TakeNics(std::string* image) {
-  std::vector<state::v1::PciDevice> nics;
-  const size_t at = image->find(kNics);
-  if (at == std::string::npos) return nics;
-  for (const auto& line : absl::StrSplit(image->substr(at + sizeof(kNics) - 1), '\n', absl::SkipEmpty())) {
-    NicSpec nic;
-    const std::pair<std::string, std::string> words = absl::StrSplit(line, ' ');
-    nic.id = words.first;
-    nic.mac = words.second;
-    nics.push_back(NicRecord(nic));
-  }
-  image->resize(at);
-  return nics;
-}
-
-// Hexadecimal digits of the machine's configuration.
-std::string FakeImageKey(const VmSpec& spec) {
-  return absl::BytesToHexString(
-      absl::StrCat(spec.config.kernel_path(), " ", spec.config.default_vcpus(), " ", spec.config.default_memory_mib()));
-}
-
-}  // namespace
 
 struct FakeHypervisor::Machine {
   VmSpec spec;
@@ -93,40 +41,10 @@ class FakeHypervisor::World {
 
   IoThread& io() { return io_; }
 
+  CallScript& script() { return script_; }
   // Records the call and plays its fault, if it has one.
   absl::Status Enter(const std::string& step, const std::string& what, const CallContext& context) {
-    MutexLock lock(&mu_);
-    calls_.push_back(absl::StrCat(step, " ", what));
-    auto fault = faults_.find({step, ++counts_[step]});
-    if (fault == faults_.end()) return absl::OkStatus();
-    const std::optional<absl::Status> error = fault->second;
-    faults_.erase(fault);
-    if (error.has_value()) return *error;
-    return Hang(step, context);
-  }
-
-  void AddFault(const std::string& step, int n, std::optional<absl::Status> error) {
-    MutexLock lock(&mu_);
-    faults_[{step, counts_[step] + n}] = std::move(error);
-  }
-
-  void ForgetFaults() {
-    MutexLock lock(&mu_);
-    faults_.clear();
-  }
-
-  bool WaitUntilHanging(const std::string& step) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(10);
-    MutexLock lock(&mu_);
-    while (hanging_[step] == 0) {
-      if (changed_.WaitWithDeadline(&mu_, deadline)) return false;
-    }
-    return true;
-  }
-
-  std::vector<std::string> calls() const {
-    MutexLock lock(&mu_);
-    return calls_;
+    return script_.Enter(step, what, context);
   }
 
   absl::StatusOr<std::shared_ptr<Machine>> Start(const VmSpec& spec, const std::vector<state::v1::PciDevice>& nics) {
@@ -281,42 +199,11 @@ class FakeHypervisor::World {
     for (ExitNotice* notice : machine.notices) notice->Tell(reason);
   }
 
-  // Waits for the context's end; the lock is released meanwhile.
-  absl::Status Hang(const std::string& step, const CallContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    ++hanging_[step];
-    changed_.NotifyAll();
-    mu_.Unlock();
-    absl::Status ended = absl::OkStatus();
-    {
-      Mutex waiting_mu;
-      CondVar woken;
-      const auto wake = [&waiting_mu, &woken] {
-        MutexLock lock(&waiting_mu);
-        woken.NotifyAll();
-      };
-      std::optional<Cancellation::Subscription> subscribed;
-      if (context.cancellation != nullptr) subscribed.emplace(context.cancellation->Subscribe(wake));
-      {
-        MutexLock lock(&waiting_mu);
-        while ((ended = context.Check(step)).ok()) woken.WaitWithDeadline(&waiting_mu, context.deadline);
-      }
-      subscribed.reset();
-    }
-    mu_.Lock();
-    --hanging_[step];
-    return ended;
-  }
-
   IoThread& io_;
+  CallScript script_;
   mutable Mutex mu_;
-  CondVar changed_;
   std::map<std::string, std::shared_ptr<Machine>> machines_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, UniqueFd> agent_peers_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::string> calls_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, int> counts_ ABSL_GUARDED_BY(mu_);
-  // By step and number of its call; no status: it hangs.
-  std::map<std::pair<std::string, int>, std::optional<absl::Status>> faults_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, int> hanging_ ABSL_GUARDED_BY(mu_);
   std::string console_tail_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::function<void(const VmTrouble& trouble)>> on_trouble_ ABSL_GUARDED_BY(mu_);
   HypervisorCapabilities capabilities_ ABSL_GUARDED_BY(mu_) = {.agent_channel = true,
@@ -439,12 +326,11 @@ class FakeHypervisor::Handle : public VirtualMachine {
       if (machine.saved) return absl::FailedPreconditionError("it has stood still since it was last saved");
       machine.paused = true;
       machine.saved = true;
-      text = FakeImageText(machine.spec, FakeImageKey(machine.spec), DiskPlaces(record.block_devices()));
-      text += NicLines(record);
+      text = FakeImageText(machine.spec, record);
       return absl::OkStatus();
     }));
     PosixFilesystem filesystem;
-    return filesystem.ReplaceFile(ImagePath(directory), text);
+    return filesystem.ReplaceFile(FakeImagePath(directory), text);
   }
 
   absl::Status Stop(StopMode mode, const CallContext& context) override {
@@ -491,13 +377,13 @@ FakeHypervisor::FakeHypervisor(IoThread& io) : world_(std::make_shared<World>(io
 FakeHypervisor::~FakeHypervisor() = default;
 
 void FakeHypervisor::FailNth(const std::string& step, int n, absl::Status error) {
-  world_->AddFault(step, n, std::move(error));
+  world_->script().FailNth(step, n, std::move(error));
 }
-void FakeHypervisor::HangNth(const std::string& step, int n) { world_->AddFault(step, n, std::nullopt); }
-void FakeHypervisor::ForgetFaults() { world_->ForgetFaults(); }
-bool FakeHypervisor::WaitUntilHanging(const std::string& step) { return world_->WaitUntilHanging(step); }
+void FakeHypervisor::HangNth(const std::string& step, int n) { world_->script().HangNth(step, n); }
+void FakeHypervisor::ForgetFaults() { world_->script().ForgetFaults(); }
+bool FakeHypervisor::WaitUntilHanging(const std::string& step) { return world_->script().WaitUntilHanging(step); }
 
-std::vector<std::string> FakeHypervisor::calls() const { return world_->calls(); }
+std::vector<std::string> FakeHypervisor::calls() const { return world_->script().calls(); }
 std::vector<std::string> FakeHypervisor::live_machines() const { return world_->live_machines(); }
 
 std::vector<std::string> FakeHypervisor::disks(const std::string& pod_id) const {
@@ -566,22 +452,9 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Boot(const VmSpe
   VCD_RETURN_IF_ERROR(world_->Enter("Boot", spec.pod_id, context));
   VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("boot of pod ", spec.pod_id)));
   if (!spec.image_dir.empty()) {
-    PosixFilesystem filesystem;
-    absl::StatusOr<std::string> image = filesystem.ReadFile(ImagePath(spec.image_dir));
-    if (image.ok()) nics = TakeNics(&*image);
-    if (!image.ok() || !absl::StartsWith(*image, absl::StrCat(FakeImageKey(spec), "\n"))) {
-      return absl::DataLossError(absl::StrCat(ImagePath(spec.image_dir), ": is no image of this machine"));
-    }
-    const std::string disks = DiskPlaces(spec.image_disks);
-    VmSpec made = spec;
-    made.shared_memory = true;
-    const bool shared = *image == FakeImageText(made, FakeImageKey(spec), disks);
-    made.shared_memory = false;
-    if (!shared && (spec.shared_memory || *image != FakeImageText(made, FakeImageKey(spec), disks))) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(ImagePath(spec.image_dir), ": is of a machine with other disks, or without shared memory"));
-    }
-    if (!spec.image_shared) spec.shared_memory = shared;
+    VCD_ASSIGN_OR_RETURN(FakeImage image, ReadFakeImage(spec));
+    if (!spec.image_shared) spec.shared_memory = image.shared_memory;
+    nics = std::move(image.nics);
   }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<Machine> machine, world_->Start(spec, nics));
   return std::make_unique<Handle>(world_, std::move(machine));
