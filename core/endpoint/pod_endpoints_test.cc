@@ -3,24 +3,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
-#include "core/device/testing/made_host.h"
-#include "core/netlink/kernel_netlink.h"
-#include "core/os/posix_filesystem.h"
-#include "core/os/testing/temporary_directory.h"
+#include "core/endpoint/testing/prepared_namespace.h"
+#include "core/netlink/testing/failing_netlink.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
@@ -29,59 +21,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// The kernel's, but for the n-th call, which fails and does nothing.
-class FailingNetlink : public Netlink {
- public:
-  FailingNetlink(std::unique_ptr<Netlink> inner, int* left) : inner_(std::move(inner)), left_(left) {}
-
-  absl::StatusOr<std::vector<NetworkLink>> Links() override { return Fails() ? Error() : inner_->Links(); }
-  absl::StatusOr<std::vector<LinkAddress>> Addresses() override { return Fails() ? Error() : inner_->Addresses(); }
-  absl::StatusOr<std::vector<LinkRoute>> Routes() override { return Fails() ? Error() : inner_->Routes(); }
-  absl::StatusOr<std::vector<LinkNeighbor>> Neighbors() override { return Fails() ? Error() : inner_->Neighbors(); }
-  absl::StatusOr<std::vector<int>> LinksWithIngress() override {
-    return Fails() ? Error() : inner_->LinksWithIngress();
-  }
-  absl::StatusOr<LinkDriver> Driver(const std::string& name) override {
-    return Fails() ? Error() : inner_->Driver(name);
-  }
-  absl::StatusOr<std::vector<UniqueFd>> OpenTap(const std::string& name, uint32_t queues, bool existing) override {
-    return Fails() ? Error() : inner_->OpenTap(name, queues, existing);
-  }
-  absl::Status AddMacvtap(const std::string& name, int lower, const std::string& mac) override {
-    return Fails() ? Error() : inner_->AddMacvtap(name, lower, mac);
-  }
-  absl::StatusOr<std::vector<UniqueFd>> OpenMacvtap(const NetworkLink& link, uint32_t queues) override {
-    return Fails() ? Error() : inner_->OpenMacvtap(link, queues);
-  }
-  absl::Status AddBridge(const std::string& name) override { return Fails() ? Error() : inner_->AddBridge(name); }
-  absl::Status DeleteLink(int index) override { return Fails() ? Error() : inner_->DeleteLink(index); }
-  absl::Status ChangeLink(int index, const LinkChange& change) override {
-    return Fails() ? Error() : inner_->ChangeLink(index, change);
-  }
-  absl::Status BringIn(int index, const std::string& name) override {
-    return Fails() ? Error() : inner_->BringIn(index, name);
-  }
-  absl::Status AddAddress(const LinkAddress& address) override {
-    return Fails() ? Error() : inner_->AddAddress(address);
-  }
-  absl::Status DeleteAddress(const LinkAddress& address) override {
-    return Fails() ? Error() : inner_->DeleteAddress(address);
-  }
-  absl::Status AddRoute(const LinkRoute& route) override { return Fails() ? Error() : inner_->AddRoute(route); }
-  absl::Status AddIngress(int index) override { return Fails() ? Error() : inner_->AddIngress(index); }
-  absl::Status DeleteIngress(int index) override { return Fails() ? Error() : inner_->DeleteIngress(index); }
-  absl::Status RedirectIngress(int from, int to) override {
-    return Fails() ? Error() : inner_->RedirectIngress(from, to);
-  }
-
- private:
-  bool Fails() { return --*left_ == 0; }
-  static absl::Status Error() { return absl::ResourceExhaustedError("injected"); }
-
-  const std::unique_ptr<Netlink> inner_;
-  int* const left_;
-};
-
 // A kernel without traffic control.
 class NoTrafficControl : public FailingNetlink {
  public:
@@ -89,70 +28,8 @@ class NoTrafficControl : public FailingNetlink {
   absl::Status AddIngress(int) override { return absl::NotFoundError("no such queueing discipline"); }
 };
 
-// A namespace that somebody prepared: `lan` with addresses, `idle` without.
-class PodEndpointsTest : public testing::Test {
+class PodEndpointsTest : public PreparedNamespaceTest {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
-    auto made = NetworkNamespace::Make();
-    ASSERT_TRUE(made.ok()) << made.status();
-    netns_.emplace(*std::move(made));
-    ASSERT_EQ(netns_->MountAt(theirs_), absl::OkStatus());
-    netlink_ = *OpenKernelNetlink(*netns_);
-    for (const char* name : {"lan", "idle"}) {
-      ASSERT_EQ(netlink_->AddBridge(name), absl::OkStatus());
-    }
-    LinkChange change;
-    change.mac = "02:00:5e:00:53:01";
-    change.mtu = 1400;
-    change.up = true;
-    ASSERT_EQ(netlink_->ChangeLink(IndexOf("lan"), change), absl::OkStatus());
-    for (const char* text : {"10.88.0.7/16", "fd00::7/64"}) {
-      LinkAddress address;
-      address.link = IndexOf("lan");
-      address.address = text;
-      ASSERT_EQ(netlink_->AddAddress(address), absl::OkStatus());
-    }
-    LinkRoute route;
-    route.link = IndexOf("lan");
-    route.route.set_gateway("10.88.0.1");
-    ASSERT_EQ(netlink_->AddRoute(route), absl::OkStatus());
-    pod_.pod_id = "web";
-    pod_.run_dir = directory_.path();
-    pod_.config.set_netns_path(theirs_);
-    pod_.max_queues = 2;
-  }
-
-  void TearDown() override {
-    if (netns_.has_value()) {
-      EXPECT_EQ(RemoveNetworkNamespace(theirs_), absl::OkStatus());
-    }
-  }
-
-  int IndexOf(const std::string& name) {
-    const std::vector<NetworkLink> links = *netlink_->Links();
-    for (const NetworkLink& link : links) {
-      if (link.name == name) return link.index;
-    }
-    return 0;
-  }
-
-  // All that there is to be seen of the namespace.
-  std::string Dump() {
-    std::string dump;
-    const std::vector<NetworkLink> links = *netlink_->Links();
-    const std::vector<LinkAddress> addresses = *netlink_->Addresses();
-    const std::vector<LinkRoute> routes = *netlink_->Routes();
-    const std::vector<int> ingress = *netlink_->LinksWithIngress();
-    for (const NetworkLink& link : links) {
-      absl::StrAppend(&dump, link.index, " ", link.name, " ", link.mac, " ", link.mtu, " ", link.up, "\n");
-    }
-    for (const LinkAddress& address : addresses) absl::StrAppend(&dump, address.address, "\n");
-    for (const LinkRoute& route : routes) absl::StrAppend(&dump, route.route.ShortDebugString(), "\n");
-    absl::StrAppend(&dump, "ingress: ", absl::StrJoin(ingress, " "), "\n");
-    return dump;
-  }
-
   // Joins, and undoes it, with each call of the kernel failing in turn, of which there are so many at least.
   void FailEachCall(int least) {
     const std::string before = Dump();
@@ -192,16 +69,6 @@ class PodEndpointsTest : public testing::Test {
     EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
     EXPECT_EQ(Dump(), before);
   }
-
-  CallContext Soon() { return {absl::Now() + absl::Seconds(30), nullptr}; }
-
-  TemporaryDirectory directory_;
-  const std::string theirs_ = directory_.path() + "/theirs";
-  PosixFilesystem filesystem_;
-  std::optional<NetworkNamespace> netns_;
-  std::unique_ptr<Netlink> netlink_;
-  NetworkPod pod_;
-  PodEndpoints endpoints_{filesystem_, {}};
 };
 
 TEST_F(PodEndpointsTest, JoinsWhatHasAnAddressAndUndoesItAlsoAfterACrash) {
@@ -418,203 +285,6 @@ TEST_F(PodEndpointsTest, VhostUserNeedsItsInterfaceAndMakesNothing) {
   EXPECT_EQ(Dump(), before);
   EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
   EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
-}
-
-constexpr char kNicAddress[] = "0000:3b:00.0";
-
-// A kernel in which `lan` is a PCI device, whose driver makes it in the daemon's own namespace.
-class PhysicalNetlink : public FailingNetlink {
- public:
-  using FailingNetlink::FailingNetlink;
-  absl::StatusOr<LinkDriver> Driver(const std::string& name) override {
-    if (name != "lan") return absl::UnimplementedError("a bridge has no device");
-    return LinkDriver{"ixgbe", kNicAddress};
-  }
-};
-
-// Interfaces whose device the machine gets: sysfs is made up, the interfaces are real.
-class PassthroughTest : public PodEndpointsTest {
- protected:
-  void SetUp() override {
-    ASSERT_NO_FATAL_FAILURE(PodEndpointsTest::SetUp());
-    if (IsSkipped()) return;
-    host_.AddPciDevice("7", kNicAddress, "0x020000", "ixgbe");
-    host_.AddPciDevice("9", "0000:00:02.0", "0x030000", "vfio-pci");
-    pod_.config.add_passthrough_interfaces("lan");
-  }
-
-  PodEndpoints Endpoints() {
-    PodEndpoints::Options options;
-    options.netlink = [this](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
-      auto kernel = OpenKernelNetlink(netns);
-      if (!kernel.ok()) return kernel.status();
-      return std::make_unique<PhysicalNetlink>(*std::move(kernel), &left_);
-    };
-    // What the driver of the interface does when it lets go of its device, and has it again.
-    options.pci_bus = PciBus(host_.tree(), [this](const std::string& path, const std::string& value) {
-      const std::string before = bus_.DriverOf(kNicAddress);
-      absl::Status status = host_.Kernel()(path, value);
-      const std::string now = bus_.DriverOf(kNicAddress);
-      if (before == "ixgbe" && now != "ixgbe") {
-        EXPECT_EQ(netlink_->DeleteLink(IndexOf("lan")), absl::OkStatus());
-      }
-      if (before != "ixgbe" && now == "ixgbe") MakeOutside();
-      return status;
-    });
-    return PodEndpoints(filesystem_, options);
-  }
-
-  void MakeOutside() {
-    RemoveOutside();
-    const std::string make = absl::StrCat("ip link add ", outside_, " address 02:00:5e:00:53:01 type veth peer name ",
-                                          outside_, "p && ip link set ", outside_, "p up");
-    ASSERT_EQ(std::system(make.c_str()), 0);
-    host_.Write(absl::StrCat("bus/pci/devices/", kNicAddress, "/net/", outside_, "/ifindex"),
-                absl::StrCat(if_nametoindex(outside_.c_str())));
-  }
-  void RemoveOutside() {
-    // Either end takes the other along.
-    if (if_nametoindex(absl::StrCat(outside_, "p").c_str()) == 0) return;
-    EXPECT_EQ(std::system(absl::StrCat("ip link del ", outside_, "p").c_str()), 0);
-  }
-  void TearDown() override {
-    RemoveOutside();
-    PodEndpointsTest::TearDown();
-  }
-
-  // As Dump, without numbers that a new interface cannot have again.
-  std::string State() {
-    std::string state;
-    const std::vector<NetworkLink> links = *netlink_->Links();
-    for (const NetworkLink& link : links) {
-      if (link.name == "lan") absl::StrAppend(&state, link.mac, " ", link.mtu, " ", link.up, "\n");
-    }
-    const std::vector<LinkAddress> addresses = *netlink_->Addresses();
-    for (const LinkAddress& address : addresses) {
-      if (address.address.rfind("fe80:", 0) != 0) absl::StrAppend(&state, address.address, "\n");
-    }
-    const std::vector<LinkRoute> routes = *netlink_->Routes();
-    for (const LinkRoute& route : routes) {
-      if (!route.route.gateway().empty()) absl::StrAppend(&state, route.route.ShortDebugString(), "\n");
-    }
-    return absl::StrCat(state, bus_.DriverOf(kNicAddress), " ", bus_.OverrideOf(kNicAddress));
-  }
-
-  MadeHost host_;
-  PciBus bus_{host_.tree(), host_.Kernel()};
-  const std::string outside_ = absl::StrCat("vcdpf", getpid());
-  int left_ = 0;
-};
-
-TEST_F(PassthroughTest, TheMachineGetsTheDeviceAndItComesBackAlsoAfterACrash) {
-  const std::string before = State();
-  {
-    PodEndpoints endpoints = Endpoints();
-    ASSERT_TRUE(endpoints.OpenNamespace(pod_, Soon()).ok());
-    const auto joined = endpoints.JoinAll(pod_, {}, Soon());
-    ASSERT_TRUE(joined.ok()) << joined.status();
-    ASSERT_EQ(joined->size(), 1u);
-    const v1::PodInterface& lan = joined->front().interface;
-    EXPECT_EQ(lan.kind(), v1::INTERFACE_KIND_PHYSICAL);
-    EXPECT_EQ(lan.pci_address(), kNicAddress);
-    EXPECT_EQ(lan.mac(), "02:00:5e:00:53:01");
-    EXPECT_THAT(lan.addresses(), ElementsAre("10.88.0.7/16", "fd00::7/64"));
-    EXPECT_EQ(lan.routes_size(), 1);
-    EXPECT_EQ(bus_.DriverOf(kNicAddress), "vfio-pci");
-    EXPECT_EQ(IndexOf("lan"), 0);
-    EXPECT_FALSE(endpoints.Verify(pod_).value());
-    EXPECT_THAT(*endpoints.JoinAll(pod_, {}, Soon()), testing::IsEmpty()) << "what is joined already";
-  }
-  PodEndpoints next = Endpoints();
-  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
-  EXPECT_EQ(State(), before);
-  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
-  EXPECT_EQ(next.RemoveNamespace(pod_), absl::OkStatus());
-  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/network.json"));
-}
-
-TEST_F(PassthroughTest, ComesBackWhicheverWriteOfTheKernelFails) {
-  const std::string before = State();
-  PodEndpoints endpoints = Endpoints();
-  for (int write = 1; write <= 3; ++write) {
-    ASSERT_TRUE(endpoints.OpenNamespace(pod_, Soon()).ok());
-    host_.FailWrite(write);
-    const absl::Status status = endpoints.JoinAll(pod_, {}, Soon()).status();
-    EXPECT_EQ(DetailOf(status).value_or(ErrorDetail()).reason, v1::ERROR_REASON_NETWORK) << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("lan"));
-    EXPECT_EQ(State(), before) << "write " << write;
-    ASSERT_TRUE(endpoints.JoinAll(pod_, {}, Soon()).ok());
-    host_.FailWrite(write);
-    EXPECT_FALSE(endpoints.LeaveAll(pod_).ok()) << "write " << write;
-    EXPECT_EQ(endpoints.LeaveAll(pod_), absl::OkStatus()) << "what failed is still on record";
-    EXPECT_EQ(State(), before) << "write " << write;
-  }
-  EXPECT_EQ(endpoints.RemoveNamespace(pod_), absl::OkStatus());
-}
-
-TEST_F(PassthroughTest, ComesBackWhicheverCallOfNetlinkFails) {
-  const std::string before = State();
-  PodEndpoints endpoints = Endpoints();
-  int failures = 0;
-  for (int nth = 1; nth < 100; ++nth) {
-    ASSERT_TRUE(endpoints.OpenNamespace(pod_, Soon()).ok());
-    ASSERT_TRUE(endpoints.JoinAll(pod_, {}, Soon()).ok());
-    left_ = nth;
-    const absl::Status status = endpoints.LeaveAll(pod_);
-    left_ = 0;
-    EXPECT_EQ(endpoints.LeaveAll(pod_), absl::OkStatus());
-    EXPECT_EQ(State(), before) << "call " << nth;
-    if (status.ok()) break;
-    ++failures;
-  }
-  EXPECT_GE(failures, 8);
-  EXPECT_EQ(endpoints.RemoveNamespace(pod_), absl::OkStatus());
-}
-
-TEST_F(PassthroughTest, TheHostGetsItBackWhenTheNamespaceIsGone) {
-  PodEndpoints endpoints = Endpoints();
-  ASSERT_TRUE(endpoints.OpenNamespace(pod_, Soon()).ok());
-  ASSERT_TRUE(endpoints.JoinAll(pod_, {}, Soon()).ok());
-  ASSERT_EQ(endpoints.RemoveNamespace(pod_), absl::OkStatus());
-  EXPECT_EQ(endpoints.LeaveAll(pod_), absl::OkStatus());
-  EXPECT_EQ(bus_.DriverOf(kNicAddress), "ixgbe");
-  EXPECT_NE(if_nametoindex(outside_.c_str()), 0u);
-  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/network.json"));
-}
-
-TEST_F(PassthroughTest, WhatCannotGoIsRefusedAndLeftAlone) {
-  const std::string before = Dump();
-  PodEndpoints endpoints = Endpoints();
-  ASSERT_TRUE(endpoints.OpenNamespace(pod_, Soon()).ok());
-  const auto why = [&](const char* name) {
-    pod_.config.clear_passthrough_interfaces();
-    pod_.config.add_passthrough_interfaces(name);
-    const absl::Status status = endpoints.JoinAll(pod_, {}, Soon()).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(endpoints.LeaveAll(pod_), absl::OkStatus());
-    EXPECT_EQ(Dump(), before);
-    return std::string(status.message());
-  };
-  EXPECT_THAT(why("idle"), HasSubstr("no PCI device"));
-  EXPECT_THAT(why("wan"), HasSubstr("not in the pod's namespace"));
-  host_.AddPciDevice("7", "0000:3b:00.1", "0x010802", "nvme");
-  EXPECT_THAT(why("lan"), HasSubstr("0000:3b:00.1"));
-  EXPECT_EQ(bus_.DriverOf(kNicAddress), "ixgbe");
-  EXPECT_EQ(endpoints.RemoveNamespace(pod_), absl::OkStatus());
-}
-
-TEST(PassthroughCheckTest, NamesTheField) {
-  v1::NetworkConfig config;
-  config.add_passthrough_interfaces("lan");
-  EXPECT_EQ(PodEndpoints::Check(config), absl::OkStatus());
-  config.add_passthrough_interfaces("lan");
-  EXPECT_THAT(std::string(PodEndpoints::Check(config).message()), HasSubstr("twice"));
-  config.clear_passthrough_interfaces();
-  config.add_passthrough_interfaces("");
-  EXPECT_THAT(std::string(PodEndpoints::Check(config).message()), HasSubstr("passthrough_interfaces"));
-  config.set_passthrough_interfaces(0, "lan");
-  (*config.mutable_vhost_user_sockets())["lan"] = "/run/lan.sock";
-  EXPECT_THAT(std::string(PodEndpoints::Check(config).message()), HasSubstr("vhost-user too"));
 }
 
 }  // namespace
