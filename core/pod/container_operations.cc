@@ -56,10 +56,6 @@ absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const 
   });
 }
 
-bool HasEnded(const state::v1::ContainerRecord& container) {
-  return container.state() == v1::CONTAINER_STATE_STOPPED || container.state() == v1::CONTAINER_STATE_FAILED;
-}
-
 }  // namespace
 
 void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,

@@ -153,8 +153,6 @@ absl::Status LivePodRuntime::FinishCreation(Pod& pod, Creation& creation, Grant&
   if (!status.ok()) {
     grant.clock.Enter(OperationPhase::kUndo);
     TearDownOptions options;
-    options.orderly = false;
-    options.end = KilledStatus();
     options.hooks = PoststopLimits(grant);
     (void)TearDown(pod, environment_, options);
     return UndoCreation(pod, creation, status, /*told=*/true, grant);

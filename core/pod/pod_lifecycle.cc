@@ -30,19 +30,9 @@ namespace {
 // A guest that takes longer is no reason to keep the pod from going on.
 constexpr absl::Duration kClockTime = absl::Seconds(2);
 
-// Whether the pod is on its way out, until its records are gone.
-bool Disappears(const state::v1::PodRecord& record) {
-  return record.under_way().intent() == state::v1::INTENT_CREATE ||
-         record.under_way().intent() == state::v1::INTENT_DELETE;
-}
-
-bool IsLive(v1::ContainerState state) {
-  return state != v1::CONTAINER_STATE_STOPPED && state != v1::CONTAINER_STATE_FAILED;
-}
-
 // Whether a process that has not ended belongs to a container that does not run: a start that a crash cut off.
 bool IsInterrupted(const state::v1::ContainerRecord& container, const GuestProcess& process) {
-  return !IsLive(container.state()) && !process.exit.has_value();
+  return HasEnded(container) && !process.exit.has_value();
 }
 
 // Removes from the guest what no record knows, and what was being started again when the daemon ended.
@@ -127,7 +117,7 @@ void SetEnd(state::v1::PodRecord& record, const TearDownOptions& options, const 
   std::string reason = ended.ok() ? options.reason : absl::StrCat("the VM could not be ended: ", ended.message());
   if (!record.kept().empty()) {
     // One that was to disappear must not look like one that may be started.
-    if (Disappears(record)) record.set_state(v1::POD_STATE_FAILED);
+    if (IsAppearingOrGoing(record)) record.set_state(v1::POD_STATE_FAILED);
     absl::StrAppend(
         &reason, reason.empty() ? "" : "; ",
         "not given back, and tried again by the next stop or deletion: ", absl::StrJoin(record.kept(), "; "));
@@ -181,7 +171,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
     const auto learn = [&](state::v1::PodRecord& record) {
       for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
         // What was being made or deleted is dropped next, and must still be known for that.
-        if (!IsLive(container.state()) || container.state() == v1::CONTAINER_STATE_CREATING || container.removing()) {
+        if (HasEnded(container) || container.state() == v1::CONTAINER_STATE_CREATING || container.removing()) {
           continue;
         }
         const auto found = in_guest.find(container.id());
@@ -468,11 +458,11 @@ absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, c
     record.clear_network();
     *record.mutable_kept() = {released.kept.begin(), released.kept.end()};
     SetEnd(record, options, ended);
-    if (!Disappears(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
+    if (!IsAppearingOrGoing(record)) SetDone(record, ended.ok() ? options.request : state::v1::Request());
     StampNow(record.mutable_finished_at());
   };
   absl::Status written;
-  if (Disappears(pod.record())) {
+  if (IsAppearingOrGoing(pod.record())) {
     // Its record goes next. Until then the intent in it says all: what a crash leaves of the pod is removed.
     pod.ChangeUnwritten(note);
   } else {

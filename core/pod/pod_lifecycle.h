@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/pod/boot_gate.h"
+#include "core/pod/container_lifecycle.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/pod/pod_hooks.h"
@@ -81,10 +82,10 @@ absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallC
 absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context);
 
 struct TearDownOptions {
-  bool orderly = true;                       // Ask containers and guest first.
+  bool orderly = false;                      // Ask containers and guest first.
   absl::Duration grace = absl::Seconds(10);  // For containers, when orderly.
   // What processes that have not ended are said to have ended with.
-  absl::StatusOr<v1::ExitStatus> end = v1::ExitStatus();
+  absl::StatusOr<v1::ExitStatus> end = KilledStatus();
   // State and reason of the pod afterwards.
   v1::PodState state = v1::POD_STATE_STOPPED;
   std::string reason;
@@ -98,9 +99,9 @@ struct TearDownOptions {
 };
 
 // Takes down whatever there is: containers, guest, machine, network, and runs the poststop hooks that are due; goes on
-// after a step that fails. The record is
-// written as `stopped` (or as the options say) when the machine has ended. An error means that it could not be, and the
-// pod is `failed`. What else could not be given back is in the record and its reason, and in what this returns.
+// after a step that fails. The record is written as `stopped` (or as the options say) when the machine has ended. An
+// error means that it could not be ended, and the pod is `failed`. What else could not be given back is in the record
+// and its reason, and in what this returns.
 absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options);
 
 }  // namespace vcd

@@ -96,8 +96,6 @@ absl::Status LivePodRuntime::UndoStart(Pod& pod, std::optional<BringUp>& up, con
   grant.clock.Enter(OperationPhase::kUndo);
   up.reset();
   TearDownOptions options;
-  options.orderly = false;
-  options.end = KilledStatus();
   options.reason = absl::StrCat("start failed: ", why.message());
   options.hooks = PoststopLimits(grant);
   (void)TearDown(pod, environment_, options);
@@ -166,7 +164,6 @@ absl::Status LivePodRuntime::StopBody(Pod& pod, const StopOptions& stop, const G
   TearDownOptions tear_down;
   tear_down.orderly = !stop.force;
   tear_down.grace = stop.grace > absl::ZeroDuration() ? stop.grace : options_.stop_grace;
-  tear_down.end = KilledStatus();
   tear_down.request = grant.request;
   tear_down.hurry = grant.context.cancellation;
   tear_down.hooks = PoststopLimits(grant, stop.force);
@@ -280,8 +277,6 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
       /*fact=*/true);
   const int containers = pod.config()->containers_size();
   TearDownOptions options;
-  options.orderly = false;
-  options.end = KilledStatus();
   options.hooks = PoststopLimits(grant, force);
   VCD_ASSIGN_OR_RETURN(*released, TearDown(pod, environment_, options));
   if (!force && !released->kept.empty()) {
@@ -321,7 +316,6 @@ void LivePodRuntime::HandleLost(const std::string& pod_id, const absl::Status& w
         }
         const std::optional<std::string> end = pod.MachineEnd(absl::Milliseconds(500));
         TearDownOptions options;
-        options.orderly = false;
         options.end = end.has_value() ? absl::StatusOr<v1::ExitStatus>(VmExited(pod_id, *end)) : why;
         options.state = v1::POD_STATE_FAILED;
         options.reason = end.value_or(std::string(why.message()));

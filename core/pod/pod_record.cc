@@ -24,6 +24,15 @@ void RemoveContainer(state::v1::PodRecord& record, const std::string& container_
              list.end());
 }
 
+bool IsAppearingOrGoing(const state::v1::PodRecord& record) {
+  return record.under_way().intent() == state::v1::INTENT_CREATE ||
+         record.under_way().intent() == state::v1::INTENT_DELETE;
+}
+
+bool HasEnded(const state::v1::ContainerRecord& container) {
+  return container.state() == v1::CONTAINER_STATE_STOPPED || container.state() == v1::CONTAINER_STATE_FAILED;
+}
+
 void SetUnderWay(state::v1::PodRecord& record, state::v1::Intent intent, const state::v1::Request& request) {
   record.mutable_under_way()->set_intent(intent);
   if (request.request_id().empty()) {

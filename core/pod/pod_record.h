@@ -19,6 +19,11 @@ state::v1::ContainerRecord* FindContainer(state::v1::PodRecord& record, const st
 const state::v1::ContainerRecord* FindContainer(const state::v1::PodRecord& record, const std::string& container_id);
 void RemoveContainer(state::v1::PodRecord& record, const std::string& container_id);
 
+// Whether the pod is being created or deleted, so that its records may rightly be missing.
+bool IsAppearingOrGoing(const state::v1::PodRecord& record);
+// Whether the container's process has ended, or never began and never will.
+bool HasEnded(const state::v1::ContainerRecord& container);
+
 // Before the first effect: what is about to be done, and for which request.
 void SetUnderWay(state::v1::PodRecord& record, state::v1::Intent intent, const state::v1::Request& request);
 

@@ -54,12 +54,6 @@ absl::Status IgnoreStorage(const absl::Status& status) {
   return detail.has_value() && detail->reason == v1::ERROR_REASON_STORAGE ? absl::OkStatus() : status;
 }
 
-// Whether its creation or deletion was cut off: then the configuration may rightly be missing.
-bool IsAppearingOrGoing(const state::v1::PodRecord& record) {
-  return record.under_way().intent() == state::v1::INTENT_CREATE ||
-         record.under_way().intent() == state::v1::INTENT_DELETE;
-}
-
 // kDataLoss for what no release writes: a word that was damaged is read as none.
 absl::Status CheckRecord(const state::v1::PodRecord& record) {
   if (record.state() == v1::POD_STATE_UNSPECIFIED) return absl::DataLossError("state.json: names no known state");
@@ -247,9 +241,7 @@ void LivePodRuntime::Load(const std::string& pod_id, const StoredPods& stored) {
 
 void LivePodRuntime::Vanish(Pod& pod, const Grant& grant) {
   TearDownOptions options;
-  options.orderly = false;
   options.hooks = PoststopLimits(grant);
-  options.end = KilledStatus();
   const absl::StatusOr<Released> released = TearDown(pod, environment_, options);
   absl::Status status = released.status();
   // The next deletion, or the next daemon, tries again.
@@ -282,8 +274,6 @@ RecoveryOutcome LivePodRuntime::Reconcile(Pod& pod, Grant& grant) {
   const state::v1::PodRecord record = pod.record();
   const state::v1::Operation& under_way = record.under_way();
   TearDownOptions tear_down;
-  tear_down.orderly = false;
-  tear_down.end = KilledStatus();
   tear_down.hooks = PoststopLimits(grant);
   switch (under_way.intent()) {
     case state::v1::INTENT_CREATE:
@@ -459,8 +449,6 @@ RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& re
   const bool rebooted =
       absl::IsNotFound(why) && record.vm().process().boot_id() != boot_id && !record.vm().process().boot_id().empty();
   TearDownOptions tear_down;
-  tear_down.orderly = false;
-  tear_down.end = KilledStatus();
   tear_down.hooks = PoststopLimits(grant);
   tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
   tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
