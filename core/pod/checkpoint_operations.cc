@@ -16,6 +16,7 @@
 #include "core/pod/pod_checkpoint.h"
 #include "core/pod/pod_lifecycle.h"
 #include "core/pod/pod_state_machine.h"
+#include "core/pod/pod_tear_down.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 

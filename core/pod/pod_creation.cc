@@ -9,6 +9,7 @@
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_hooks.h"
+#include "core/pod/pod_tear_down.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 

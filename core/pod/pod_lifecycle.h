@@ -7,10 +7,8 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/pod/boot_gate.h"
-#include "core/pod/container_lifecycle.h"
 #include "core/pod/operation_clock.h"
 #include "core/pod/pod.h"
 #include "core/pod/pod_hooks.h"
@@ -18,8 +16,9 @@
 
 namespace vcd {
 
-// The steps that take a pod up and down. The caller holds the pod's lock exclusively; all of them block. What they do
-// to the host can be found again by the pod's run directory, so that recovery may undo it after a crash at any point.
+// The steps that take a pod up, and have its guest stand still and go on. The caller holds the pod's lock exclusively;
+// all of them block. What they do to the host can be found again by the pod's run directory, so that recovery may undo
+// it after a crash at any point.
 
 // A pod's way up, in two parts: what may take as long as hooks like to, and what needs a place among those that boot.
 // When a part fails, and when this goes before Boot has succeeded, all of it is undone and the record is as before.
@@ -80,29 +79,6 @@ absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallC
 
 // WakeGuest; the pod becomes `running`, its paused containers too, and the request done.
 absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context);
-
-struct TearDownOptions {
-  bool orderly = false;                      // Ask containers and guest first.
-  absl::Duration grace = absl::Seconds(10);  // For containers, when orderly.
-  // What processes that have not ended are said to have ended with.
-  absl::StatusOr<v1::ExitStatus> end = KilledStatus();
-  // State and reason of the pod afterwards.
-  v1::PodState state = v1::POD_STATE_STOPPED;
-  std::string reason;
-  // Done with it; empty when it only undoes one.
-  state::v1::Request request;
-  // Of the lock, for an orderly one: once it is cancelled, what is left is taken down by force, without asking anybody.
-  // May be null.
-  Cancellation* hurry = nullptr;
-  // For poststop hooks (RunPoststop).
-  CallContext hooks;
-};
-
-// Takes down whatever there is: containers, guest, machine, network, and runs the poststop hooks that are due; goes on
-// after a step that fails. The record is written as `stopped` (or as the options say) when the machine has ended. An
-// error means that it could not be ended, and the pod is `failed`. What else could not be given back is in the record
-// and its reason, and in what this returns.
-absl::StatusOr<Released> TearDown(Pod& pod, const PodEnvironment& environment, const TearDownOptions& options);
 
 }  // namespace vcd
 

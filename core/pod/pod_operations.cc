@@ -11,6 +11,7 @@
 #include "core/pod/live_pod_runtime.h"
 #include "core/pod/pod_hooks.h"
 #include "core/pod/pod_state_machine.h"
+#include "core/pod/pod_tear_down.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
 
