@@ -10,11 +10,12 @@ namespace vcd {
 // Where things are:
 //
 //   <state_dir>/pods/<pod>/config.json           survives a reboot; a pod exists when it has this file
-//                         /network.json                what a network has reserved for it on the host
+//                         /cni.json            networks that its CNI plugins have set up
 //                         /logs/<container>.log, <container>.log.<n>
 //              /quarantine/<pod>-<n>/            copies of what could not be read
 //              /reserve                          room for what ends things on a full disk; one in <run_dir> too
 //   <run_dir>/pods/<pod>/state.json              does not survive a reboot, and neither does the VM
+//                       /network.json            how its machine is joined to its namespace
 //                       /lock                    flock(2): keeps a second daemon and outside tools off the pod
 //                       /ctl, /mon, /agent       sockets of the VM
 //            /warm/<machine>/…                   a machine that waits for a pod, or had waited for the one that has it
@@ -38,7 +39,6 @@ class StateLayout {
 
   std::string PodStateDir(const std::string& pod_id) const { return PodsStateDir() + "/" + pod_id; }
   std::string ConfigFile(const std::string& pod_id) const { return PodStateDir(pod_id) + "/config.json"; }
-  std::string NetworkFile(const std::string& pod_id) const { return PodStateDir(pod_id) + "/network.json"; }
   std::string LogDir(const std::string& pod_id) const { return PodStateDir(pod_id) + "/logs"; }
   std::string ContainerLog(const std::string& pod_id, const std::string& container_id) const {
     return LogDir(pod_id) + "/" + container_id + ".log";
@@ -47,9 +47,6 @@ class StateLayout {
   std::string RunDir(const std::string& pod_id) const { return PodsRunDir() + "/" + pod_id; }
   std::string StateFile(const std::string& pod_id) const { return RunDir(pod_id) + "/state.json"; }
   std::string LockFile(const std::string& pod_id) const { return RunDir(pod_id) + "/lock"; }
-  std::string ControlSocket(const std::string& pod_id) const { return RunDir(pod_id) + "/ctl"; }
-  std::string MonitorSocket(const std::string& pod_id) const { return RunDir(pod_id) + "/mon"; }
-  std::string AgentSocket(const std::string& pod_id) const { return RunDir(pod_id) + "/agent"; }
 
  private:
   std::string state_dir_;

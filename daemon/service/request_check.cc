@@ -33,9 +33,4 @@ absl::Status CheckSignal(int32_t signal) {
   return InvalidField("signal", absl::StrCat(signal, " is no signal number: 1 to 64"));
 }
 
-absl::Status MethodNotImplemented(const std::string& method) {
-  return WithDetail(absl::UnimplementedError(absl::StrCat(method, " is not implemented in this version of vcd")),
-                    {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"method", method}}});
-}
-
 }  // namespace vcd

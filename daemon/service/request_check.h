@@ -26,9 +26,6 @@ absl::Status CheckProcessIds(const std::string& pod_id, const std::string& conta
 // 1 … 64.
 absl::Status CheckSignal(int32_t signal);
 
-// kUnimplemented with NOT_IMPLEMENTED for a method that is declared and not there yet: "PodService.X".
-absl::Status MethodNotImplemented(const std::string& method);
-
 }  // namespace vcd
 
 #endif  // VCD_DAEMON_SERVICE_REQUEST_CHECK_H_

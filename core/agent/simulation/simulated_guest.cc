@@ -280,7 +280,7 @@ SimulatedGuest::Answer SimulatedGuest::Dial(const ProcessKey& key) {
 SimulatedGuest::Answer SimulatedGuest::Signal(const ProcessKey& key, int signal, bool all) {
   MutexLock lock(&mu_);
   if (Find(key) == nullptr) return NoProcess();
-  if (!Ends(signal) || (signal != SIGKILL && ignored_signals_.count(signal) != 0)) return 0;
+  if (!Ends(signal)) return 0;
   for (auto& [each, state] : processes_) {
     const bool meant = each == key || (all && each.container_id == key.container_id);
     if (meant && (signal == SIGKILL || !state.process.stubborn())) End(each, state, 128 + signal, signal);
@@ -346,11 +346,6 @@ bool SimulatedGuest::Print(const ProcessKey& key, StdStream stream, const std::s
   state->process.Write(stream, bytes);
   (void)Settle(/*changed=*/true);
   return true;
-}
-
-void SimulatedGuest::IgnoreSignals(std::set<int> signals) {
-  MutexLock lock(&mu_);
-  ignored_signals_ = std::move(signals);
 }
 
 SimulatedGuest::State* SimulatedGuest::Find(const ProcessKey& key) {

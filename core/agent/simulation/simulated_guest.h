@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -131,8 +130,6 @@ class SimulatedGuest {
   // What a process does by itself. False when there is none, it is held (but for Exit) or has ended.
   bool Exit(const ProcessKey& key, int code, int signal = 0) ABSL_LOCKS_EXCLUDED(mu_);
   bool Print(const ProcessKey& key, StdStream stream, const std::string& bytes) ABSL_LOCKS_EXCLUDED(mu_);
-  // From now on these signals do not end the guest's processes; SIGKILL always does. Not saved.
-  void IgnoreSignals(std::set<int> signals) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // What the link has told of a process.
@@ -171,7 +168,6 @@ class SimulatedGuest {
   uint64_t attachment_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<ProcessKey, State> processes_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Container> containers_ ABSL_GUARDED_BY(mu_);
-  std::set<int> ignored_signals_ ABSL_GUARDED_BY(mu_);
   int32_t next_pid_ ABSL_GUARDED_BY(mu_) = 101;
   // InfinitePast while it runs.
   absl::Time paused_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

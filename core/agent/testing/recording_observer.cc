@@ -74,15 +74,6 @@ uint64_t RecordingObserver::WaitForOutOfMemory(const std::string& container_id) 
   return oom_kills_[container_id];
 }
 
-std::optional<double> RecordingObserver::WaitForMemoryPressure() {
-  const absl::Time deadline = absl::Now() + kPatience;
-  MutexLock lock(&mu_);
-  while (!memory_pressure_.has_value()) {
-    if (changed_.WaitWithDeadline(&mu_, deadline)) return std::nullopt;
-  }
-  return memory_pressure_;
-}
-
 void RecordingObserver::OnOutput(const ProcessKey& process, StdStream which, uint64_t offset, const std::string& data) {
   MutexLock lock(&mu_);
   const std::string name = DescribeProcess(process);
@@ -113,12 +104,6 @@ void RecordingObserver::OnOutOfMemory(const std::string& container_id, uint64_t 
   if (lost_.has_value()) absl::StrAppend(&complaints_, "out of memory after the guest was lost\n");
   if (kills <= oom_kills_[container_id]) absl::StrAppend(&complaints_, "a count of kills that did not grow\n");
   oom_kills_[container_id] = kills;
-  changed_.NotifyAll();
-}
-
-void RecordingObserver::OnMemoryPressure(double some_percent) {
-  MutexLock lock(&mu_);
-  memory_pressure_ = some_percent;
   changed_.NotifyAll();
 }
 

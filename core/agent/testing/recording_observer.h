@@ -31,12 +31,11 @@ class RecordingObserver : public GuestObserver {
   std::optional<absl::Status> WaitForLoss() ABSL_LOCKS_EXCLUDED(mu_);
   // The count of kills once it has come, 0 when it does not.
   uint64_t WaitForOutOfMemory(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
-  std::optional<double> WaitForMemoryPressure() ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
   void OnOutOfMemory(const std::string& container_id, uint64_t kills) override;
-  void OnMemoryPressure(double some_percent) override;
+  void OnMemoryPressure(double) override {}
   void OnGuestLost(const absl::Status& why) override;
 
  private:
@@ -52,7 +51,6 @@ class RecordingObserver : public GuestObserver {
   std::map<std::pair<ProcessKey, StdStream>, Stream> streams_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, v1::ExitStatus> exits_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> oom_kills_ ABSL_GUARDED_BY(mu_);
-  std::optional<double> memory_pressure_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> lost_ ABSL_GUARDED_BY(mu_);
   std::string complaints_ ABSL_GUARDED_BY(mu_);
 };

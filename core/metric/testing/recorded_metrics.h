@@ -39,10 +39,7 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     machine_starts_.push_back(kind);
   }
-  void TemplateBuilt(bool ok) override {
-    MutexLock lock(&mu_);
-    templates_built_.push_back(ok);
-  }
+  void TemplateBuilt(bool) override {}
   void WarmMachine(WarmMachineEvent event) override {
     MutexLock lock(&mu_);
     ++warm_machine_events_[event];
@@ -91,10 +88,6 @@ class RecordedMetrics final : public RuntimeMetrics {
     MutexLock lock(&mu_);
     return machine_starts_;
   }
-  std::vector<bool> templates_built() const {
-    MutexLock lock(&mu_);
-    return templates_built_;
-  }
   int warm_machine_events(WarmMachineEvent event) const {
     MutexLock lock(&mu_);
     const auto found = warm_machine_events_.find(event);
@@ -117,7 +110,6 @@ class RecordedMetrics final : public RuntimeMetrics {
   int guests_silent_ ABSL_GUARDED_BY(mu_) = 0;
   int reconciled_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<MachineStartKind> machine_starts_ ABSL_GUARDED_BY(mu_);
-  std::vector<bool> templates_built_ ABSL_GUARDED_BY(mu_);
   std::map<WarmMachineEvent, int> warm_machine_events_ ABSL_GUARDED_BY(mu_);
   size_t warm_machines_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::pair<SyncTarget, bool>> syncs_ ABSL_GUARDED_BY(mu_);
