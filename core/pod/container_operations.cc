@@ -56,6 +56,20 @@ absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const 
   });
 }
 
+// Nothing is under way any more.
+void NoteFailedStart(Pod& pod, const std::string& container_id, const absl::Status& why) {
+  const std::optional<ErrorDetail> detail = DetailOf(why);
+  const bool hook_failed = detail.has_value() && detail->reason == v1::ERROR_REASON_HOOK_FAILED;
+  (void)pod.Change(
+      [&](state::v1::PodRecord& record) {
+        record.clear_under_way();
+        // Its process has ended with that, which is recorded when it is told.
+        state::v1::ContainerRecord* known = FindContainer(record, container_id);
+        if (hook_failed && known != nullptr) known->set_reason(std::string(why.message()));
+      },
+      /*fact=*/true);
+}
+
 }  // namespace
 
 void LivePodRuntime::CreateContainer(const std::string& pod_id, v1::ContainerConfig config,
@@ -132,27 +146,28 @@ void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string
       std::move(done));
 }
 
+absl::Status LivePodRuntime::MakeAnew(Pod& pod, const v1::ContainerConfig& config, state::v1::ContainerRecord& record,
+                                      const Grant& grant) {
+  // What is left of its last life goes first. After a crash before Store, the record calls it stopped while the guest
+  // has it: recovery removes it there.
+  VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, record, grant.context));
+  pod.RemoveProcesses(record.id(), KilledStatus());
+  RunContainerPoststop(pod, record.id(), PoststopLimits(grant));
+  ForgetAttachments(record);
+  MarkPoststopDue(config, record);
+  if (record.poststop_due()) VCD_RETURN_IF_ERROR(Store(pod, record));
+  state::v1::PodRecord pod_record = pod.record();
+  if (state::v1::ContainerRecord* known = FindContainer(pod_record, record.id())) *known = record;
+  const absl::Status created = CreateInGuest(pod, config, pod_record, record, grant.context, grant.clock);
+  if (!created.ok()) RunContainerPoststop(pod, record.id(), PoststopLimits(grant));
+  return created;
+}
+
 absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant) {
   const CallContext& context = grant.context;
   VCD_ASSIGN_OR_RETURN(Checked checked, Check(pod, PodOperation::kStartContainer, container_id));
   const bool was_stopped = checked.record.state() == v1::CONTAINER_STATE_STOPPED;
-  if (was_stopped) {
-    // What is left of its last life goes first. After a crash before Store, the record calls it stopped while the guest
-    // has it: recovery removes it there.
-    VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, checked.record, context));
-    pod.RemoveProcesses(container_id, KilledStatus());
-    RunContainerPoststop(pod, container_id, PoststopLimits(grant));
-    ForgetAttachments(checked.record);
-    MarkPoststopDue(checked.config, checked.record);
-    if (checked.record.poststop_due()) VCD_RETURN_IF_ERROR(Store(pod, checked.record));
-    state::v1::PodRecord pod_record = pod.record();
-    if (state::v1::ContainerRecord* known = FindContainer(pod_record, container_id)) *known = checked.record;
-    const absl::Status created = CreateInGuest(pod, checked.config, pod_record, checked.record, context, grant.clock);
-    if (!created.ok()) {
-      RunContainerPoststop(pod, container_id, PoststopLimits(grant));
-      return created;
-    }
-  }
+  if (was_stopped) VCD_RETURN_IF_ERROR(MakeAnew(pod, checked.config, checked.record, grant));
   // What was undone half way earlier may go on now.
   checked.record.set_removing(false);
   const absl::Status intended = pod.Change([&](state::v1::PodRecord& record) {
@@ -171,16 +186,7 @@ absl::Status LivePodRuntime::StartContainerBody(Pod& pod, const std::string& con
   }
   const absl::Status started = StartInGuest(pod, checked.record, context);
   if (!started.ok()) {
-    const std::optional<ErrorDetail> detail = DetailOf(started);
-    const bool hook_failed = detail.has_value() && detail->reason == v1::ERROR_REASON_HOOK_FAILED;
-    (void)pod.Change(
-        [&](state::v1::PodRecord& record) {
-          record.clear_under_way();
-          // Its process has ended with that, which is recorded when it is told.
-          state::v1::ContainerRecord* known = FindContainer(record, container_id);
-          if (hook_failed && known != nullptr) known->set_reason(std::string(started.message()));
-        },
-        /*fact=*/true);
+    NoteFailedStart(pod, container_id, started);
     return started;
   }
   pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container_id);

@@ -227,6 +227,9 @@ class LivePodRuntime : public PodRuntime {
 
   // container_operations.cc
   absl::Status CreateContainerBody(Pod& pod, const v1::ContainerConfig& config, const Grant& grant);
+  // One that was stopped has its process held again; `record` becomes `ready`. Undoes itself on failure.
+  static absl::Status MakeAnew(Pod& pod, const v1::ContainerConfig& config, state::v1::ContainerRecord& record,
+                               const Grant& grant);
   absl::Status StartContainerBody(Pod& pod, const std::string& container_id, const Grant& grant);
   absl::Status StopContainerBody(Pod& pod, const std::string& container_id, const StopOptions& stop,
                                  const Grant& grant);

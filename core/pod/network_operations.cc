@@ -51,6 +51,26 @@ std::string LastInterface(const v1::Pod& pod, const v1::CniNetwork& asked) {
   return name;
 }
 
+// How far an attachment had come.
+struct AttachProgress {
+  bool added = false;   // To the network.
+  bool joined = false;  // To the machine.
+};
+
+// What is left of it keeps its name on record, for the next detachment or the next daemon.
+void UndoAttach(Pod& pod, const NetworkPod& network_pod, const v1::PodInterface& interface, AttachProgress progress,
+                const CallContext& caller) {
+  const CallContext undo = UndoContext(caller);
+  if (progress.joined) LogUndo(pod, "the machine", LeaveInterface(pod, interface, undo));
+  absl::Status undone;
+  if (progress.added) undone = pod.network().RemoveInterface(network_pod, interface.name(), undo);
+  if (undone.ok() && progress.joined) undone = DropFromConfig(pod, interface.name());
+  LogUndo(pod, "the network", undone);
+  if (!undone.ok()) return;
+  (void)pod.Change([&](state::v1::PodRecord& record) { DropInterface(*record.mutable_network(), interface.name()); },
+                   /*fact=*/true);
+}
+
 }  // namespace
 
 void LivePodRuntime::AttachInterface(const std::string& pod_id, const v1::CniNetwork& network,
@@ -108,10 +128,10 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
   absl::StatusOr<PlannedInterface> planned = pod.network().AddInterface(network_pod, *network, grant.context);
   absl::Status status = planned.status();
   v1::PodInterface interface;
+  if (status.ok()) interface = planned->interface;
+  interface.set_name(name);
   bool joined = false;
   if (status.ok()) {
-    interface = planned->interface;
-    interface.set_name(name);
     status = JoinInterface(pod, *std::move(planned), grant.context);
     joined = status.ok();
   }
@@ -124,17 +144,7 @@ absl::Status LivePodRuntime::AttachInterfaceBody(Pod& pod, v1::CniNetwork* netwo
     });
   }
   if (!status.ok()) {
-    const CallContext undo = UndoContext(grant.context);
-    if (joined) LogUndo(pod, "the machine", LeaveInterface(pod, interface, undo));
-    absl::Status undone;
-    if (planned.ok()) undone = pod.network().RemoveInterface(network_pod, name, undo);
-    if (undone.ok() && joined) undone = DropFromConfig(pod, name);
-    LogUndo(pod, "the network", undone);
-    // What is left of it keeps its name, for the next detachment or the next daemon.
-    if (undone.ok()) {
-      (void)pod.Change([&](state::v1::PodRecord& record) { DropInterface(*record.mutable_network(), name); },
-                       /*fact=*/true);
-    }
+    UndoAttach(pod, network_pod, interface, {planned.ok(), joined}, grant.context);
     return Annotate(status, absl::StrCat("pod ", pod.id(), ": attach ", name));
   }
   LogInfo(pod.id(), absl::StrCat("network interface ", name, " attached"));
