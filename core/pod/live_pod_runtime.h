@@ -29,7 +29,7 @@ namespace vcd {
 // The bodies are in pod_creation.cc, pod_operations.cc, container_operations.cc, process_operations.cc,
 // resource_operations.cc, network_operations.cc, port_forward_operations.cc, template_operations.cc and
 // checkpoint_operations.cc; what a pod's configuration may be is in pod_configuration.cc, and what Open does in
-// pod_recovery.cc.
+// pod_loading.cc and pod_recovery.cc.
 class LivePodRuntime : public PodRuntime {
  public:
   LivePodRuntime(const PodRuntimeOptions& options, const Backends& backends, Filesystem& filesystem, IoThread& io,
@@ -278,19 +278,27 @@ class LivePodRuntime : public PodRuntime {
                           absl::Time deadline, const state::v1::Request& request);
   void ForgetOldExecs(Pod& pod, const CallContext& context);
 
-  // pod_recovery.cc
+  // pod_loading.cc
   void Load(const std::string& pod_id, const StoredPods& stored);
   // Once, when nothing else goes on.
   void LoadAll(const StoredPods& stored);
-  // Begins to reconcile every pod that is there.
-  void ReconcileAll();
   // kFailedPrecondition when the configuration names a backend that is not in the catalogue.
   absl::Status CheckBackends(const v1::PodConfig& config) const;
   // Puts the records of a pod into quarantine and says, for people, what is wrong and what to do.
   std::string DescribeDamage(const std::string& pod_id, bool config_readable, const absl::Status& damage);
+
+  // pod_recovery.cc
+  // Begins to reconcile every pod that is there.
+  void ReconcileAll();
   // What came of it, for metrics.
   RecoveryOutcome Reconcile(Pod& pod, Grant& grant);
+  // Finishes or undoes what was under way and leaves no machine; nothing when there is one to adopt, or nothing to do.
+  std::optional<RecoveryOutcome> SettleWithoutMachine(Pod& pod, const state::v1::PodRecord& record, const Grant& grant);
+  // What was stopped because the host restarted is recorded as such from now on.
+  void NoteReboot(Pod& pod, const state::v1::PodRecord& record, const Grant& grant);
   absl::Status AdoptPod(Pod& pod, const state::v1::PodRecord& record, Grant& grant);
+  // Has the adopted machine run or stand still as the record will say, and speaks to its guest when it runs.
+  absl::Status WakeAsRecorded(Pod& pod, const state::v1::PodRecord& record, const CallContext& context);
   absl::Status FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const Grant& grant);
   absl::Status FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way, const CallContext& context);
   // Finishes or undoes what an earlier daemon had begun; true when the checkpoint is there.

@@ -11,6 +11,10 @@ namespace vcd {
 
 // What operations write into a pod's state record. Pure functions of the message.
 
+// Reasons on record that the next daemon knows again: one, and how the other begins.
+inline constexpr char kHostRebooted[] = "HOST_REBOOTED: the host was restarted; start the pod to boot it again";
+inline constexpr char kRecordDamaged[] = "RECORD_DAMAGED: ";
+
 // Requests that a pod remembers as done.
 inline constexpr int kRequestsRemembered = 16;
 
