@@ -199,7 +199,7 @@ absl::Duration BootGate::UsualLocked(bool clone) const {
 }
 
 absl::Duration BootGate::WaitLocked() const {
-  const std::array<absl::Duration, 2> usual = {UsualLocked(false), UsualLocked(true)};
+  const std::array<absl::Duration, 2> usual = {UsualLocked(/*clone=*/false), UsualLocked(/*clone=*/true)};
   const absl::Time now = limits_.now();
   absl::Duration work;
   for (const Place* place : taken_) {

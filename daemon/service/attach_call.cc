@@ -159,9 +159,9 @@ class AttachCall final : public grpc::ServerBidiReactor<v1::AttachRequest, v1::A
   void Feed(v1::AttachRequest request) ABSL_LOCKS_EXCLUDED(mu_) {
     switch (request.request_case()) {
       case v1::AttachRequest::kStdin:
-        return WriteInput(std::move(*request.mutable_stdin()), false);
+        return WriteInput(std::move(*request.mutable_stdin()), /*close=*/false);
       case v1::AttachRequest::kCloseStdin:
-        if (request.close_stdin()) return WriteInput("", true);
+        if (request.close_stdin()) return WriteInput("", /*close=*/true);
         return OnInputTaken(absl::OkStatus());
       case v1::AttachRequest::kResize: {
         const absl::Status status = CheckTerminalSize("resize", request.resize());

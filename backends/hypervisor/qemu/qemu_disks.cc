@@ -79,7 +79,7 @@ absl::StatusOr<uint32_t> QemuDisks::TakeRecorded(const state::v1::BlockDevice& d
   const uint32_t place = on_pci_ ? device.slot() : device.lun();
   if (on_pci_) VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("disk ", device.id()), place));
   MutexLock lock(&mu_);
-  disks_[place] = Disk{device.id(), device.path(), device.writable(), false, true};
+  disks_[place] = Disk{device.id(), device.path(), device.writable(), /*busy=*/false, /*attached=*/true};
   return place;
 }
 
@@ -122,7 +122,7 @@ absl::StatusOr<uint32_t> QemuDisks::Reserve(const DiskSpec& disk) {
       return absl::ResourceExhaustedError(absl::StrCat("disk ", disk.id, ": the machine has ", kMaxLuns, " disks"));
     }
   }
-  disks_[free] = Disk{disk.id, disk.path, disk.writable, true, false};
+  disks_[free] = Disk{disk.id, disk.path, disk.writable, /*busy=*/true, /*attached=*/false};
   return free;
 }
 

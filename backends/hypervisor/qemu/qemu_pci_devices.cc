@@ -56,7 +56,7 @@ absl::Status QemuPciDevices::RemoveBegun(const CallContext& context) {
 absl::Status QemuPciDevices::TakeRecorded(const state::v1::PciDevice& device) {
   VCD_RETURN_IF_ERROR(slots_.TakeRecorded(absl::StrCat("device ", device.id()), device.slot()));
   MutexLock lock(&mu_);
-  devices_[device.slot()] = Device{device, false, true};
+  devices_[device.slot()] = Device{device, /*busy=*/false, /*attached=*/true};
   return absl::OkStatus();
 }
 
@@ -73,7 +73,7 @@ absl::StatusOr<uint32_t> QemuPciDevices::Reserve(state::v1::PciDevice device) {
   }
   VCD_ASSIGN_OR_RETURN(const uint32_t slot, slots_.Take(absl::StrCat("device ", device.id())));
   device.set_slot(slot);
-  devices_[slot] = Device{std::move(device), true, false};
+  devices_[slot] = Device{std::move(device), /*busy=*/true, /*attached=*/false};
   return slot;
 }
 

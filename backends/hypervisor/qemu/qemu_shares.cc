@@ -38,8 +38,8 @@ absl::Status QemuShares::Adopt(const state::v1::VirtualMachine& record, const Ca
   {
     MutexLock lock(&mu_);
     for (const state::v1::SharedDirectory& recorded : record.shared_directories()) {
-      Shared shared{
-          recorded.host_path(), recorded.readonly(), recorded.name(), FromRecord(recorded.process()), false, true};
+      Shared shared{recorded.host_path(),           recorded.readonly(), recorded.name(),
+                    FromRecord(recorded.process()), /*busy=*/false,      /*shared=*/true};
       shares_[recorded.tag()] = std::move(shared);
     }
   }
@@ -84,7 +84,7 @@ absl::StatusOr<std::string> QemuShares::Reserve(const ShareSpec& share) {
                                                      " shares already; put more into one directory, or use an image"));
   }
   const std::string name = absl::StrCat(share.tag, ".", next_number_++);
-  shares_[share.tag] = Shared{share.host_path, share.readonly, name, {}, true, false};
+  shares_[share.tag] = Shared{share.host_path, share.readonly, name, {}, /*busy=*/true, /*shared=*/false};
   return name;
 }
 

@@ -11,7 +11,7 @@
 #include "backends/hypervisor/qemu/qmp_client.h"
 #include "core/os/cancellation.h"
 
-// What plugging disks and plugging directories have in common.
+// What all that is plugged into a QEMU has in common. Thread-safe as the client is; all of it blocks.
 namespace vcd {
 
 // For one QMP command: ten seconds at most. QEMU answers in milliseconds, and one that does not is sick.
