@@ -74,6 +74,8 @@ absl::Status KeepWrittenDisks(const state::v1::PodRecord& record, CheckpointWrit
   return absl::OkStatus();
 }
 
+bool WritesDisks(const state::v1::PodRecord& record) { return !WrittenDisks(record).empty(); }
+
 uint64_t DiskBytes(const state::v1::PodRecord& record) {
   uint64_t bytes = 0;
   for (const state::v1::BlockDevice& disk : record.vm().block_devices()) {

@@ -29,6 +29,9 @@ DiskProblem FindDiskProblem(const v1::PodConfig& config, const state::v1::PodRec
 // Into a checkpoint, of a machine that stands still.
 absl::Status KeepWrittenDisks(const state::v1::PodRecord& record, CheckpointWriter& writer, const CallContext& context);
 
+// Whether there are any.
+bool WritesDisks(const state::v1::PodRecord& record);
+
 // How large its disks are, with their holes.
 uint64_t DiskBytes(const state::v1::PodRecord& record);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -62,6 +63,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
   const uint64_t memory_mib = pod.ok() ? (*pod)->config()->hypervisor_config().default_memory_mib() : 0;
   const uint64_t disk_bytes = pod.ok() ? DiskBytes((*pod)->record()) : 0;
   operation.ceiling = TimeFor((memory_mib << 20) + disk_bytes);
+  operation.share = &checkpoint_share_;
   SubmitForPod(
       pod_id, operation,
       [this, directory, stop](Pod& pod, Grant& grant) { return CheckpointBody(pod, directory, stop, grant); },
@@ -72,6 +74,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
 }
 
 absl::Status LivePodRuntime::CheckpointBody(Pod& pod, const std::string& directory, bool stop, const Grant& grant) {
+  VCD_RETURN_IF_ERROR(Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": checkpoint")));
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kCheckpoint, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(CheckCheckpointPlace(filesystem_, directory, {options_.state_dir, options_.run_dir}));
   CheckpointManifest manifest;
@@ -197,6 +200,15 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
   };
   // Before a long reading; what is added meanwhile is found later.
   if (registry_.Find(pod_id).ok()) return RepeatMake(pod_id, operation, PodIdTaken(pod_id), again, done);
+  checkpoint_share_.Run(pod_id, operation.options.deadline, leaving_,
+                        [this, directory, pod_id, operation, done](const absl::Status& turn) {
+                          if (turn.ok()) return RestoreInTurn(directory, pod_id, operation, done);
+                          done(Annotate(turn, absl::StrCat("pod ", pod_id, ": restore")));
+                        });
+}
+
+void LivePodRuntime::RestoreInTurn(const std::string& directory, const std::string& pod_id, const Operation& operation,
+                                   const DoneCallback& done) {
   Operation restoring = operation;
   auto creation = std::make_shared<Creation>();
   auto checkpoint = std::make_shared<Checkpoint>();
@@ -207,7 +219,8 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
     for (const CheckpointFile& file : manifest.files) bytes += file.bytes;
     for (const CheckpointFile& disk : manifest.disks) bytes += disk.bytes;
     restoring.ceiling = TimeFor(bytes) + options_.boot_timeout;
-    const CallContext context{absl::Now() + restoring.ceiling, &leaving_};
+    // Nobody is served by a reading that goes on when its caller has gone.
+    const CallContext context{std::min(absl::Now() + restoring.ceiling, operation.options.deadline), &leaving_};
     VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(filesystem_, directory, context));
     // Where they are now: they are looked at as those of any pod that is made.
     MoveWrittenDisks(checkpoint->disks_dir, &checkpoint->config, &checkpoint->record);
@@ -223,6 +236,7 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
   }();
   if (!fit.ok()) return done(WithMetadata(fit, "pod_id", pod_id));
   creation->checkpoint = checkpoint;
+  if (WritesDisks(checkpoint->record)) restoring.share = &checkpoint_share_;
   restoring.first = [this, creation](Pod& pod, Grant& grant) { return BeginCreation(pod, *creation, grant); };
   Appear(
       MakePod(*config, RecordForRestore(*checkpoint, pod_id)), restoring,
@@ -231,7 +245,8 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
         EndCopies(pod, grant.context);
         return absl::OkStatus();
       },
-      again, done);
+      [this, directory, pod_id, done](const Operation& operation) { Restore(directory, pod_id, operation, done); },
+      done);
 }
 
 }  // namespace vcd

@@ -15,8 +15,9 @@
 namespace vcd {
 namespace {
 
-// A hook keeps a worker: not so many that operations on other pods had none.
-constexpr uint32_t kMostInFirstHooks = 16;
+// What takes long keeps a worker: not so much of it that operations on other pods had none.
+constexpr size_t kMostInFirstHooks = 16;
+constexpr size_t kMostCheckpoints = 16;
 
 }  // namespace
 
@@ -54,7 +55,8 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       registry_(static_cast<uint64_t>(absl::ToUnixMicros(absl::Now()))),
       heartbeat_(io, {options.heartbeat_interval, options.heartbeat_timeout}, metrics_),
       boot_gate_({options.max_parallel_boots, options.host_memory, options.memory_reserve_bytes}),
-      hook_gate_({.places = kMostInFirstHooks}),
+      hook_share_({kMostInFirstHooks, "run the hooks that come before their boot"}, io, work_),
+      checkpoint_share_({kMostCheckpoints, "make checkpoints or are made of one"}, io, work_),
       locks_(
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
@@ -83,7 +85,6 @@ void LivePodRuntime::BeginShutdown() {
   locks_.Shutdown(ShuttingDown());
   leaving_.Cancel(ShuttingDown());
   templates_.BeginShutdown();
-  hook_gate_.WithdrawAll();
   boot_gate_.WithdrawAll();
 }
 
@@ -169,22 +170,24 @@ void LivePodRuntime::Dispatch(const std::string& pod_id, Operation operation, Bo
       const absl::StatusOr<std::shared_ptr<Pod>> pod = registry_.Find(pod_id);
       if (pod.ok()) need = operation.boots(**pod);
     }
-    if (!need.has_value()) return RunBody(run, std::unique_ptr<BootGate::Place>());
-    need->deadline = operation.options.deadline;
-    if (!operation.first_takes_long) return AwaitPlace(run, *need);
-    operation.clock->Enter(OperationPhase::kBootQueue);
-    hook_gate_.Enter(pod_id, BootNeed(), run->lock.cancellation(), [this, run, need](EnteredPlace place) {
-      work_.Post([this, run, need, place = std::make_shared<EnteredPlace>(std::move(place))] {
-        if (!place->ok()) return RunBody(run, place->status());
-        RunFirst(run, *need);
-      });
-    });
+    if (need.has_value()) need->deadline = operation.options.deadline;
+    // One that has no machine to start does nothing that takes long before it does.
+    const bool waits = operation.share != nullptr && (need.has_value() || operation.boots == nullptr);
+    if (waits) return AwaitTurn(run, need);
+    need.has_value() ? AwaitPlace(run, *need) : RunBody(run, std::unique_ptr<BootGate::Place>());
   });
   // What it cancelled may be waiting for a place to boot.
-  if (!operation.preempt.ok()) {
-    hook_gate_.Withdraw(pod_id);
-    boot_gate_.Withdraw(pod_id);
-  }
+  if (!operation.preempt.ok()) boot_gate_.Withdraw(pod_id);
+}
+
+void LivePodRuntime::AwaitTurn(const std::shared_ptr<Run>& run, const std::optional<BootNeed>& need) {
+  if (need.has_value()) run->operation.clock->Enter(OperationPhase::kBootQueue);
+  run->operation.share->Run(run->pod_id, run->operation.options.deadline, run->lock.cancellation(),
+                            [this, run, need](const absl::Status& turn) {
+                              if (!turn.ok()) return RunBody(run, turn);
+                              need.has_value() ? RunFirst(run, *need)
+                                               : RunBody(run, std::unique_ptr<BootGate::Place>());
+                            });
 }
 
 void LivePodRuntime::RunFirst(const std::shared_ptr<Run>& run, const BootNeed& need) {

@@ -22,6 +22,7 @@
 #include "core/pod/pod_lifecycle.h"
 #include "core/pod/pod_runtime.h"
 #include "core/pod/request_ledger.h"
+#include "core/pod/worker_share.h"
 
 namespace vcd {
 
@@ -127,8 +128,8 @@ class LivePodRuntime : public PodRuntime {
   struct Grant {
     PodLock& lock;
     CallContext context;  // How long it may take, and what cancels it.
-    // When its operation boots; null when it does not. An error when it may not: to be returned before anything is
-    // done.
+    // When its operation boots; null when it does not. An error when it may not, or has waited for its turn in vain: to
+    // be returned before anything is done.
     EnteredPlace place;
     state::v1::Request request;  // What to note in the record with the result.
     OperationClock& clock;
@@ -144,10 +145,12 @@ class LivePodRuntime : public PodRuntime {
     absl::Status preempt;      // Not OK: cancels what holds the lock with it, and goes before all others.
     // Asked with the lock held: what a machine needs that the operation starts. Must not block. Null: it starts none.
     std::function<std::optional<BootNeed>(const Pod&)> boots;
-    // The body's first part, which needs no place: with `first_takes_long` it runs before there is one, so that nobody
-    // waits for it who boots; otherwise there is nothing of the operation until it has its place. May be null.
+    // The body's first part, which needs no place: with a share it runs before there is one, so that nobody waits for
+    // it who boots; otherwise there is nothing of the operation until it has its place. May be null.
     Body first;
-    bool first_takes_long = false;
+    // Where that part, or the body of one that starts no machine, waits for its turn, as it keeps a worker for long.
+    // Null: it does not.
+    WorkerShare* share = nullptr;
     const char* metric = nullptr;           // What metrics call it; null: as `name`.
     std::shared_ptr<OperationClock> clock;  // Set by Dispatch.
   };
@@ -157,9 +160,10 @@ class LivePodRuntime : public PodRuntime {
   void Submit(const std::string& pod_id, const Operation& operation, Body body, DoneCallback done);
   // The part of it behind the ledger.
   void Dispatch(const std::string& pod_id, Operation operation, Body body, DoneCallback done);
-  // An operation that has its lock, on its way to its answer: RunFirst, AwaitPlace and RunBody, or the last two, or the
-  // last alone. Each is called by the one before, or on a worker for it.
+  // An operation that has its lock, on its way to its answer: AwaitTurn, RunFirst, AwaitPlace and RunBody, or some of
+  // them. Each is called by the one before, or on a worker for it.
   struct Run;
+  void AwaitTurn(const std::shared_ptr<Run>& run, const std::optional<BootNeed>& need);
   void RunFirst(const std::shared_ptr<Run>& run, const BootNeed& need);
   void AwaitPlace(const std::shared_ptr<Run>& run, const BootNeed& need);
   void RunBody(const std::shared_ptr<Run>& run, EnteredPlace place);
@@ -254,6 +258,9 @@ class LivePodRuntime : public PodRuntime {
   // The request has been entered.
   void Restore(const std::string& directory, const std::string& pod_id, const Operation& operation,
                const DoneCallback& done);
+  // Its part that reads the checkpoint, on a worker that it may keep.
+  void RestoreInTurn(const std::string& directory, const std::string& pod_id, const Operation& operation,
+                     const DoneCallback& done);
 
   // resource_operations.cc
   absl::Status UpdateBody(Pod& pod, const v1::VmResources& resources, const Grant& grant);
@@ -324,8 +331,9 @@ class LivePodRuntime : public PodRuntime {
   Heartbeat heartbeat_;
   RequestLedger ledger_;
   BootGate boot_gate_;
-  // Bounds how many pods run hooks before they wait there: workers are for all.
-  BootGate hook_gate_;
+  // Of pods that run hooks before they wait there, and of those of which checkpoints are made, or that are.
+  WorkerShare hook_share_;
+  WorkerShare checkpoint_share_;
   PodLockTable locks_;
   DiskClaims disks_;
   PortClaims ports_;

@@ -69,7 +69,7 @@ void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operatio
   creation->start = start;
   Operation making = operation;
   making.first = [this, creation](Pod& pod, Grant& grant) { return BeginCreation(pod, *creation, grant); };
-  making.first_takes_long = HasHooksBeforeBoot(*config);
+  if (HasHooksBeforeBoot(*config)) making.share = &hook_share_;
   Appear(
       MakePod(*config, std::move(record)), making,
       [this, creation](Pod& pod, Grant& grant) { return FinishCreation(pod, *creation, grant); },

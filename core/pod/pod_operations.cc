@@ -50,7 +50,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
   };
   auto up = std::make_shared<std::optional<BringUp>>();
   operation.first = [this, up](Pod& pod, Grant& grant) { return BeginStart(pod, *up, grant); };
-  operation.first_takes_long = HasHooksBeforeBoot(*config);
+  if (HasHooksBeforeBoot(*config)) operation.share = &hook_share_;
   SubmitForPod(
       pod_id, operation, [this, up](Pod& pod, Grant& grant) { return FinishStart(pod, *up, grant); }, std::move(done));
 }

@@ -85,6 +85,27 @@ class PodCheckpointTest : public PodRuntimeTest {
     return Restore(directory, to, request_id);
   }
 
+  // Puts something in the place of the first `from` in a file of a checkpoint, as somebody does who knows of no
+  // checksum in it.
+  void Edit(const std::string& path, const std::string& from, const std::string& to) {
+    std::string text = filesystem_.ReadFile(path).value_or("");
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    text.replace(at, from.size(), to);
+    const size_t seal = text.rfind(",\n \"checksum\"");
+    if (seal != std::string::npos) text = text.substr(0, seal) + "\n}\n";
+    ASSERT_TRUE(filesystem_.WriteFile(path, text).ok());
+  }
+
+  // Makes a checkpoint one that is not read to its end while a test lasts.
+  void MakeEndless(const std::string& directory) {
+    const std::string path = directory + "/image/endless";
+    std::ofstream(path) << "x";
+    std::filesystem::resize_file(path, uint64_t{1} << 40);
+    Edit(directory + "/manifest.json", "\"files\": [",
+         "\"files\": [{\"path\": \"image/endless\", \"bytes\": 1099511627776, \"sha256\": \"00\"}, ");
+  }
+
   // The pod goes on as if nothing had been: it runs, its guest is spoken to, and nothing is left anywhere.
   void ExpectGoesOn(const std::string& id) {
     EXPECT_EQ(Get(id).state(), v1::POD_STATE_RUNNING);
