@@ -50,6 +50,7 @@ absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& c
     if (expected.empty()) continue;
     const ErrorDetail detail = {v1::ERROR_REASON_INVALID_FIELD, {{"field", DigestField(asset)}}};
     const absl::StatusOr<std::string> found = cache.Sha512((config.*asset.path)(), context);
+    VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("`", DigestField(asset), "`: read ", (config.*asset.path)())));
     if (!found.ok()) {
       return WithDetail(absl::FailedPreconditionError(absl::StrCat(
                             "`", DigestField(asset), "`: cannot be checked: ", found.status().message(), "; ", advice)),

@@ -20,7 +20,8 @@ absl::Status CheckDigest(absl::string_view field, const std::string& digest);
 absl::Status CheckAssetDigests(const v1::HypervisorConfig& config);
 
 // That the files are what their digests say; those without one are not looked at. kFailedPrecondition (INVALID_FIELD)
-// naming field, file and both digests; `advice` ends the message. Blocks on the disk when a file is new to the cache.
+// naming field, file and both digests; `advice` ends the message. Blocks on the disk when a file is new to the cache,
+// for as long as the context allows.
 absl::Status VerifyAssets(const v1::HypervisorConfig& config, FileDigestCache& cache, absl::string_view advice,
                           const CallContext& context);
 

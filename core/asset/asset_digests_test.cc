@@ -53,6 +53,14 @@ TEST_F(AssetDigestsTest, AnotherFileIsNamedWithBothDigests) {
                               HasSubstr(*cache_.Sha512(config_.kernel_path(), CallContext())), HasSubstr("; do this")));
 }
 
+TEST_F(AssetDigestsTest, WhoeverWaitsNoLongerIsNotToldOfAWrongFile) {
+  Write("another");
+  Cancellation cancellation;
+  cancellation.Cancel(absl::AbortedError("preempted"));
+  EXPECT_TRUE(absl::IsAborted(VerifyAssets(config_, cache_, "", {absl::InfiniteFuture(), &cancellation})));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(VerifyAssets(config_, cache_, "", {absl::InfinitePast(), nullptr})));
+}
+
 TEST_F(AssetDigestsTest, AMissingFileIsNamed) {
   config_.set_kernel_path("/nowhere/vmlinux");
   EXPECT_THAT(Verify(), AllOf(HasSubstr("/nowhere/vmlinux: No such file"), HasSubstr("; do this")));

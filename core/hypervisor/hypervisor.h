@@ -205,8 +205,10 @@ class Hypervisor {
   virtual HypervisorCapabilities capabilities() const = 0;
 
   // `config` with every default filled in and every path checked; done once, when the pod is created. kInvalidArgument
-  // (InvalidField, `hypervisor_config.…`) naming the field, kUnimplemented for what this backend never does.
-  virtual absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const = 0;
+  // (InvalidField, `hypervisor_config.…`) naming the field, kUnimplemented for what this backend never does. Blocks
+  // while it reads files whose digests are given, for as long as the context allows.
+  virtual absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config,
+                                                       const CallContext& context) const = 0;
 
   // Whether a pod may have these annotations, asked when they are given: kInvalidArgument (InvalidField) naming one
   // that is for this backend, and wrong.

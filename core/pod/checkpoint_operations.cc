@@ -227,7 +227,7 @@ void LivePodRuntime::RestoreInTurn(const std::string& directory, const std::stri
     v1::PodConfig asked = checkpoint->config;
     asked.set_hostname(HostnameAfter(*checkpoint, pod_id));
     asked.set_id(pod_id);
-    config = Prepare(std::move(asked));
+    config = Prepare(std::move(asked), context);
     if (!config.ok()) return Annotate(config.status(), absl::StrCat("checkpoint ", directory));
     VCD_RETURN_IF_ERROR(CheckRestorable(*checkpoint, directory, *config,
                                         *backends_.hypervisors.at(config->hypervisor()), disk_digests_, context));

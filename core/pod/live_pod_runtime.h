@@ -184,7 +184,7 @@ class LivePodRuntime : public PodRuntime {
   static absl::Status ShuttingDown();
 
   // pod_configuration.cc
-  absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config) const;
+  absl::StatusOr<v1::PodConfig> Prepare(v1::PodConfig config, const CallContext& context) const;
 
   // pod_creation.cc
   void Create(v1::PodConfig config, bool start, const MutationOptions& options, PodCallback done);

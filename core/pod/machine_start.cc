@@ -101,7 +101,8 @@ absl::Status TakeWarm(Pod& pod, Templates::Lease& lease, WarmMachines& warm, con
                       const CallContext& context, OperationClock& clock) {
   clock.Enter(OperationPhase::kVmmBoot);
   // As for a boot: files may have changed since the pod was created. Who boots says it better.
-  if (!pod.hypervisor().Resolve(spec.config).ok()) return absl::NotFoundError("its files are not what they were");
+  if (!pod.hypervisor().Resolve(spec.config, context).ok())
+    return absl::NotFoundError("its files are not what they were");
   std::unique_ptr<WarmMachine> taken = lease.TakeWarm(spec.shared_memory);
   if (taken == nullptr) return absl::NotFoundError("no machine waits");
   // This write makes it the pod's: what a crash leaves before it still waits, and afterwards goes with the pod.

@@ -43,7 +43,7 @@ absl::Status CheckKnownAnnotations(const Hypervisor& hypervisor,
 
 }  // namespace
 
-absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) const {
+absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config, const CallContext& context) const {
   VCD_RETURN_IF_ERROR(ResolveBackend("config.hypervisor", backends_.hypervisors, backends_.default_hypervisor,
                                      config.mutable_hypervisor()));
   VCD_RETURN_IF_ERROR(
@@ -82,7 +82,7 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config) cons
   if (config.resources().vcpus() != 0) machine.set_default_vcpus(config.resources().vcpus());
   const std::map<std::string, std::string> annotations(config.annotations().begin(), config.annotations().end());
   ApplyAssetAnnotations(annotations, &machine);
-  absl::StatusOr<v1::HypervisorConfig> resolved = hypervisor.Resolve(machine);
+  absl::StatusOr<v1::HypervisorConfig> resolved = hypervisor.Resolve(machine, context);
   if (!resolved.ok()) return NameAssetAnnotation(resolved.status(), annotations);
   machine = *std::move(resolved);
   VCD_RETURN_IF_ERROR(backends_.networks.at(config.network())->Check(config.network_config()));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/request_id.h"
@@ -54,7 +56,9 @@ void LivePodRuntime::Create(v1::PodConfig asked, bool start, const MutationOptio
 
 void LivePodRuntime::Make(const v1::PodConfig& asked, bool start, const Operation& operation,
                           const DoneCallback& done) {
-  absl::StatusOr<v1::PodConfig> config = Prepare(asked);
+  // There is no pod yet that goes on when its caller has gone.
+  const CallContext context{std::min(absl::Now() + operation.ceiling, operation.options.deadline), &leaving_};
+  absl::StatusOr<v1::PodConfig> config = Prepare(asked, context);
   if (!config.ok()) return done(WithMetadata(config.status(), "pod_id", asked.id()));
   const std::string id = config->id();
   state::v1::PodRecord record;

@@ -219,6 +219,22 @@ TEST_F(PodRequestTest, AStoppedPodThatDoesNotFitTheHostStaysStopped) {
   EXPECT_EQ(Start("web", "start")->state(), v1::POD_STATE_RUNNING);
 }
 
+// As of one whose files have digests, and are large.
+TEST_F(PodRequestTest, ACreationLooksAtFilesForAsLongAsItsCallerWaits) {
+  hypervisor().HangNth("Resolve", 1);
+  Completion<v1::Pod> created;
+  runtime_->CreatePod(Config("web"), {absl::Now() + absl::Milliseconds(50), ""},
+                      [created](absl::StatusOr<v1::Pod> pod) { created.Set(std::move(pod)); });
+  EXPECT_EQ(created.Wait({Soon().deadline, nullptr}, "creation").status().code(), absl::StatusCode::kDeadlineExceeded);
+  hypervisor().HangNth("Resolve", 1);
+  Completion<v1::Pod> leaving;
+  runtime_->CreatePod(Config("web"), {absl::InfiniteFuture(), ""},
+                      [leaving](absl::StatusOr<v1::Pod> pod) { leaving.Set(std::move(pod)); });
+  ASSERT_TRUE(hypervisor().WaitUntilHanging("Resolve"));
+  runtime_->BeginShutdown();
+  EXPECT_EQ(leaving.Wait({Soon().deadline, nullptr}, "creation").status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(PodRequestTest, ForcedDeletionEndsWhatWaitsForAPlaceToBoot) {
   options_.max_parallel_boots = 1;
   Restart();

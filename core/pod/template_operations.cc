@@ -12,7 +12,7 @@ std::vector<TemplateInfo> LivePodRuntime::ListTemplates() const { return templat
 void LivePodRuntime::PrepareTemplate(const v1::PodConfig& config,
                                      std::function<void(absl::StatusOr<TemplateInfo>)> done) {
   work_.Post([this, config, done = std::move(done)] {
-    const absl::StatusOr<v1::PodConfig> prepared = Prepare(config);
+    const absl::StatusOr<v1::PodConfig> prepared = Prepare(config, {absl::Now() + options_.boot_timeout, &leaving_});
     if (!prepared.ok()) return done(prepared.status());
     if (prepared->disable_template()) {
       return done(absl::FailedPreconditionError("`config.disable_template`: such a pod never starts from a template"));

@@ -93,7 +93,9 @@ class ScriptHypervisor : public Hypervisor {
  public:
   explicit ScriptHypervisor(std::function<Script(const std::string& pod_id)> script) : script_(std::move(script)) {}
   HypervisorCapabilities capabilities() const override { return {.agent_channel = true, .directory_sharing = true}; }
-  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override { return config; }
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config, const CallContext&) const override {
+    return config;
+  }
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext&) override {
     VCD_ASSIGN_OR_RETURN(auto ends, SocketPair());
     if (Script script = script_(spec.pod_id)) {

@@ -55,7 +55,7 @@ class MachineFixture : public testing::Test {
     run_dirs_.push_back(spec.run_dir);
     v1::HypervisorConfig config;
     config.set_block_device_driver(disk_driver);
-    spec.config = hypervisor_->Resolve(config).value();
+    spec.config = hypervisor_->Resolve(config, CallContext()).value();
     return spec;
   }
 

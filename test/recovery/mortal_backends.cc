@@ -85,8 +85,9 @@ class MortalHypervisor : public Hypervisor {
   MortalHypervisor(Hypervisor& inner, CrashPoint& life) : inner_(inner), life_(life) {}
 
   HypervisorCapabilities capabilities() const override { return inner_.capabilities(); }
-  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override {
-    return inner_.Resolve(config);
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config,
+                                               const CallContext& context) const override {
+    return inner_.Resolve(config, context);
   }
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) override {
     return Wrap(Step(life_, "Boot", [&] { return inner_.Boot(spec, context); }));

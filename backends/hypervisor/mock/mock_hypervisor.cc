@@ -297,7 +297,8 @@ HypervisorCapabilities MockHypervisor::capabilities() const {
   return capabilities;
 }
 
-absl::StatusOr<v1::HypervisorConfig> MockHypervisor::Resolve(const v1::HypervisorConfig& config) const {
+absl::StatusOr<v1::HypervisorConfig> MockHypervisor::Resolve(const v1::HypervisorConfig& config,
+                                                             const CallContext&) const {
   v1::HypervisorConfig resolved = config;
   if (resolved.machine_type().empty()) resolved.set_machine_type("mock");
   if (resolved.accelerator().empty()) resolved.set_accelerator("mock");

@@ -25,7 +25,8 @@ class MockHypervisor : public Hypervisor {
   ~MockHypervisor() override;
 
   HypervisorCapabilities capabilities() const override;
-  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override;
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config,
+                                               const CallContext& context) const override;
   absl::Status CheckAnnotations(const std::map<std::string, std::string>& annotations) const override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,

@@ -132,12 +132,13 @@ struct QemuFiles {
 };
 
 // The memory that it starts with.
-absl::StatusOr<UniqueFd> OpenMemory(const VmSpec& spec, const QemuImage* image) {
+absl::StatusOr<UniqueFd> OpenMemory(const VmSpec& spec, const QemuImage* image, const CallContext& context) {
   if (image == nullptr) return MakeGuestMemory(uint64_t{spec.config.default_memory_mib()} << 20);
-  return spec.shared_memory ? image->CopyMemory() : image->OpenMemory();
+  return spec.shared_memory ? image->CopyMemory(context) : image->OpenMemory();
 }
 
-absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, bool another_user) {
+absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, bool another_user,
+                                    const CallContext& context) {
   QemuFiles files;
   const auto add = [&files](absl::StatusOr<UniqueFd> file, int number) -> absl::Status {
     VCD_RETURN_IF_ERROR(file.status());
@@ -150,7 +151,7 @@ absl::StatusOr<QemuFiles> OpenFiles(const VmSpec& spec, const QemuImage* image, 
     VCD_RETURN_IF_ERROR(add(ListenUnix(spec.run_dir, name, /*backlog=*/4), number));
   }
   VCD_RETURN_IF_ERROR(add(OpenForQemu(spec.config.firmware_path(), another_user), kFirmwareFd));
-  if (HasMemoryFile(spec, image)) VCD_RETURN_IF_ERROR(add(OpenMemory(spec, image), kMemoryFd));
+  if (HasMemoryFile(spec, image)) VCD_RETURN_IF_ERROR(add(OpenMemory(spec, image, context), kMemoryFd));
   if (image != nullptr) {
     VCD_RETURN_IF_ERROR(add(image->OpenState(), kStateFd));
     return files;
@@ -182,8 +183,9 @@ absl::StatusOr<UniqueFd> EnterNetwork(const std::string& netns_path, LaunchSpec*
 
 // Starts QEMU on listening sockets that only it holds once this returns: when it ends, whoever connected sees that.
 absl::StatusOr<std::shared_ptr<SupervisedProcess>> StartQemu(IoThread& io, const VmSpec& spec, const QemuImage* image,
-                                                             const QemuConfinement::Place& place) {
-  VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, image, place.first_uid != 0));
+                                                             const QemuConfinement::Place& place,
+                                                             const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(const QemuFiles files, OpenFiles(spec, image, place.first_uid != 0, context));
   VCD_ASSIGN_OR_RETURN(const UniqueFd log, OpenLogFile(QemuLogPath(spec.run_dir)));
   LaunchSpec launch;
   launch.argv = QemuCommandLine(Describe(spec, image));
@@ -293,7 +295,8 @@ HypervisorCapabilities QemuHypervisor::capabilities() const {
   return capabilities;
 }
 
-absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::HypervisorConfig& config) const {
+absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::HypervisorConfig& config,
+                                                             const CallContext& context) const {
   VCD_ASSIGN_OR_RETURN(v1::HypervisorConfig resolved, ResolveQemuConfig(config, options_));
   if (resolved.accelerator().empty()) {
     resolved.set_accelerator(accelerator_.name);
@@ -302,8 +305,7 @@ absl::StatusOr<v1::HypervisorConfig> QemuHypervisor::Resolve(const v1::Hyperviso
                          ChooseAccelerator(resolved.accelerator(), kvm_paths_, "hypervisor_config.accelerator"));
     resolved.set_accelerator(asked.name);
   }
-  VCD_RETURN_IF_ERROR(
-      VerifyAssets(resolved, digests_, "name the file that was meant, or its own digest", CallContext()));
+  VCD_RETURN_IF_ERROR(VerifyAssets(resolved, digests_, "name the file that was meant, or its own digest", context));
   return resolved;
 }
 
@@ -314,6 +316,7 @@ absl::Status QemuHypervisor::CheckAssets(const VmSpec& spec, const CallContext& 
   status.Update(CheckSizeForGuest(spec.config));
   status.Update(VerifyAssets(spec.config, digests_, kAdvice, context));
   if (status.ok()) return status;
+  VCD_RETURN_IF_ERROR(Annotate(context.Check("look at its files"), absl::StrCat("boot of pod ", spec.pod_id)));
   return WithDetail(absl::FailedPreconditionError(absl::StrCat("boot of pod ", spec.pod_id, ": ", status.message())),
                     {v1::ERROR_REASON_VM_BOOT_FAILED, DetailOf(status).value_or(ErrorDetail()).metadata});
 }
@@ -331,9 +334,10 @@ absl::StatusOr<std::string> QemuHypervisor::ImageKey(const VmSpec& spec, const C
 
 void QemuHypervisor::ForgetImage(const std::string& image_dir) { images_.Forget(image_dir); }
 
-absl::StatusOr<std::shared_ptr<const QemuImage>> QemuHypervisor::ImageOf(const VmSpec& spec) {
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuHypervisor::ImageOf(const VmSpec& spec,
+                                                                         const CallContext& context) {
   if (spec.image_dir.empty()) return std::shared_ptr<const QemuImage>();
-  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, images_.Get(spec.image_dir, spec.image_shared));
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, images_.Get(spec.image_dir, spec.image_shared, context));
   const uint64_t bytes = uint64_t{spec.config.default_memory_mib()} << 20;
   const QemuImage::Machine& machine = image->machine();
   if (machine.memory_bytes != bytes) {
@@ -356,13 +360,13 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> QemuHypervisor::Boot(const VmSpe
   // Logs of the machine before would be taken for the words of this one.
   VCD_RETURN_IF_ERROR(RemoveRunFiles(spec.run_dir));
   VCD_RETURN_IF_ERROR(RemoveConsole(spec.run_dir));
-  const absl::StatusOr<std::shared_ptr<const QemuImage>> image = ImageOf(spec);
+  const absl::StatusOr<std::shared_ptr<const QemuImage>> image = ImageOf(spec, context);
   VCD_RETURN_IF_ERROR(Annotate(image.status(), step));
   if (*image != nullptr && !spec.image_shared) spec.shared_memory = (*image)->machine().shares_memory;
   absl::Cleanup give_back = [this, &spec] { GiveBack(spec.run_dir).IgnoreError(); };
   absl::StatusOr<QemuConfinement::Place> place = confinement_->Take(spec.run_dir, GuestMemoryBytes(spec.config));
   VCD_RETURN_IF_ERROR(Annotate(place.status(), step));
-  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec, image->get(), *place);
+  absl::StatusOr<std::shared_ptr<SupervisedProcess>> process = StartQemu(io_, spec, image->get(), *place, context);
   if (!process.ok()) {
     return WithDetail(Annotate(process.status(), step), {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
   }

@@ -33,7 +33,8 @@ class QemuHypervisor : public Hypervisor {
   const AcceleratorChoice& accelerator() const { return accelerator_; }
 
   HypervisorCapabilities capabilities() const override;
-  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override;
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config,
+                                               const CallContext& context) const override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,
                                                         const CallContext& context) override;
@@ -44,7 +45,7 @@ class QemuHypervisor : public Hypervisor {
  private:
   absl::Status CheckAssets(const VmSpec& spec, const CallContext& context) const;
   // What the machine goes on from; null when it boots.
-  absl::StatusOr<std::shared_ptr<const QemuImage>> ImageOf(const VmSpec& spec);
+  absl::StatusOr<std::shared_ptr<const QemuImage>> ImageOf(const VmSpec& spec, const CallContext& context);
 
   QemuHypervisor(IoThread& io, QemuOptions options, AcceleratorChoice accelerator, KvmPaths kvm_paths);
 

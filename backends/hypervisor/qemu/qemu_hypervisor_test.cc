@@ -101,7 +101,7 @@ class QemuHypervisorTest : public testing::Test {
     spec_.run_dir = root_ + "/run";
     std::filesystem::create_directory(spec_.run_dir);
     hypervisor_ = MakeQemu(io_);
-    spec_.config = *hypervisor_->Resolve({});
+    spec_.config = *hypervisor_->Resolve({}, CallContext());
   }
   ~QemuHypervisorTest() override {
     EXPECT_TRUE(hypervisor_->Reap(spec_.run_dir, Soon()).ok());
@@ -242,7 +242,7 @@ TEST_F(QemuHypervisorTest, VirtioBlkDisksSurviveADaemonOnBothMachineTypes) {
     v1::HypervisorConfig config;
     config.set_machine_type(type);
     config.set_block_device_driver("virtio-blk");
-    spec_.config = *hypervisor_->Resolve(config);
+    spec_.config = *hypervisor_->Resolve(config, CallContext());
     auto machine = Boot();
     ASSERT_NE(machine, nullptr);
     const std::string image = MakeFile("image", std::string(4096, 'x'));
@@ -435,9 +435,9 @@ TEST_F(QemuHypervisorTest, UnknownAcceleratorsAreRefused) {
   EXPECT_EQ(QemuHypervisor::Create(io_, options).status().code(), absl::StatusCode::kInvalidArgument);
   v1::HypervisorConfig config;
   config.set_accelerator("hvf");
-  EXPECT_EQ(hypervisor_->Resolve(config).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(hypervisor_->Resolve(config, CallContext()).status().code(), absl::StatusCode::kInvalidArgument);
   config.set_accelerator("tcg");
-  EXPECT_EQ(hypervisor_->Resolve(config)->accelerator(), "tcg");
+  EXPECT_EQ(hypervisor_->Resolve(config, CallContext())->accelerator(), "tcg");
 }
 
 }  // namespace

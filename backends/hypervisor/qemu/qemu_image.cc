@@ -64,10 +64,11 @@ absl::Status WriteAt(int fd, const char* data, size_t size, off_t at) {
 
 // Copies what is not zero between two files of one size, the second of which is empty, or nowhere (-1). `digest`, if
 // there is one, gets all of it with its place, however the holes of the files lie.
-absl::Status CopyPages(int from, int to, off_t size, ImageDigest* digest) {
+absl::Status CopyPages(int from, int to, off_t size, ImageDigest* digest, const CallContext& context) {
   std::vector<char> piece(kPieceBytes);
   off_t at = 0;
   while (at < size) {
+    VCD_RETURN_IF_ERROR(context.Check("read a machine's image"));
     const off_t data = ::lseek(from, at, SEEK_DATA);
     if (data < 0 && errno == ENXIO) break;  // A hole up to the end.
     if (data < 0) return PosixError(errno, "look for data");
@@ -126,7 +127,8 @@ struct Part {
 };
 
 // A part of an image, checked against its size and digest: in memory and sealed, or the file itself.
-absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, bool in_memory) {
+absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, bool in_memory,
+                                  const CallContext& context) {
   absl::StatusOr<UniqueFd> file = OpenFile(path);
   if (absl::IsNotFound(file.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
   VCD_RETURN_IF_ERROR(file.status());
@@ -139,7 +141,7 @@ absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, boo
     VCD_ASSIGN_OR_RETURN(copy, MakeMemfd("vcd-image", size));
   }
   ImageDigest digest;
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(size), &digest), path));
+  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(size), &digest, context), path));
   VCD_ASSIGN_OR_RETURN(const std::string found, digest.Finish());
   if (found != part.sha256) return absl::DataLossError(absl::StrCat(path, ": is not what was written"));
   if (!in_memory) return *std::move(file);
@@ -188,7 +190,8 @@ absl::StatusOr<json> DescribePart(int fd, ImageDigest& digest) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::string& directory) {
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::string& directory,
+                                                                 const CallContext& context) {
   const std::string path = ManifestPath(directory);
   PosixFilesystem filesystem;
   absl::StatusOr<std::string> text = filesystem.ReadFile(path);
@@ -207,20 +210,22 @@ absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::stri
   }
   UniqueFd memory_fd;
   if (memory.has_value()) {
-    VCD_ASSIGN_OR_RETURN(memory_fd, LoadPart(MemoryPath(directory), *memory, /*in_memory=*/true));
+    VCD_ASSIGN_OR_RETURN(memory_fd, LoadPart(MemoryPath(directory), *memory, /*in_memory=*/true, context));
   }
-  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd, LoadPart(StatePath(directory), *state, /*in_memory=*/machine->shares_memory));
+  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd,
+                       LoadPart(StatePath(directory), *state, /*in_memory=*/machine->shares_memory, context));
   return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory_fd), std::move(state_fd), *machine));
 }
 
 // QEMU opens its memory for writing, also when it maps it privately; the seal holds all the same.
 absl::StatusOr<UniqueFd> QemuImage::OpenMemory() const { return Reopen(memory_, O_RDWR); }
 
-absl::StatusOr<UniqueFd> QemuImage::CopyMemory() const {
+absl::StatusOr<UniqueFd> QemuImage::CopyMemory(const CallContext& context) const {
   VCD_ASSIGN_OR_RETURN(UniqueFd copy, MakeGuestMemory(machine_.memory_bytes));
   VCD_ASSIGN_OR_RETURN(const UniqueFd memory, Reopen(memory_, O_RDONLY));
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory.get(), copy.get(), static_cast<off_t>(machine_.memory_bytes), nullptr),
-                               "copy the memory of an image"));
+  VCD_RETURN_IF_ERROR(
+      Annotate(CopyPages(memory.get(), copy.get(), static_cast<off_t>(machine_.memory_bytes), nullptr, context),
+               "copy the memory of an image"));
   return copy;
 }
 
@@ -233,7 +238,8 @@ absl::StatusOr<UniqueFd> CreateImageState(const std::string& directory) {
   return file;
 }
 
-absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd) {
+absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd,
+                           const CallContext& context) {
   json manifest = {{"format", kFormat},
                    {"machine",
                     {{"memory_bytes", machine.memory_bytes},
@@ -244,8 +250,9 @@ absl::Status CompleteImage(const std::string& directory, const QemuImage::Machin
   VCD_ASSIGN_OR_RETURN(const UniqueFd state, OpenFile(StatePath(directory)));
   VCD_ASSIGN_OR_RETURN(const uint64_t state_bytes, SizeOf(state.get()));
   ImageDigest state_digest;
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(state.get(), /*to=*/-1, static_cast<off_t>(state_bytes), &state_digest),
-                               StatePath(directory)));
+  VCD_RETURN_IF_ERROR(
+      Annotate(CopyPages(state.get(), /*to=*/-1, static_cast<off_t>(state_bytes), &state_digest, context),
+               StatePath(directory)));
   VCD_ASSIGN_OR_RETURN(manifest["state"], DescribePart(state.get(), state_digest));
   if (machine.shares_memory) {
     const std::string path = MemoryPath(directory);
@@ -253,7 +260,7 @@ absl::Status CompleteImage(const std::string& directory, const QemuImage::Machin
     const off_t bytes = static_cast<off_t>(machine.memory_bytes);
     if (!memory.valid() || ::ftruncate(memory.get(), bytes) != 0) return PosixError(errno, absl::StrCat("make ", path));
     ImageDigest digest;
-    VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory_fd, memory.get(), bytes, &digest), path));
+    VCD_RETURN_IF_ERROR(Annotate(CopyPages(memory_fd, memory.get(), bytes, &digest, context), path));
     VCD_ASSIGN_OR_RETURN(manifest["memory"], DescribePart(memory.get(), digest));
   }
   PosixFilesystem filesystem;
@@ -262,12 +269,15 @@ absl::Status CompleteImage(const std::string& directory, const QemuImage::Machin
 
 absl::StatusOr<UniqueFd> MakeGuestMemory(uint64_t bytes) { return MakeMemfd("vcd-guest", bytes); }
 
-absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImages::Get(const std::string& directory, bool keep) {
+absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImages::Get(const std::string& directory, bool keep,
+                                                                 const CallContext& context) {
+  // Nobody else wants it, or is to wait for it.
+  if (!keep) return QemuImage::Load(directory, context);
   MutexLock lock(&mu_);
   const auto known = images_.find(directory);
   if (known != images_.end()) return known->second;
-  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, QemuImage::Load(directory));
-  if (keep) images_[directory] = image;
+  VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, QemuImage::Load(directory, context));
+  images_[directory] = image;
   return image;
 }
 

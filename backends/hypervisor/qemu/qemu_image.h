@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "backends/hypervisor/qemu/saved_nic.h"
+#include "core/os/cancellation.h"
 #include "core/os/mutex.h"
 #include "core/os/unique_fd.h"
 
@@ -34,15 +35,17 @@ class QemuImage {
   };
 
   // Copies an image into memory that nobody can change any more; a state with memory in it is checked where it is.
-  // kDataLoss when it is incomplete or not what its manifest says; the errors of reading otherwise.
-  static absl::StatusOr<std::shared_ptr<const QemuImage>> Load(const std::string& directory);
+  // kDataLoss when it is incomplete or not what its manifest says; the errors of reading otherwise. Blocks on the disk
+  // for as long as the context allows, here and below.
+  static absl::StatusOr<std::shared_ptr<const QemuImage>> Load(const std::string& directory,
+                                                               const CallContext& context);
 
   const Machine& machine() const { return machine_; }
 
   // The memory that was shared, sealed: to be mapped privately.
   absl::StatusOr<UniqueFd> OpenMemory() const;
   // A copy of the memory, to be mapped as one likes.
-  absl::StatusOr<UniqueFd> CopyMemory() const;
+  absl::StatusOr<UniqueFd> CopyMemory(const CallContext& context) const;
   // The state, read from the beginning.
   absl::StatusOr<UniqueFd> OpenState() const;
 
@@ -60,7 +63,8 @@ absl::StatusOr<UniqueFd> CreateImageState(const std::string& directory);
 
 // Completes an image whose state has been written: copies the memory, unless it is in the state, syncs all, and writes
 // the manifest. `memory_fd` is of a machine that shares its memory.
-absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd);
+absl::Status CompleteImage(const std::string& directory, const QemuImage::Machine& machine, int memory_fd,
+                           const CallContext& context);
 
 // A memory of that many bytes for a machine, empty, that other processes may map too.
 absl::StatusOr<UniqueFd> MakeGuestMemory(uint64_t bytes);
@@ -69,12 +73,12 @@ absl::StatusOr<UniqueFd> MakeGuestMemory(uint64_t bytes);
 class QemuImages {
  public:
   // Loads it unless it is here already; `keep` leaves it here until Forget.
-  absl::StatusOr<std::shared_ptr<const QemuImage>> Get(const std::string& directory, bool keep)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::shared_ptr<const QemuImage>> Get(const std::string& directory, bool keep,
+                                                       const CallContext& context) ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(const std::string& directory) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // Held while one is loaded: whoever wants the same waits rather than loads it as well.
+  // Held while one is loaded that is kept: whoever wants the same waits rather than loads it as well.
   Mutex mu_;
   std::map<std::string, std::shared_ptr<const QemuImage>> images_ ABSL_GUARDED_BY(mu_);
 };

@@ -38,7 +38,7 @@ class QemuImageTest : public testing::Test {
     ASSERT_EQ(write(state->get(), "devices", 7), 7);
     const QemuImage::Machine machine{
         kMemoryBytes, shares_memory, /*file_server_port=*/shares_memory, {{"nic-a", 5, "02:00:5e:00:53:01", 2, 1400}}};
-    ASSERT_EQ(CompleteImage(directory_, machine, shares_memory ? memory_.get() : -1), absl::OkStatus());
+    ASSERT_EQ(CompleteImage(directory_, machine, shares_memory ? memory_.get() : -1, CallContext()), absl::OkStatus());
   }
 
   void ReplaceInManifest(const std::string& from, const std::string& to) {
@@ -61,9 +61,22 @@ class QemuImageTest : public testing::Test {
   UniqueFd memory_;
 };
 
+TEST_F(QemuImageTest, IsReadAndWrittenForAsLongAsTheContextAllows) {
+  Cancellation cancellation;
+  cancellation.Cancel(absl::AbortedError("preempted"));
+  const CallContext over{absl::InfiniteFuture(), &cancellation};
+  ASSERT_NO_FATAL_FAILURE(Write());
+  EXPECT_TRUE(absl::IsAborted(QemuImage::Load(directory_, over).status()));
+  EXPECT_TRUE(absl::IsAborted(QemuImages().Get(directory_, /*keep=*/false, over).status()));
+  EXPECT_TRUE(absl::IsAborted((*QemuImage::Load(directory_, CallContext()))->CopyMemory(over).status()));
+  std::filesystem::remove(directory_ + "/memory");
+  const QemuImage::Machine machine{kMemoryBytes, true, false, {}};
+  EXPECT_TRUE(absl::IsAborted(CompleteImage(directory_, machine, memory_.get(), over)));
+}
+
 TEST_F(QemuImageTest, IsReadAsItWasWritten) {
   ASSERT_NO_FATAL_FAILURE(Write());
-  const auto image = QemuImage::Load(directory_);
+  const auto image = QemuImage::Load(directory_, CallContext());
   ASSERT_TRUE(image.ok()) << image.status();
   EXPECT_EQ((*image)->machine().memory_bytes, kMemoryBytes);
   EXPECT_TRUE((*image)->machine().shares_memory);
@@ -75,7 +88,7 @@ TEST_F(QemuImageTest, IsReadAsItWasWritten) {
   EXPECT_EQ(nic.mac, "02:00:5e:00:53:01");
   EXPECT_EQ(nic.queues, 2u);
   EXPECT_EQ(nic.mtu, 1400u);
-  for (const auto& memory : {(*image)->OpenMemory(), (*image)->CopyMemory()}) {
+  for (const auto& memory : {(*image)->OpenMemory(), (*image)->CopyMemory(CallContext())}) {
     ASSERT_TRUE(memory.ok()) << memory.status();
     EXPECT_EQ(Read(memory->get(), 0, 5), "first");
     EXPECT_EQ(Read(memory->get(), kMemoryBytes - 4, 4), "last");
@@ -89,7 +102,7 @@ TEST_F(QemuImageTest, IsReadAsItWasWritten) {
 
 TEST_F(QemuImageTest, EachReaderOfTheStateBeginsAtItsBeginning) {
   ASSERT_NO_FATAL_FAILURE(Write());
-  const auto image = QemuImage::Load(directory_);
+  const auto image = QemuImage::Load(directory_, CallContext());
   ASSERT_TRUE(image.ok()) << image.status();
   for (int reader = 0; reader < 2; ++reader) {
     const auto state = (*image)->OpenState();
@@ -103,7 +116,7 @@ TEST_F(QemuImageTest, EachReaderOfTheStateBeginsAtItsBeginning) {
 TEST_F(QemuImageTest, MemoryThatIsInTheStateNeedsNoFile) {
   ASSERT_NO_FATAL_FAILURE(Write(/*shares_memory=*/false));
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/memory"));
-  const auto image = QemuImage::Load(directory_);
+  const auto image = QemuImage::Load(directory_, CallContext());
   ASSERT_TRUE(image.ok()) << image.status();
   EXPECT_EQ((*image)->machine().memory_bytes, kMemoryBytes);
   EXPECT_FALSE((*image)->machine().shares_memory);
@@ -117,18 +130,18 @@ TEST_F(QemuImageTest, MemoryThatIsInTheStateNeedsNoFile) {
 TEST_F(QemuImageTest, ManifestThatContradictsItselfIsRefused) {
   ASSERT_NO_FATAL_FAILURE(Write());
   ASSERT_NO_FATAL_FAILURE(ReplaceInManifest("\"shares_memory\": true", "\"shares_memory\": false"));
-  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(QemuImage::Load(directory_, CallContext()).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(QemuImageTest, ManifestOfAnotherMemoryIsRefused) {
   ASSERT_NO_FATAL_FAILURE(Write());
   ASSERT_NO_FATAL_FAILURE(ReplaceInManifest("\"memory_bytes\": 4194304", "\"memory_bytes\": 8388608"));
-  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(QemuImage::Load(directory_, CallContext()).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(QemuImageTest, NobodyChangesTheSharedMemory) {
   ASSERT_NO_FATAL_FAILURE(Write());
-  const auto image = QemuImage::Load(directory_);
+  const auto image = QemuImage::Load(directory_, CallContext());
   ASSERT_TRUE(image.ok()) << image.status();
   const auto memory = (*image)->OpenMemory();
   ASSERT_TRUE(memory.ok()) << memory.status();
@@ -145,7 +158,7 @@ TEST_F(QemuImageTest, NobodyChangesTheSharedMemory) {
 TEST_F(QemuImageTest, OneWithoutManifestIsNone) {
   ASSERT_NO_FATAL_FAILURE(Write());
   std::filesystem::remove(directory_ + "/manifest.json");
-  EXPECT_EQ(QemuImage::Load(directory_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(QemuImage::Load(directory_, CallContext()).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(QemuImageTest, IsNotWrittenOverAnother) {
@@ -156,12 +169,12 @@ TEST_F(QemuImageTest, IsNotWrittenOverAnother) {
 TEST_F(QemuImageTest, IsKeptUntilItIsForgotten) {
   ASSERT_NO_FATAL_FAILURE(Write());
   QemuImages images;
-  const auto first = images.Get(directory_, /*keep=*/true);
+  const auto first = images.Get(directory_, /*keep=*/true, CallContext());
   ASSERT_TRUE(first.ok()) << first.status();
   std::filesystem::remove_all(directory_);
-  EXPECT_EQ(*images.Get(directory_, /*keep=*/true), *first);
+  EXPECT_EQ(*images.Get(directory_, /*keep=*/true, CallContext()), *first);
   images.Forget(directory_);
-  EXPECT_EQ(images.Get(directory_, /*keep=*/true).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(images.Get(directory_, /*keep=*/true, CallContext()).status().code(), absl::StatusCode::kDataLoss);
 }
 
 }  // namespace

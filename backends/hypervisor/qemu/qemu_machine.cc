@@ -399,7 +399,7 @@ absl::Status QemuMachine::SaveImage(const std::string& directory, const CallCont
     memory = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!memory.valid()) return Explained(PosixError(errno, absl::StrCat(step, ": open its memory, ", path)));
   }
-  return Annotate(CompleteImage(directory, *machine, memory.get()), step);
+  return Annotate(CompleteImage(directory, *machine, memory.get(), context), step);
 }
 
 absl::Status QemuMachine::AskToEnd(const CallContext& context) {

@@ -433,8 +433,9 @@ UniqueFd FakeHypervisor::TakeAgentPeer(const std::string& pod_id) { return world
 
 HypervisorCapabilities FakeHypervisor::capabilities() const { return world_->capabilities(); }
 
-absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::HypervisorConfig& config) const {
-  VCD_RETURN_IF_ERROR(world_->Enter("Resolve", "config", CallContext()));
+absl::StatusOr<v1::HypervisorConfig> FakeHypervisor::Resolve(const v1::HypervisorConfig& config,
+                                                             const CallContext& context) const {
+  VCD_RETURN_IF_ERROR(world_->Enter("Resolve", "config", context));
   v1::HypervisorConfig resolved = config;
   if (resolved.kernel_path().empty()) resolved.set_kernel_path("/fake/vmlinux");
   if (resolved.initrd_path().empty()) resolved.set_initrd_path("/fake/initramfs.cpio");

@@ -63,7 +63,8 @@ class FakeHypervisor : public Hypervisor {
   UniqueFd TakeAgentPeer(const std::string& pod_id);
 
   HypervisorCapabilities capabilities() const override;
-  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config) const override;
+  absl::StatusOr<v1::HypervisorConfig> Resolve(const v1::HypervisorConfig& config,
+                                               const CallContext& context) const override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Boot(const VmSpec& spec, const CallContext& context) override;
   absl::StatusOr<std::unique_ptr<VirtualMachine>> Adopt(const VmSpec& spec, const state::v1::VirtualMachine& record,
                                                         const CallContext& context) override;

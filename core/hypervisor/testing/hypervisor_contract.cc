@@ -77,7 +77,7 @@ VmSpec HypervisorContract::Spec() const {
   spec.pod_id = "pod-1";
   spec.run_dir = run_dir_;
   spec.shared_memory = hypervisor_->capabilities().directory_sharing;
-  auto config = hypervisor_->Resolve(GetParam().config);
+  auto config = hypervisor_->Resolve(GetParam().config, CallContext());
   EXPECT_TRUE(config.ok()) << config.status();
   if (config.ok()) spec.config = *config;
   return spec;
@@ -123,11 +123,11 @@ std::string HypervisorContract::MakeDirectory(const std::string& name) const {
 }
 
 TEST_P(HypervisorContract, ResolveFillsDefaultsOnce) {
-  auto once = hypervisor_->Resolve(GetParam().config);
+  auto once = hypervisor_->Resolve(GetParam().config, CallContext());
   ASSERT_TRUE(once.ok()) << once.status();
   EXPECT_GT(once->default_vcpus(), 0u);
   EXPECT_GT(once->default_memory_mib(), 0u);
-  auto twice = hypervisor_->Resolve(*once);
+  auto twice = hypervisor_->Resolve(*once, CallContext());
   ASSERT_TRUE(twice.ok()) << twice.status();
   EXPECT_EQ(twice->SerializeAsString(), once->SerializeAsString());
 }
@@ -135,10 +135,10 @@ TEST_P(HypervisorContract, ResolveFillsDefaultsOnce) {
 TEST_P(HypervisorContract, ResolveRefusesNonsense) {
   v1::HypervisorConfig config = GetParam().config;
   config.set_default_memory_mib(1);
-  EXPECT_EQ(hypervisor_->Resolve(config).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(hypervisor_->Resolve(config, CallContext()).status().code(), absl::StatusCode::kInvalidArgument);
   config = GetParam().config;
   config.set_default_vcpus(100000);
-  EXPECT_EQ(hypervisor_->Resolve(config).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(hypervisor_->Resolve(config, CallContext()).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_P(HypervisorContract, StopsInOrderAndAgain) {

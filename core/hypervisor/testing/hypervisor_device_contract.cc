@@ -128,7 +128,7 @@ TEST_P(HypervisorContract, VcpusComeAndStayOverARestart) {
   config.set_max_vcpus(3);
   config.set_max_memory_mib(256);
   VmSpec spec = Spec();
-  auto resolved = hypervisor_->Resolve(config);
+  auto resolved = hypervisor_->Resolve(config, CallContext());
   ASSERT_TRUE(resolved.ok()) << resolved.status();
   spec.config = *resolved;
   auto booted = hypervisor_->Boot(spec, Soon());
