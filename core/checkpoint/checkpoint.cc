@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/checkpoint.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <map>
+#include <set>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/asset/file_hash.h"
+#include "core/checkpoint/checkpoint_directory.h"
 #include "core/checkpoint/checkpoint_manifest.h"
 #include "core/checkpoint/disk_copy.h"
 #include "core/log/logger.h"
@@ -34,27 +34,11 @@ constexpr char kDisks[] = "disks";
 constexpr char kLock[] = "lock";
 // Of a path's last part, and what is put behind it.
 constexpr size_t kMaxNameBytes = 255 - sizeof(kMaking) - 32;
+// More than any has: what is beyond is no checkpoint, and must not take the daemon's memory.
+constexpr uint64_t kMaxManifestBytes = 4 << 20;
+constexpr uint64_t kMaxTextBytes = 64 << 20;
 
 std::string Below(const std::string& directory, absl::string_view name) { return absl::StrCat(directory, "/", name); }
-
-absl::Status Damaged(const std::string& directory, absl::string_view name, absl::string_view how) {
-  return CheckpointUnfit(absl::StatusCode::kDataLoss, directory, absl::StrCat(name, ": ", how));
-}
-
-struct OpenFile {
-  UniqueFd fd;
-  uint64_t bytes = 0;
-};
-
-absl::StatusOr<OpenFile> Open(const std::string& path) {
-  OpenFile file{UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))};
-  if (!file.fd.valid() && errno == ELOOP) return absl::DataLossError(absl::StrCat(path, ": is a symbolic link"));
-  struct stat info = {};
-  if (!file.fd.valid() || ::fstat(file.fd.get(), &info) != 0) return PosixError(errno, absl::StrCat("open ", path));
-  if (!S_ISREG(info.st_mode)) return absl::DataLossError(absl::StrCat(path, ": is no regular file"));
-  file.bytes = static_cast<uint64_t>(info.st_size);
-  return file;
-}
 
 // Removes what makers of the directory left that hold no lock any more.
 void RemoveAbandoned(Filesystem& filesystem, const std::string& directory) {
@@ -75,39 +59,71 @@ void RemoveAbandoned(Filesystem& filesystem, const std::string& directory) {
 }
 
 // A file of the checkpoint, on the disk, as its manifest is to have it.
-absl::StatusOr<CheckpointFile> Describe(Filesystem& filesystem, const std::string& directory, const std::string& name,
+absl::StatusOr<CheckpointFile> Describe(Filesystem& filesystem, const std::string& path, const std::string& name,
                                         const CallContext& context) {
-  const std::string path = Below(directory, name);
-  VCD_RETURN_IF_ERROR(filesystem.SyncFile(path));
-  VCD_ASSIGN_OR_RETURN(const OpenFile file, Open(path));
-  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(file.fd.get(), path, HashKind::kSha256, context));
+  VCD_RETURN_IF_ERROR(filesystem.SyncFile(Below(path, name)));
+  VCD_ASSIGN_OR_RETURN(const CheckpointDirectory directory, CheckpointDirectory::Open(path));
+  VCD_ASSIGN_OR_RETURN(const CheckpointDirectory::File file, directory.OpenFile(name));
+  VCD_ASSIGN_OR_RETURN(std::string digest, HashFile(file.fd.get(), Below(path, name), HashKind::kSha256, context));
   return CheckpointFile{name, file.bytes, std::move(digest)};
 }
 
-absl::Status Verify(const std::string& directory, const CheckpointFile& expected, const CallContext& context) {
-  const absl::StatusOr<OpenFile> file = Open(Below(directory, expected.path));
-  if (absl::IsNotFound(file.status())) return Damaged(directory, expected.path, "is missing");
-  if (absl::IsDataLoss(file.status())) return Damaged(directory, expected.path, "is no regular file");
+// A file of the checkpoint, open and of the size that the manifest tells.
+absl::StatusOr<CheckpointDirectory::File> OpenExpected(const CheckpointDirectory& directory,
+                                                       const CheckpointFile& expected) {
+  absl::StatusOr<CheckpointDirectory::File> file = directory.OpenFile(expected.path);
+  if (absl::IsNotFound(file.status())) return directory.Damaged(expected.path, "is missing");
   VCD_RETURN_IF_ERROR(file.status());
-  if (file->bytes != expected.bytes) {
-    return Damaged(directory, expected.path, absl::StrCat("has ", file->bytes, " bytes instead of ", expected.bytes));
-  }
-  VCD_ASSIGN_OR_RETURN(const std::string digest, HashFile(file->fd.get(), expected.path, HashKind::kSha256, context));
-  return digest == expected.digest ? absl::OkStatus() : Damaged(directory, expected.path, "is not what was written");
+  if (file->bytes == expected.bytes) return file;
+  return directory.Damaged(expected.path, absl::StrCat("has ", file->bytes, " bytes instead of ", expected.bytes));
+}
+
+// The file, whose content is what the manifest tells.
+absl::StatusOr<UniqueFd> Verify(const CheckpointDirectory& directory, const CheckpointFile& expected,
+                                const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(CheckpointDirectory::File file, OpenExpected(directory, expected));
+  const absl::StatusOr<std::string> digest = HashFile(file.fd.get(), expected.path, HashKind::kSha256, context);
+  VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("read ", expected.path, " of the checkpoint")));
+  if (!digest.ok()) return directory.Damaged(expected.path, digest.status().message());
+  if (*digest != expected.digest) return directory.Damaged(expected.path, "is not what was written");
+  return std::move(file.fd);
 }
 
 // Reads a small file and checks that these are the bytes that the manifest tells.
-absl::StatusOr<std::string> ReadVerified(Filesystem& filesystem, const std::string& directory,
-                                         const CheckpointFile& expected) {
-  absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, expected.path));
-  if (absl::IsNotFound(text.status())) return Damaged(directory, expected.path, "is missing");
-  VCD_RETURN_IF_ERROR(text.status());
-  if (text->size() != expected.bytes) {
-    return Damaged(directory, expected.path, absl::StrCat("has ", text->size(), " bytes instead of ", expected.bytes));
-  }
-  VCD_ASSIGN_OR_RETURN(const std::string digest, HashBytes(*text, HashKind::kSha256));
-  if (digest != expected.digest) return Damaged(directory, expected.path, "is not what was written");
+absl::StatusOr<std::string> ReadVerified(const CheckpointDirectory& directory, const CheckpointFile& expected) {
+  VCD_RETURN_IF_ERROR(OpenExpected(directory, expected).status());
+  VCD_ASSIGN_OR_RETURN(std::string text, directory.Read(expected.path, kMaxTextBytes));
+  VCD_ASSIGN_OR_RETURN(const std::string digest, HashBytes(text, HashKind::kSha256));
+  if (digest != expected.digest) return directory.Damaged(expected.path, "is not what was written");
   return text;
+}
+
+// That the manifest tells of all that a checkpoint has, and nothing else is where its parts are looked for.
+absl::Status CheckComplete(const CheckpointDirectory& directory, const CheckpointManifest& manifest) {
+  std::set<std::string> known;
+  bool image = false;
+  for (const CheckpointFile& file : manifest.files) {
+    known.insert(file.path);
+    image |= absl::StartsWith(file.path, Below(kImage, ""));
+  }
+  for (const char* name : {kConfig, kRecord}) {
+    if (known.count(name) == 0) return directory.Damaged(kManifest, absl::StrCat("tells of no ", name));
+  }
+  if (!image) return directory.Damaged(kManifest, absl::StrCat("tells of no file in ", kImage));
+  VCD_RETURN_IF_ERROR(directory.CheckHoldsOnly(kImage, known));
+  return directory.CheckHoldsOnly(kDisks, known);
+}
+
+absl::StatusOr<CheckpointManifest> ReadManifest(const CheckpointDirectory& directory, const std::string& path) {
+  const absl::StatusOr<std::string> text = directory.Read(kManifest, kMaxManifestBytes);
+  if (absl::IsNotFound(text.status())) {
+    return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, path,
+                           absl::StrCat("is none, or an incomplete one: it has no ", kManifest));
+  }
+  VCD_RETURN_IF_ERROR(text.status());
+  absl::StatusOr<CheckpointManifest> manifest = DecodeManifest(*text);
+  if (manifest.ok()) return manifest;
+  return CheckpointUnfit(manifest.status().code(), path, absl::StrCat(kManifest, ": ", manifest.status().message()));
 }
 
 // Whether a directory is another, or below it, whatever links there are on the way.
@@ -126,11 +142,6 @@ bool LeadsInto(const std::filesystem::path& directory, const std::string& other)
 }  // namespace
 
 std::string DiskFile(absl::string_view id) { return Below(kDisks, id); }
-
-absl::Status CheckpointUnfit(absl::StatusCode code, const std::string& directory, absl::string_view why) {
-  return WithDetail(absl::Status(code, absl::StrCat("checkpoint ", directory, ": ", why)),
-                    {v1::ERROR_REASON_CHECKPOINT_UNFIT, {{"directory", directory}}});
-}
 
 absl::Status CheckCheckpointPlace(Filesystem& filesystem, const std::string& directory,
                                   const std::vector<std::string>& ours) {
@@ -178,7 +189,7 @@ absl::StatusOr<std::optional<CheckpointManifest>> SettleMaking(Filesystem& files
     VCD_RETURN_IF_ERROR(filesystem.RemoveTree(making));
     return std::nullopt;
   }
-  absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(filesystem, making.substr(0, end));
+  absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(making.substr(0, end));
   if (!manifest.ok() || manifest->id != making.substr(end + sizeof(kMaking) - 1)) return std::nullopt;
   return std::optional<CheckpointManifest>(*std::move(manifest));
 }
@@ -255,62 +266,51 @@ absl::Status CheckpointWriter::Finish(CheckpointManifest manifest, const v1::Pod
   return absl::OkStatus();
 }
 
-absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(Filesystem& filesystem, const std::string& directory) {
-  VCD_ASSIGN_OR_RETURN(const FileKind there, filesystem.Look(directory));
-  if (there == FileKind::kNone)
-    return absl::NotFoundError(absl::StrCat("checkpoint ", directory, ": there is no such directory"));
-  const absl::StatusOr<std::string> text = filesystem.ReadFile(Below(directory, kManifest));
-  if (absl::IsNotFound(text.status())) {
-    return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory,
-                           absl::StrCat("is none, or an incomplete one: it has no ", kManifest));
-  }
-  VCD_RETURN_IF_ERROR(text.status());
-  absl::StatusOr<CheckpointManifest> manifest = DecodeManifest(*text);
-  if (manifest.ok()) return manifest;
-  return CheckpointUnfit(manifest.status().code(), directory,
-                         absl::StrCat(kManifest, ": ", manifest.status().message()));
+absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(const std::string& directory) {
+  VCD_ASSIGN_OR_RETURN(const CheckpointDirectory opened, CheckpointDirectory::Open(directory));
+  return ReadManifest(opened, directory);
 }
 
-absl::StatusOr<Checkpoint> ReadCheckpoint(Filesystem& filesystem, const std::string& directory,
-                                          const CallContext& context) {
+absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& path, const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(const CheckpointDirectory directory, CheckpointDirectory::Open(path));
   Checkpoint checkpoint;
-  VCD_ASSIGN_OR_RETURN(checkpoint.manifest, ReadCheckpointManifest(filesystem, directory));
-  checkpoint.image_dir = Below(directory, kImage);
-  checkpoint.disks_dir = Below(directory, kDisks);
-  std::map<std::string, const CheckpointFile*> files;
+  VCD_ASSIGN_OR_RETURN(checkpoint.manifest, ReadManifest(directory, path));
+  VCD_RETURN_IF_ERROR(CheckComplete(directory, checkpoint.manifest));
+  checkpoint.image_dir = Below(path, kImage);
+  checkpoint.disks_dir = Below(path, kDisks);
+  std::string config, record;
   for (const CheckpointFile& file : checkpoint.manifest.files) {
-    files[file.path] = &file;
-    // The others are read below, and checked as they are read.
-    if (file.path != kConfig && file.path != kRecord) VCD_RETURN_IF_ERROR(Verify(directory, file, context));
+    if (file.path == kConfig || file.path == kRecord) {
+      std::string& text = file.path == kConfig ? config : record;
+      VCD_ASSIGN_OR_RETURN(text, ReadVerified(directory, file));
+      continue;
+    }
+    VCD_ASSIGN_OR_RETURN(UniqueFd fd, Verify(directory, file, context));
+    if (absl::StartsWith(file.path, Below(kDisks, ""))) checkpoint.disks[file.path] = std::move(fd);
   }
-  for (const char* name : {kConfig, kRecord}) {
-    if (files.count(name) == 0) return Damaged(directory, kManifest, absl::StrCat("tells of no ", name));
-  }
-  VCD_ASSIGN_OR_RETURN(const std::string config, ReadVerified(filesystem, directory, *files[kConfig]));
-  VCD_ASSIGN_OR_RETURN(const std::string record, ReadVerified(filesystem, directory, *files[kRecord]));
   absl::StatusOr<v1::PodConfig> decoded_config = DecodePodConfig(config);
-  if (!decoded_config.ok()) return Damaged(directory, kConfig, decoded_config.status().message());
+  if (!decoded_config.ok()) return directory.Damaged(kConfig, decoded_config.status().message());
   absl::StatusOr<state::v1::PodRecord> decoded_record = DecodePodRecord(record);
-  if (!decoded_record.ok()) return Damaged(directory, kRecord, decoded_record.status().message());
+  if (!decoded_record.ok()) return directory.Damaged(kRecord, decoded_record.status().message());
   checkpoint.config = *std::move(decoded_config);
   checkpoint.record = *std::move(decoded_record);
   if (checkpoint.config.id() != checkpoint.manifest.pod_id ||
       checkpoint.record.pod_id() != checkpoint.manifest.pod_id) {
-    return Damaged(directory, kManifest, "is of another pod than the files beside it");
+    return directory.Damaged(kManifest, "is of another pod than the files beside it");
   }
   return checkpoint;
 }
 
-uint64_t CheckpointBytes(Filesystem& filesystem, const std::string& directory) {
-  const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(filesystem, directory);
-  if (!manifest.ok()) return 0;
+uint64_t CheckpointBytes(const std::string& path) {
+  const absl::StatusOr<CheckpointDirectory> directory = CheckpointDirectory::Open(path);
+  const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(path);
+  if (!directory.ok() || !manifest.ok()) return 0;
   uint64_t bytes = 0;
   std::vector<std::string> names = {kManifest};
   for (const CheckpointFile& file : manifest->files) names.push_back(file.path);
   for (const std::string& name : names) {
-    struct stat info = {};
-    if (::stat(Below(directory, name).c_str(), &info) != 0) continue;
-    bytes += std::min(static_cast<uint64_t>(info.st_size), static_cast<uint64_t>(info.st_blocks) * 512);
+    const absl::StatusOr<CheckpointDirectory::File> file = directory->OpenFile(name);
+    if (file.ok()) bytes += std::min(file->bytes, file->room_bytes);
   }
   return bytes;
 }

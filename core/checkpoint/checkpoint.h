@@ -3,6 +3,7 @@
 #define VCD_CORE_CHECKPOINT_CHECKPOINT_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,10 +12,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/checkpoint/checkpoint_directory.h"
 #include "core/checkpoint/checkpoint_manifest.h"
 #include "core/os/cancellation.h"
 #include "core/os/file_lock.h"
 #include "core/os/filesystem.h"
+#include "core/os/unique_fd.h"
 #include "proto/vcd/state/v1/pod_state.pb.h"
 #include "proto/vcd/v1/pod.pb.h"
 
@@ -36,6 +39,8 @@ struct Checkpoint {
   state::v1::PodRecord record;
   std::string image_dir;
   std::string disks_dir;
+  // Those that were found to be what was written, by their names (DiskFile), whatever takes their places meanwhile.
+  std::map<std::string, UniqueFd> disks;
 };
 
 // The name in a checkpoint of the disk of that id.
@@ -93,19 +98,16 @@ class CheckpointWriter {
 };
 
 // What the checkpoint says of itself. Errors as of ReadCheckpoint.
-absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(Filesystem& filesystem, const std::string& directory);
+absl::StatusOr<CheckpointManifest> ReadCheckpointManifest(const std::string& directory);
 
-// Reads and checks all of it but the disks. kNotFound when there is no such directory; otherwise with CHECKPOINT_UNFIT:
-// kDataLoss naming the file that is damaged or missing, kFailedPrecondition for what is no checkpoint, or one of a
-// format that this release does not read.
-absl::StatusOr<Checkpoint> ReadCheckpoint(Filesystem& filesystem, const std::string& directory,
-                                          const CallContext& context);
+// Reads and checks all of it, for as long as the context allows. Nothing in it is trusted, and no symbolic link
+// followed. kNotFound when there is no such directory; otherwise with CHECKPOINT_UNFIT: kDataLoss naming the file that
+// is damaged, missing or none of the checkpoint, kFailedPrecondition for what is no checkpoint, or one of a format that
+// this release does not read.
+absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& directory, const CallContext& context);
 
 // Room that its files take, holes not counted; 0 when there is no checkpoint.
-uint64_t CheckpointBytes(Filesystem& filesystem, const std::string& directory);
-
-// A status with CHECKPOINT_UNFIT for the checkpoint in that directory.
-absl::Status CheckpointUnfit(absl::StatusCode code, const std::string& directory, absl::string_view why);
+uint64_t CheckpointBytes(const std::string& directory);
 
 }  // namespace vcd
 

@@ -2,6 +2,7 @@
 #include "core/checkpoint/checkpoint.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -67,7 +69,7 @@ class CheckpointTest : public testing::Test {
     const std::string directory = absl::StrCat(root_, "/changed-", ++changed_);
     EXPECT_EQ(Make(filesystem_, directory), absl::OkStatus());
     change(directory);
-    const absl::Status status = ReadCheckpoint(filesystem_, directory, CallContext()).status();
+    const absl::Status status = ReadCheckpoint(directory, CallContext()).status();
     if (!status.ok()) {
       EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_CHECKPOINT_UNFIT) << status;
       EXPECT_THAT(std::string(status.message()), HasSubstr(directory));
@@ -105,7 +107,7 @@ TEST_F(CheckpointTest, IsReadAsItWasWritten) {
   const std::string directory = root_ + "/web";
   ASSERT_EQ(Make(filesystem_, directory), absl::OkStatus());
   EXPECT_THAT(Names(), ElementsAre("web"));
-  const auto checkpoint = ReadCheckpoint(filesystem_, directory, CallContext());
+  const auto checkpoint = ReadCheckpoint(directory, CallContext());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->config.SerializeAsString(), config_.SerializeAsString());
   EXPECT_EQ(checkpoint->record.state(), v1::POD_STATE_RUNNING);
@@ -130,19 +132,32 @@ TEST_F(CheckpointTest, HoldsDisksAsTheyWere) {
   std::ofstream(disk) << "before";
   auto writer = CheckpointWriter::Begin(filesystem_, directory, kId);
   ASSERT_TRUE(writer.ok()) << writer.status();
+  std::ofstream((*writer)->image_dir() + "/state") << "devices";
   ASSERT_EQ((*writer)->AddDisk("rootfs-0", disk, CallContext()), absl::OkStatus());
   EXPECT_EQ((*writer)->AddDisk("rootfs-1", root_ + "/none", CallContext()).code(), absl::StatusCode::kNotFound);
   std::ofstream(disk) << "after";
   ASSERT_EQ((*writer)->Finish(manifest_, config_, record_, CallContext()), absl::OkStatus());
-  const auto checkpoint = ReadCheckpoint(filesystem_, directory, CallContext());
+  const auto checkpoint = ReadCheckpoint(directory, CallContext());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->disks_dir, directory + "/disks");
   EXPECT_EQ(Text(directory + "/" + DiskFile("rootfs-0")), "before");
-  ASSERT_EQ(checkpoint->manifest.files.size(), 3u);
-  EXPECT_EQ(checkpoint->manifest.files[2].path, "disks/rootfs-0");
-  EXPECT_EQ(checkpoint->manifest.files[2].bytes, 6u);
+  ASSERT_EQ(checkpoint->manifest.files.size(), 4u);
+  EXPECT_EQ(checkpoint->manifest.files[3].path, "disks/rootfs-0");
+  EXPECT_EQ(checkpoint->manifest.files[3].bytes, 6u);
+  // What was read stays what is copied.
+  fs::rename(directory + "/disks", directory + "/away");
+  fs::create_directory_symlink(root_, directory + "/disks");
+  char read[6] = {};
+  ASSERT_EQ(checkpoint->disks.count("disks/rootfs-0"), 1u);
+  EXPECT_EQ(::pread(checkpoint->disks.at("disks/rootfs-0").get(), read, sizeof read, 0), 6);
+  EXPECT_EQ(std::string(read, sizeof read), "before");
+  const absl::Status linked = ReadCheckpoint(directory, CallContext()).status();
+  EXPECT_EQ(ReasonOf(linked), v1::ERROR_REASON_CHECKPOINT_UNFIT) << linked;
+  EXPECT_THAT(std::string(linked.message()), AllOf(HasSubstr("disks"), HasSubstr("symbolic link")));
+  fs::remove(directory + "/disks");
+  fs::rename(directory + "/away", directory + "/disks");
   std::ofstream(directory + "/disks/rootfs-0") << "beforE";
-  const absl::Status damaged = ReadCheckpoint(filesystem_, directory, CallContext()).status();
+  const absl::Status damaged = ReadCheckpoint(directory, CallContext()).status();
   EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(damaged.message()), HasSubstr("disks/rootfs-0"));
 }
@@ -163,14 +178,14 @@ TEST_F(CheckpointTest, DigestsAreThoseOfSha256sum) {
 
 TEST_F(CheckpointTest, RoomIsWithoutHoles) {
   const std::string directory = root_ + "/web";
-  EXPECT_EQ(CheckpointBytes(filesystem_, directory), 0u);
+  EXPECT_EQ(CheckpointBytes(directory), 0u);
   auto writer = CheckpointWriter::Begin(filesystem_, directory, kId);
   ASSERT_TRUE(writer.ok()) << writer.status();
   std::ofstream((*writer)->image_dir() + "/memory") << "m";
   fs::resize_file((*writer)->image_dir() + "/memory", 64 << 20);
   ASSERT_EQ((*writer)->Finish(manifest_, config_, record_, CallContext()), absl::OkStatus());
-  EXPECT_GT(CheckpointBytes(filesystem_, directory), 0u);
-  EXPECT_LT(CheckpointBytes(filesystem_, directory), 1u << 20);
+  EXPECT_GT(CheckpointBytes(directory), 0u);
+  EXPECT_LT(CheckpointBytes(directory), 1u << 20);
 }
 
 TEST_F(CheckpointTest, EachDamageIsFound) {
@@ -196,17 +211,107 @@ TEST_F(CheckpointTest, EachDamageIsFound) {
   }
 }
 
-TEST_F(CheckpointTest, LinkInTheImageIsNoFileOfIt) {
-  const absl::Status status = After([](const std::string& directory) {
-    fs::rename(directory + "/image/state", directory + "/elsewhere");
-    fs::create_symlink(directory + "/elsewhere", directory + "/image/state");
+// By whoever may write to it: nothing is followed, waited for, or taken for another thing.
+TEST_F(CheckpointTest, WhatIsNoRegularFileIsRefusedByName) {
+  const std::vector<std::pair<std::string, std::function<void(const std::string& path)>>> replacements = {
+      {"symbolic link",
+       [](const std::string& path) {
+         // Not in the directory of the image, where it would be found first.
+         const std::string away = fs::path(path).parent_path().parent_path() / "away";
+         fs::rename(path, away);
+         fs::create_symlink(away, path);
+       }},
+      {"no regular file",
+       [](const std::string& path) {
+         fs::remove(path);
+         ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+       }},
+      {"no regular file",
+       [](const std::string& path) {
+         fs::remove(path);
+         ASSERT_EQ(mknod(path.c_str(), S_IFSOCK | 0600, 0), 0);
+       }},
+      {"no regular file",
+       [](const std::string& path) {
+         fs::remove(path);
+         fs::create_directory(path);
+       }},
+  };
+  for (const char* name : {"image/state", "pod.json", "record.json", "manifest.json"}) {
+    for (const auto& [what, replace] : replacements) {
+      const absl::Status status =
+          After([&, &replace = replace](const std::string& directory) { replace(directory + "/" + name); });
+      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+      EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(name), HasSubstr(what)));
+    }
+  }
+}
+
+TEST_F(CheckpointTest, DirectoriesThatAreNoneAreRefusedByName) {
+  for (const char* name : {"image", "disks"}) {
+    for (const bool link : {true, false}) {
+      const absl::Status status = After([&](const std::string& directory) {
+        const std::string path = directory + "/" + name;
+        if (fs::exists(path)) fs::rename(path, directory + "/away");
+        if (link) {
+          fs::create_directory_symlink("away", path);
+        } else {
+          std::ofstream(path) << "x";
+        }
+      });
+      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << name << status;
+      EXPECT_THAT(std::string(status.message()),
+                  AllOf(HasSubstr(name), HasSubstr(link ? "symbolic link" : "no directory")));
+    }
+  }
+  std::ofstream(root_ + "/file") << "x";
+  const absl::Status file = ReadCheckpoint(root_ + "/file", CallContext()).status();
+  EXPECT_EQ(ReasonOf(file), v1::ERROR_REASON_CHECKPOINT_UNFIT) << file;
+  // The path to it is its owner's.
+  ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
+  fs::create_directory_symlink(root_ + "/web", root_ + "/link");
+  EXPECT_TRUE(ReadCheckpoint(root_ + "/link", CallContext()).ok());
+}
+
+TEST_F(CheckpointTest, TextsThatAreTooLargeAreNotRead) {
+  for (const char* name : {"manifest.json", "record.json"}) {
+    const absl::Status status = After([&](const std::string& directory) {
+      const std::string path = directory + "/" + name, bytes = std::to_string(fs::file_size(path));
+      fs::resize_file(path, uint64_t{1} << 40);
+      // The manifest agrees.
+      if (path.find("record") == std::string::npos) return;
+      Replace(directory + "/manifest.json", "\"record.json\",\n   \"bytes\": " + bytes,
+              "\"record.json\",\n   \"bytes\": 1099511627776");
+    });
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(name), HasSubstr("is larger than")));
+  }
+}
+
+TEST_F(CheckpointTest, ManifestTellsOfAllThatIsThere) {
+  const auto forget = [&](const std::string& directory, const std::string& name) {
+    const std::string path = directory + "/manifest.json", text = Text(path);
+    const size_t at = text.find("\"" + name + "\"");
+    // It is not the first, and so there is a comma before it.
+    const size_t begin = text.rfind(',', text.rfind('{', at));
+    Replace(path, text.substr(begin, text.find('}', at) + 1 - begin), "");
+  };
+  for (const char* name : {"image/state", "image/memory"}) {
+    const absl::Status left_out = After([&](const std::string& directory) { forget(directory, name); });
+    EXPECT_EQ(left_out.code(), absl::StatusCode::kDataLoss) << left_out;
+    EXPECT_THAT(std::string(left_out.message()), AllOf(HasSubstr(name), HasSubstr("is not in the manifest")));
+  }
+  const absl::Status none = After([&](const std::string& directory) {
+    forget(directory, "image/state");
+    forget(directory, "image/memory");
+    fs::remove_all(directory + "/image");
   });
-  EXPECT_FALSE(status.ok());
-  const absl::Status pipe = After([](const std::string& directory) {
-    fs::remove(directory + "/image/state");
-    ASSERT_EQ(mkfifo((directory + "/image/state").c_str(), 0600), 0);
+  EXPECT_THAT(std::string(none.message()), HasSubstr("tells of no file in image"));
+  const absl::Status more = After([](const std::string& directory) {
+    fs::create_directory(directory + "/disks");
+    std::ofstream(directory + "/disks/rootfs-0") << "x";
   });
-  EXPECT_EQ(pipe.code(), absl::StatusCode::kDataLoss) << pipe;
+  EXPECT_THAT(std::string(more.message()), AllOf(HasSubstr("disks/rootfs-0"), HasSubstr("is not in the manifest")));
 }
 
 TEST_F(CheckpointTest, ManifestThatNoReleaseWritesIsRefused) {
@@ -249,8 +354,8 @@ TEST_F(CheckpointTest, BitOfTheManifestIsMissed) {
 }
 
 TEST_F(CheckpointTest, WhatIsNoCheckpointIsToldFromNothing) {
-  EXPECT_EQ(ReadCheckpoint(filesystem_, root_ + "/none", CallContext()).status().code(), absl::StatusCode::kNotFound);
-  const absl::Status empty = ReadCheckpoint(filesystem_, root_, CallContext()).status();
+  EXPECT_EQ(ReadCheckpoint(root_ + "/none", CallContext()).status().code(), absl::StatusCode::kNotFound);
+  const absl::Status empty = ReadCheckpoint(root_, CallContext()).status();
   EXPECT_EQ(empty.code(), absl::StatusCode::kFailedPrecondition) << empty;
   EXPECT_EQ(ReasonOf(empty), v1::ERROR_REASON_CHECKPOINT_UNFIT);
 }
@@ -323,7 +428,7 @@ TEST_F(CheckpointTest, WhatADaemonLeftIsSettled) {
     ASSERT_TRUE(whole.ok()) << whole.status();
     EXPECT_EQ(whole->has_value(), fs::exists(directory)) << "after call " << call;
     if (whole->has_value()) {
-      EXPECT_TRUE(ReadCheckpoint(filesystem_, directory, CallContext()).ok());
+      EXPECT_TRUE(ReadCheckpoint(directory, CallContext()).ok());
     }
     fs::remove_all(directory);
     EXPECT_THAT(Names(), IsEmpty()) << "after call " << call;
@@ -345,14 +450,14 @@ TEST_F(CheckpointTest, LaterMakerRemovesWhatTheDeadLeftAndNothingElse) {
   // The second to finish finds that it is too late.
   EXPECT_FALSE((*alive)->Finish(manifest_, config_, record_, CallContext()).ok());
   alive->reset();
-  EXPECT_TRUE(ReadCheckpoint(filesystem_, directory, CallContext()).ok());
+  EXPECT_TRUE(ReadCheckpoint(directory, CallContext()).ok());
   EXPECT_FALSE(fs::exists(MakingPath(directory, "alive")));
 }
 
 TEST_F(CheckpointTest, ReadingEndsWithItsContext) {
   ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
   const CallContext over{absl::InfinitePast(), nullptr};
-  EXPECT_EQ(ReadCheckpoint(filesystem_, root_ + "/web", over).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(ReadCheckpoint(root_ + "/web", over).status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 }  // namespace

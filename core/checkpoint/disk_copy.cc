@@ -96,16 +96,21 @@ class Copier {
 }  // namespace
 
 absl::Status CopyDisk(const std::string& from, const std::string& to, const CallContext& context) {
-  const std::string step = absl::StrCat("copy disk ", from, " to ", to);
   // O_NONBLOCK: a FIFO of that name must not hold us up.
   const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!source.valid()) return PosixError(errno, absl::StrCat("copy disk ", from, " to ", to));
+  return CopyOpenDisk(source.get(), from, to, context);
+}
+
+absl::Status CopyOpenDisk(int from, const std::string& name, const std::string& to, const CallContext& context) {
+  const std::string step = absl::StrCat("copy disk ", name, " to ", to);
   struct stat info = {};
-  if (!source.valid() || ::fstat(source.get(), &info) != 0) return PosixError(errno, step);
+  if (::fstat(from, &info) != 0) return PosixError(errno, step);
   if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(step, ": it is no regular file"));
   const UniqueFd copy(::open(to.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!copy.valid()) return PosixError(errno, step);
   absl::Cleanup remove = [&to] { ::unlink(to.c_str()); };
-  VCD_RETURN_IF_ERROR(Annotate(Copier(source.get(), copy.get(), context).Run(info.st_size), step));
+  VCD_RETURN_IF_ERROR(Annotate(Copier(from, copy.get(), context).Run(info.st_size), step));
   std::move(remove).Cancel();
   return absl::OkStatus();
 }

@@ -14,6 +14,9 @@ namespace vcd {
 // failure: kResourceExhausted when the disk is full, kFailedPrecondition for what is no regular file.
 absl::Status CopyDisk(const std::string& from, const std::string& to, const CallContext& context);
 
+// The same of one that is open to be read; `name` is for messages.
+absl::Status CopyOpenDisk(int from, const std::string& name, const std::string& to, const CallContext& context);
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_CHECKPOINT_DISK_COPY_H_

@@ -227,6 +227,10 @@ class Hypervisor {
     return absl::UnimplementedError("this hypervisor saves no machines");
   }
 
+  // Whether Boot could go on from the image in VmSpec::image_dir, as far as can be told without reading it to the end:
+  // kDataLoss naming the file that is missing or wrong, kFailedPrecondition for an image of another machine.
+  virtual absl::Status CheckImage(const VmSpec&, const CallContext&) const { return absl::OkStatus(); }
+
   // Lets go of what it keeps in memory of an image_shared image. Machines that run are not touched.
   virtual void ForgetImage(const std::string&) {}
 

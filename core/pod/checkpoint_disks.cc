@@ -145,7 +145,9 @@ absl::Status PlaceWrittenDisks(Filesystem& filesystem, const Checkpoint& checkpo
   for (const auto& [path, id] : WrittenDisks(checkpoint.record)) {
     const std::string directory = ParentDirectory(path);
     VCD_RETURN_IF_ERROR(filesystem.CreateDirectory(directory));
-    VCD_RETURN_IF_ERROR(CopyDisk(absl::StrCat(checkpoint.disks_dir, "/", id), path, context));
+    const auto kept = checkpoint.disks.find(DiskFile(id));
+    if (kept == checkpoint.disks.end()) return absl::InternalError(absl::StrCat("disk ", id, " was not read"));
+    VCD_RETURN_IF_ERROR(CopyOpenDisk(kept->second.get(), absl::StrCat(checkpoint.disks_dir, "/", id), path, context));
     VCD_RETURN_IF_ERROR(filesystem.SyncFile(path));
     VCD_RETURN_IF_ERROR(filesystem.SyncDirectory(directory));
     VCD_RETURN_IF_ERROR(filesystem.SyncDirectory(ParentDirectory(directory)));

@@ -69,7 +69,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
       [this, directory, stop](Pod& pod, Grant& grant) { return CheckpointBody(pod, directory, stop, grant); },
       [this, directory, done = std::move(done)](absl::StatusOr<v1::Pod> pod) {
         if (!pod.ok()) return done(pod.status());
-        done(CheckpointedPod{*std::move(pod), CheckpointBytes(filesystem_, directory)});
+        done(CheckpointedPod{*std::move(pod), CheckpointBytes(directory)});
       });
 }
 
@@ -180,7 +180,7 @@ void LivePodRuntime::RestorePod(const std::string& directory, const std::string&
   work_.Post([this, directory, pod_id, operation, done = std::move(done)] {
     std::string id = pod_id;
     if (id.empty()) {
-      const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(filesystem_, directory);
+      const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(directory);
       if (!manifest.ok()) return done(manifest.status());
       id = manifest->pod_id;
     }
@@ -214,14 +214,14 @@ void LivePodRuntime::RestoreInTurn(const std::string& directory, const std::stri
   auto checkpoint = std::make_shared<Checkpoint>();
   absl::StatusOr<v1::PodConfig> config = v1::PodConfig();
   const absl::Status fit = [&]() -> absl::Status {
-    VCD_ASSIGN_OR_RETURN(const CheckpointManifest manifest, ReadCheckpointManifest(filesystem_, directory));
+    VCD_ASSIGN_OR_RETURN(const CheckpointManifest manifest, ReadCheckpointManifest(directory));
     uint64_t bytes = 0;
     for (const CheckpointFile& file : manifest.files) bytes += file.bytes;
     for (const CheckpointFile& disk : manifest.disks) bytes += disk.bytes;
     restoring.ceiling = TimeFor(bytes) + options_.boot_timeout;
     // Nobody is served by a reading that goes on when its caller has gone.
     const CallContext context{std::min(absl::Now() + restoring.ceiling, operation.options.deadline), &leaving_};
-    VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(filesystem_, directory, context));
+    VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(directory, context));
     // Where they are now: they are looked at as those of any pod that is made.
     MoveWrittenDisks(checkpoint->disks_dir, &checkpoint->config, &checkpoint->record);
     v1::PodConfig asked = checkpoint->config;

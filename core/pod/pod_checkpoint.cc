@@ -192,6 +192,11 @@ absl::Status CheckRestorable(const Checkpoint& checkpoint, const std::string& di
                      "CPU and the host's kernel must be the same (key ", checkpoint.manifest.image_key.substr(0, 12),
                      ", here ", key->substr(0, 12), "); restore it where it was made"));
   }
+  VmSpec spec;
+  spec.config = config.hypervisor_config();
+  spec.image_dir = checkpoint.image_dir;
+  const absl::Status image = hypervisor.CheckImage(spec, context);
+  if (!image.ok()) return CheckpointUnfit(image.code(), directory, image.message());
   return CheckDisks(checkpoint, directory, digests, context);
 }
 

@@ -18,7 +18,7 @@ TEST_F(PodCheckpointTest, DisksThatAreWrittenGoAlongAndEachPodHasItsOwn) {
   const auto done = Checkpoint("web", Out("one"));
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_GE(done->size_bytes, 2 * 4096u);
-  EXPECT_THAT(ReadCheckpointManifest(filesystem_, Out("one"))->disks, IsEmpty());
+  EXPECT_THAT(ReadCheckpointManifest(Out("one"))->disks, IsEmpty());
   // The first goes on, and writes.
   MakeExt4("disk.img", 'x');
   for (const char* id : {"two", "three"}) {

@@ -95,7 +95,7 @@ TEST_F(PodCheckpointTest, KilledDaemonsHalfIsRemovedAndThePodGoesOn) {
 TEST_F(PodCheckpointTest, KilledDaemonsWholeCheckpointStays) {
   ASSERT_TRUE(Run(ImageConfig("web")).ok());
   ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
-  const std::string id = ReadCheckpointManifest(filesystem_, Out("one"))->id;
+  const std::string id = ReadCheckpointManifest(Out("one"))->id;
   runtime_.reset();
   ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", MakingPath(Out("one"), id)));
   Restart();
@@ -108,7 +108,7 @@ TEST_F(PodCheckpointTest, KilledDaemonsWholeCheckpointStays) {
 TEST_F(PodCheckpointTest, KilledDaemonsStopIsFinished) {
   ASSERT_TRUE(Run(ImageConfig("web")).ok());
   ASSERT_TRUE(Checkpoint("web", Out("one"), /*stop=*/true).ok());
-  const std::string id = ReadCheckpointManifest(filesystem_, Out("one"))->id;
+  const std::string id = ReadCheckpointManifest(Out("one"))->id;
   ASSERT_TRUE(Start("web").ok());
   runtime_.reset();
   ASSERT_NO_FATAL_FAILURE(LeaveIntent("web", MakingPath(Out("one"), id)));

@@ -26,7 +26,7 @@ TEST_F(PodCheckpointTest, PodGoesOnAndIsMadeAgainOfTheCheckpoint) {
   EXPECT_THAT(Outs(), ElementsAre("one"));
   EXPECT_FALSE(hypervisor().paused("web"));
   EXPECT_TRUE(Exec("web", {"sleep"}, "").ok());
-  const auto manifest = ReadCheckpointManifest(filesystem_, Out("one"));
+  const auto manifest = ReadCheckpointManifest(Out("one"));
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->vcd_version, "9.9");
   ASSERT_EQ(manifest->disks.size(), 1u);

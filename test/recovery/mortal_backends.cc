@@ -99,6 +99,9 @@ class MortalHypervisor : public Hypervisor {
   absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override {
     return inner_.ImageKey(spec, context);
   }
+  absl::Status CheckImage(const VmSpec& spec, const CallContext& context) const override {
+    return inner_.CheckImage(spec, context);
+  }
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override {
     return Step(life_, "Reap", [&] { return inner_.Reap(run_dir, context); });
   }

@@ -371,7 +371,7 @@ void RecoveryWorld::CheckFiles(const std::vector<std::string>& pod_ids, std::vec
       if (!lost_power_) leaks->push_back(absl::StrCat("half a checkpoint: ", name));
       continue;
     }
-    const absl::Status whole = ReadCheckpoint(posix_, absl::StrCat(out_dir(), "/", name), {}).status();
+    const absl::Status whole = ReadCheckpoint(absl::StrCat(out_dir(), "/", name), {}).status();
     if (!whole.ok()) leaks->push_back(std::string(whole.message()));
   }
   Compare("quarantine", Names(state_dir() + "/quarantine"), {}, leaks);

@@ -223,6 +223,19 @@ absl::Status BootError(const VmSpec& spec, SupervisedProcess& process, const abs
                     {v1::ERROR_REASON_VM_BOOT_FAILED, {}});
 }
 
+// That an image is of a machine such as is asked for.
+absl::Status CheckIsOf(const QemuImage::Machine& machine, const VmSpec& spec) {
+  const uint64_t bytes = uint64_t{spec.config.default_memory_mib()} << 20;
+  if (machine.memory_bytes != bytes) {
+    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir, " has ", machine.memory_bytes,
+                                                      " bytes of memory, and the machine is to have ", bytes));
+  }
+  if (!spec.shared_memory || machine.shares_memory) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir,
+                                                    " is of a machine without shared memory, and the machine is to "
+                                                    "share directories"));
+}
+
 std::vector<std::unique_ptr<SupervisedProcess>> AdoptAll(IoThread& io, const std::string& marker) {
   std::vector<std::unique_ptr<SupervisedProcess>> processes;
   for (const ProcessIdentity& identity : FindProcesses(marker)) {
@@ -332,23 +345,19 @@ absl::StatusOr<std::string> QemuHypervisor::ImageKey(const VmSpec& spec, const C
   return QemuImageKey(QemuCommandLine(Describe(made, nullptr)), spec.config, digests_, context);
 }
 
+absl::Status QemuHypervisor::CheckImage(const VmSpec& spec, const CallContext& context) const {
+  VCD_RETURN_IF_ERROR(context.Check("look at an image"));
+  VCD_ASSIGN_OR_RETURN(const QemuImage::Machine machine, QemuImage::Look(spec.image_dir));
+  return CheckIsOf(machine, spec);
+}
+
 void QemuHypervisor::ForgetImage(const std::string& image_dir) { images_.Forget(image_dir); }
 
 absl::StatusOr<std::shared_ptr<const QemuImage>> QemuHypervisor::ImageOf(const VmSpec& spec,
                                                                          const CallContext& context) {
   if (spec.image_dir.empty()) return std::shared_ptr<const QemuImage>();
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<const QemuImage> image, images_.Get(spec.image_dir, spec.image_shared, context));
-  const uint64_t bytes = uint64_t{spec.config.default_memory_mib()} << 20;
-  const QemuImage::Machine& machine = image->machine();
-  if (machine.memory_bytes != bytes) {
-    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir, " has ", machine.memory_bytes,
-                                                      " bytes of memory, and the machine is to have ", bytes));
-  }
-  if (spec.shared_memory && !machine.shares_memory) {
-    return absl::FailedPreconditionError(absl::StrCat("the image in ", spec.image_dir,
-                                                      " is of a machine without shared memory, and the machine is to "
-                                                      "share directories"));
-  }
+  VCD_RETURN_IF_ERROR(CheckIsOf(image->machine(), spec));
   return image;
 }
 

@@ -40,6 +40,7 @@ class QemuHypervisor : public Hypervisor {
                                                         const CallContext& context) override;
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
   absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override;
+  absl::Status CheckImage(const VmSpec& spec, const CallContext& context) const override;
   void ForgetImage(const std::string& image_dir) override;
 
  private:

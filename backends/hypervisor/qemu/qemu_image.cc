@@ -126,25 +126,30 @@ struct Part {
   std::string sha256;
 };
 
-// A part of an image, checked against its size and digest: in memory and sealed, or the file itself.
-absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, bool in_memory,
-                                  const CallContext& context) {
+// A part of an image, of the size that it is to have.
+absl::StatusOr<UniqueFd> OpenPart(const std::string& path, const Part& part) {
   absl::StatusOr<UniqueFd> file = OpenFile(path);
   if (absl::IsNotFound(file.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
   VCD_RETURN_IF_ERROR(file.status());
   VCD_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(file->get()));
-  if (size != part.bytes) {
-    return absl::DataLossError(absl::StrCat(path, ": has ", size, " bytes instead of ", part.bytes));
-  }
+  if (size == part.bytes) return file;
+  return absl::DataLossError(absl::StrCat(path, ": has ", size, " bytes instead of ", part.bytes));
+}
+
+// A part of an image, checked against its size and digest: in memory and sealed, or the file itself.
+absl::StatusOr<UniqueFd> LoadPart(const std::string& path, const Part& part, bool in_memory,
+                                  const CallContext& context) {
+  VCD_ASSIGN_OR_RETURN(UniqueFd file, OpenPart(path, part));
   UniqueFd copy;
   if (in_memory) {
-    VCD_ASSIGN_OR_RETURN(copy, MakeMemfd("vcd-image", size));
+    VCD_ASSIGN_OR_RETURN(copy, MakeMemfd("vcd-image", part.bytes));
   }
   ImageDigest digest;
-  VCD_RETURN_IF_ERROR(Annotate(CopyPages(file->get(), copy.get(), static_cast<off_t>(size), &digest, context), path));
+  VCD_RETURN_IF_ERROR(
+      Annotate(CopyPages(file.get(), copy.get(), static_cast<off_t>(part.bytes), &digest, context), path));
   VCD_ASSIGN_OR_RETURN(const std::string found, digest.Finish());
   if (found != part.sha256) return absl::DataLossError(absl::StrCat(path, ": is not what was written"));
-  if (!in_memory) return *std::move(file);
+  if (!in_memory) return file;
   if (::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) return PosixError(errno, absl::StrCat("seal ", path));
   return copy;
 }
@@ -180,6 +185,32 @@ std::optional<QemuImage::Machine> MachineOf(const json& manifest) {
   return machine;
 }
 
+struct Manifest {
+  QemuImage::Machine machine;
+  Part state;
+  std::optional<Part> memory;
+};
+
+absl::StatusOr<Manifest> ReadManifest(const std::string& directory) {
+  const std::string path = ManifestPath(directory);
+  PosixFilesystem filesystem;
+  absl::StatusOr<std::string> text = filesystem.ReadFile(path);
+  if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
+  VCD_RETURN_IF_ERROR(text.status());
+  const json manifest = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!manifest.is_object() || !manifest.contains("format") || manifest["format"] != kFormat) {
+    return absl::DataLossError(absl::StrCat(path, ": is no manifest of format ", kFormat));
+  }
+  const std::optional<QemuImage::Machine> machine = MachineOf(manifest);
+  const std::optional<Part> state = PartOf(manifest, "state");
+  const std::optional<Part> memory = PartOf(manifest, "memory");
+  if (!machine.has_value() || !state.has_value() || memory.has_value() != machine->shares_memory ||
+      (memory.has_value() && memory->bytes != machine->memory_bytes)) {
+    return absl::DataLossError(absl::StrCat(path, ": does not say what the image is"));
+  }
+  return Manifest{*machine, *state, memory};
+}
+
 // The digest of a part that was written, which is on the disk afterwards.
 absl::StatusOr<json> DescribePart(int fd, ImageDigest& digest) {
   if (::fsync(fd) != 0) return PosixError(errno, "fsync");
@@ -192,29 +223,23 @@ absl::StatusOr<json> DescribePart(int fd, ImageDigest& digest) {
 
 absl::StatusOr<std::shared_ptr<const QemuImage>> QemuImage::Load(const std::string& directory,
                                                                  const CallContext& context) {
-  const std::string path = ManifestPath(directory);
-  PosixFilesystem filesystem;
-  absl::StatusOr<std::string> text = filesystem.ReadFile(path);
-  if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(path, ": is missing"));
-  VCD_RETURN_IF_ERROR(text.status());
-  const json manifest = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!manifest.is_object() || !manifest.contains("format") || manifest["format"] != kFormat) {
-    return absl::DataLossError(absl::StrCat(path, ": is no manifest of format ", kFormat));
+  VCD_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(directory));
+  UniqueFd memory;
+  if (manifest.memory.has_value()) {
+    VCD_ASSIGN_OR_RETURN(memory, LoadPart(MemoryPath(directory), *manifest.memory, /*in_memory=*/true, context));
   }
-  const std::optional<Machine> machine = MachineOf(manifest);
-  const std::optional<Part> state = PartOf(manifest, "state");
-  const std::optional<Part> memory = PartOf(manifest, "memory");
-  if (!machine.has_value() || !state.has_value() || memory.has_value() != machine->shares_memory ||
-      (memory.has_value() && memory->bytes != machine->memory_bytes)) {
-    return absl::DataLossError(absl::StrCat(path, ": does not say what the image is"));
+  const bool in_memory = manifest.machine.shares_memory;
+  VCD_ASSIGN_OR_RETURN(UniqueFd state, LoadPart(StatePath(directory), manifest.state, in_memory, context));
+  return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory), std::move(state), manifest.machine));
+}
+
+absl::StatusOr<QemuImage::Machine> QemuImage::Look(const std::string& directory) {
+  VCD_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(directory));
+  if (manifest.memory.has_value()) {
+    VCD_RETURN_IF_ERROR(OpenPart(MemoryPath(directory), *manifest.memory).status());
   }
-  UniqueFd memory_fd;
-  if (memory.has_value()) {
-    VCD_ASSIGN_OR_RETURN(memory_fd, LoadPart(MemoryPath(directory), *memory, /*in_memory=*/true, context));
-  }
-  VCD_ASSIGN_OR_RETURN(UniqueFd state_fd,
-                       LoadPart(StatePath(directory), *state, /*in_memory=*/machine->shares_memory, context));
-  return std::shared_ptr<const QemuImage>(new QemuImage(std::move(memory_fd), std::move(state_fd), *machine));
+  VCD_RETURN_IF_ERROR(OpenPart(StatePath(directory), manifest.state).status());
+  return manifest.machine;
 }
 
 // QEMU opens its memory for writing, also when it maps it privately; the seal holds all the same.

@@ -40,6 +40,9 @@ class QemuImage {
   static absl::StatusOr<std::shared_ptr<const QemuImage>> Load(const std::string& directory,
                                                                const CallContext& context);
 
+  // Of which machine an image is, that has all its files and each of its size; errors as of Load.
+  static absl::StatusOr<Machine> Look(const std::string& directory);
+
   const Machine& machine() const { return machine_; }
 
   // The memory that was shared, sealed: to be mapped privately.

@@ -61,6 +61,22 @@ class QemuImageTest : public testing::Test {
   UniqueFd memory_;
 };
 
+TEST_F(QemuImageTest, LookFindsWhatIsMissingOrOfAnotherSize) {
+  ASSERT_NO_FATAL_FAILURE(Write());
+  const auto machine = QemuImage::Look(directory_);
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_EQ(machine->memory_bytes, kMemoryBytes);
+  for (const char* name : {"/memory", "/state", "/manifest.json"}) {
+    std::filesystem::rename(directory_ + name, directory_ + "/away");
+    const absl::Status missing = QemuImage::Look(directory_).status();
+    EXPECT_EQ(missing.code(), absl::StatusCode::kDataLoss) << missing;
+    EXPECT_NE(missing.message().find(name), absl::string_view::npos) << missing;
+    std::filesystem::rename(directory_ + "/away", directory_ + name);
+  }
+  std::filesystem::resize_file(directory_ + "/state", 3);
+  EXPECT_EQ(QemuImage::Look(directory_).status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(QemuImageTest, IsReadAndWrittenForAsLongAsTheContextAllows) {
   Cancellation cancellation;
   cancellation.Cancel(absl::AbortedError("preempted"));

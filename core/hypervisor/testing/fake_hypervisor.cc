@@ -469,6 +469,11 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> FakeHypervisor::Adopt(const VmSp
   return std::make_unique<Handle>(world_, std::move(machine));
 }
 
+absl::Status FakeHypervisor::CheckImage(const VmSpec& spec, const CallContext&) const {
+  const absl::StatusOr<std::string> image = PosixFilesystem().ReadFile(FakeImagePath(spec.image_dir));
+  return image.ok() ? absl::OkStatus() : absl::DataLossError(image.status().message());
+}
+
 absl::StatusOr<std::string> FakeHypervisor::ImageKey(const VmSpec& spec, const CallContext&) const {
   return FakeImageKey(spec);
 }

@@ -70,6 +70,7 @@ class FakeHypervisor : public Hypervisor {
                                                         const CallContext& context) override;
   absl::Status Reap(const std::string& run_dir, const CallContext& context) override;
   absl::StatusOr<std::string> ImageKey(const VmSpec& spec, const CallContext& context) const override;
+  absl::Status CheckImage(const VmSpec& spec, const CallContext& context) const override;
 
  private:
   class World;
