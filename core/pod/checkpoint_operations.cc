@@ -11,6 +11,7 @@
 #include "core/log/logger.h"
 #include "core/model/ids.h"
 #include "core/model/request_id.h"
+#include "core/pod/checkpoint_consistency.h"
 #include "core/pod/checkpoint_disks.h"
 #include "core/pod/container_lifecycle.h"
 #include "core/pod/live_pod_runtime.h"
@@ -222,13 +223,18 @@ void LivePodRuntime::RestoreInTurn(const std::string& directory, const std::stri
     // Nobody is served by a reading that goes on when its caller has gone.
     const CallContext context{std::min(absl::Now() + restoring.ceiling, operation.options.deadline), &leaving_};
     VCD_ASSIGN_OR_RETURN(*checkpoint, ReadCheckpoint(directory, context));
+    VCD_RETURN_IF_ERROR(CheckConsistent(*checkpoint, directory));
     // Where they are now: they are looked at as those of any pod that is made.
     MoveWrittenDisks(checkpoint->disks_dir, &checkpoint->config, &checkpoint->record);
     v1::PodConfig asked = checkpoint->config;
     asked.set_hostname(HostnameAfter(*checkpoint, pod_id));
     asked.set_id(pod_id);
     config = Prepare(std::move(asked), context);
-    if (!config.ok()) return Annotate(config.status(), absl::StrCat("checkpoint ", directory));
+    VCD_RETURN_IF_ERROR(context.Check("look at what the checkpoint's pod is made of"));
+    if (!config.ok()) {
+      return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory,
+                             absl::StrCat("no pod can be made of its pod.json: ", config.status().message()));
+    }
     VCD_RETURN_IF_ERROR(CheckRestorable(*checkpoint, directory, *config,
                                         *backends_.hypervisors.at(config->hypervisor()), disk_digests_, context));
     MoveWrittenDisks(absl::StrCat(store_.layout().PodStateDir(pod_id), "/disks"), &*config, &checkpoint->record);

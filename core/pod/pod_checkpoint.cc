@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/mounts.h"
+#include "core/pod/checkpoint_consistency.h"
 #include "core/pod/checkpoint_disks.h"
 #include "core/pod/pod_network.h"
 #include "core/pod/pod_record.h"
@@ -21,12 +22,6 @@ absl::Status NotHeld(const std::string& pod_id, absl::string_view what, absl::st
   return WithDetail(
       absl::FailedPreconditionError(absl::StrCat("pod ", pod_id, ": ", what, ", which no checkpoint holds; ", next)),
       {v1::ERROR_REASON_NOT_IMPLEMENTED, {{"pod_id", pod_id}}});
-}
-
-bool HasHooks(const v1::PodConfig& config) {
-  return config.hooks().ByteSizeLong() != 0 ||
-         std::any_of(config.containers().begin(), config.containers().end(),
-                     [](const v1::ContainerConfig& container) { return container.hooks().ByteSizeLong() != 0; });
 }
 
 absl::Status CheckMachine(const Pod& pod, const v1::PodConfig& config, const state::v1::VirtualMachine& machine) {
@@ -64,11 +59,16 @@ absl::Status CheckNetwork(const std::string& id, const v1::NetworkConfig& config
   return absl::OkStatus();
 }
 
-absl::Status CheckDevices(const std::string& id, const state::v1::PodRecord& record) {
+absl::Status CheckDevices(const std::string& id, const v1::PodConfig& config, const state::v1::PodRecord& record) {
   const state::v1::VirtualMachine& machine = record.vm();
   if (!machine.shared_directories().empty()) {
     return NotHeld(id, absl::StrCat("it shares ", machine.shared_directories(0).host_path(), " with the host"),
                    "use root file systems from images, and no volumes or bind mounts");
+  }
+  for (const v1::ContainerConfig& container : config.containers()) {
+    if (!SharesDirectories(container)) continue;
+    return NotHeld(id, absl::StrCat("its container ", container.id(), ", which was stopped, shares files of the host"),
+                   "delete the container first");
   }
   for (const state::v1::PciDevice& device : machine.pci_devices()) {
     if (device.host_address().empty()) continue;
@@ -80,44 +80,6 @@ absl::Status CheckDevices(const std::string& id, const state::v1::PodRecord& rec
 
 absl::Status Unfit(const std::string& directory, absl::string_view why) {
   return CheckpointUnfit(absl::StatusCode::kFailedPrecondition, directory, why);
-}
-
-// That the files of a checkpoint, each as it was written, go together: nothing that a pod is made of is taken on trust.
-absl::Status CheckConsistent(const Checkpoint& checkpoint, const std::string& directory) {
-  const state::v1::PodRecord& record = checkpoint.record;
-  const auto refuse = [&directory](absl::string_view what) {
-    return CheckpointUnfit(absl::StatusCode::kDataLoss, directory, absl::StrCat("record.json: ", what));
-  };
-  if (record.state() != v1::POD_STATE_READY && record.state() != v1::POD_STATE_RUNNING &&
-      record.state() != v1::POD_STATE_PAUSED) {
-    return refuse("is of a pod without a machine");
-  }
-  if (!record.vm().shared_directories().empty() || !record.vm().pci_devices().empty() ||
-      !record.network().interfaces().empty() || HasHooks(checkpoint.config)) {
-    return refuse("tells of what no checkpoint holds");
-  }
-  if (const std::string wrong = FindDiskContradiction(checkpoint); !wrong.empty()) return refuse(wrong);
-  std::set<std::string> disks;
-  for (const state::v1::BlockDevice& disk : record.vm().block_devices()) disks.insert(disk.id());
-  std::set<std::string> configured;
-  for (const v1::ContainerConfig& container : checkpoint.config.containers()) configured.insert(container.id());
-  std::set<std::string> known;
-  for (const state::v1::ContainerRecord& container : record.containers()) {
-    if (configured.count(container.id()) == 0 || !known.insert(container.id()).second) {
-      return refuse(absl::StrCat("container ", container.id(), " is none of those in pod.json"));
-    }
-    if (container.state() == v1::CONTAINER_STATE_UNSPECIFIED || container.state() == v1::CONTAINER_STATE_CREATING ||
-        container.removing() || !container.share_tag().empty() || !container.share_tags().empty() ||
-        !container.pci_device_ids().empty()) {
-      return refuse(absl::StrCat("container ", container.id(), " is in a state that no checkpoint is made in"));
-    }
-    std::vector<std::string> ids(container.disk_ids().begin(), container.disk_ids().end());
-    if (!container.disk_id().empty()) ids.push_back(container.disk_id());
-    for (const std::string& id : ids) {
-      if (disks.count(id) == 0) return refuse(absl::StrCat("container ", container.id(), " has no disk ", id));
-    }
-  }
-  return known.size() == configured.size() ? absl::OkStatus() : refuse("does not tell of all containers of pod.json");
 }
 
 absl::Status CheckDisks(const Checkpoint& checkpoint, const std::string& directory, FileDigestCache& digests,
@@ -148,7 +110,7 @@ absl::StatusOr<std::string> CheckCheckpointable(const Pod& pod, const CallContex
   const state::v1::PodRecord record = pod.record();
   VCD_RETURN_IF_ERROR(CheckMachine(pod, *config, record.vm()));
   VCD_RETURN_IF_ERROR(CheckNetwork(pod.id(), config->network_config(), record.network()));
-  VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), record));
+  VCD_RETURN_IF_ERROR(CheckDevices(pod.id(), *config, record));
   const DiskProblem disks = FindDiskProblem(*config, record);
   if (!disks.what.empty()) return NotHeld(pod.id(), disks.what, disks.next);
   if (HasHooks(*config)) return NotHeld(pod.id(), "it has hooks, and what they did to the host", "use a pod without");
@@ -182,8 +144,9 @@ state::v1::PodRecord RecordForCheckpoint(const state::v1::PodRecord& record) {
 
 absl::Status CheckRestorable(const Checkpoint& checkpoint, const std::string& directory, const v1::PodConfig& config,
                              const Hypervisor& hypervisor, FileDigestCache& digests, const CallContext& context) {
-  VCD_RETURN_IF_ERROR(CheckConsistent(checkpoint, directory));
+  VCD_RETURN_IF_ERROR(CheckRecordedMachine(checkpoint, directory, config));
   const absl::StatusOr<std::string> key = CheckpointKey(hypervisor, config, context);
+  VCD_RETURN_IF_ERROR(context.Check("look at what the checkpoint's machine is made of"));
   if (!key.ok()) return Unfit(directory, key.status().message());
   if (*key != checkpoint.manifest.image_key) {
     return Unfit(

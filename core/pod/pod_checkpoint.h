@@ -28,7 +28,7 @@ absl::StatusOr<std::string> CheckpointKey(const Hypervisor& hypervisor, const v1
 state::v1::PodRecord RecordForCheckpoint(const state::v1::PodRecord& record);
 
 // Whether a pod of that configuration can go on from the checkpoint here: CHECKPOINT_UNFIT, saying what differs.
-// `config` is the checkpoint's, prepared.
+// `config` is the checkpoint's, which is consistent (CheckConsistent), prepared.
 absl::Status CheckRestorable(const Checkpoint& checkpoint, const std::string& directory, const v1::PodConfig& config,
                              const Hypervisor& hypervisor, FileDigestCache& digests, const CallContext& context);
 

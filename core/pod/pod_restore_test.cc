@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Restores that are refused, repeated, or fail.
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -11,6 +12,7 @@ namespace vcd {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -52,6 +54,36 @@ TEST_F(PodCheckpointTest, UnfitCheckpointsAreRefusedBeforeAnythingIsMade) {
   for (size_t call = boots; call < hypervisor().calls().size(); ++call) {
     EXPECT_EQ(hypervisor().calls()[call].find("Boot"), std::string::npos);
   }
+}
+
+// By somebody who has the manifest agree with it.
+TEST_F(PodCheckpointTest, EditedCheckpointsAreRefusedBeforeAnythingIsMade) {
+  ASSERT_TRUE(Run(DiskConfig("web")).ok());
+  int number = 0;
+  for (const auto& [file, from, to, why] : std::vector<std::array<std::string, 4>>{
+           {"record.json", "\"lun\": 1", "\"lun\": 0", "place 0"},
+           {"record.json", "\"id\": \"rootfs-0\"", "\"id\": \"../../outside\"", "no id of a disk"},
+           {"record.json", "\"vcpus\": 1", "\"vcpus\": 7", "7 vCPUs"},
+           {"record.json", "\"guest_pid\": 1", "\"guest_pid\": -1", "has process -1"},
+           {"record.json", "CONTAINER_STATE_RUNNING", "CONTAINER_STATE_STOPPED", "has ended, and lives"},
+           {"pod.json", "\"type\": \"ext4\"", "\"type\": \"bind\"", "container main share files"},
+           {"pod.json", "\"hypervisor\": \"fake\"", "\"hypervisor\": \"other\"", "config.hypervisor"},
+       }) {
+    const std::string directory = Out(std::to_string(++number)), manifest = directory + "/manifest.json";
+    ASSERT_TRUE(Checkpoint("web", directory).ok());
+    const std::string path = directory + "/" + file;
+    const std::string size = std::to_string(fs::file_size(path)), digest = Sha256(path);
+    ASSERT_NO_FATAL_FAILURE(Edit(path, from, to));
+    ASSERT_NO_FATAL_FAILURE(Edit(manifest, digest, Sha256(path)));
+    ASSERT_NO_FATAL_FAILURE(Edit(manifest, "\"bytes\": " + size, "\"bytes\": " + std::to_string(fs::file_size(path))));
+    const absl::Status status = Restore(directory, "two").status();
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_CHECKPOINT_UNFIT) << status;
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(file), HasSubstr(why)));
+    EXPECT_FALSE(runtime_->GetPod("two").ok());
+    EXPECT_FALSE(fs::exists(root_ + "/state/pods/two"));
+    EXPECT_FALSE(fs::exists(root_ + "/outside"));
+  }
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
 }
 
 TEST_F(PodCheckpointTest, TakenIdIsRefused) {

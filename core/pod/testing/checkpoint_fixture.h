@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/asset/file_hash.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/metric/testing/recorded_metrics.h"
 #include "core/pod/testing/pod_runtime_fixture.h"
@@ -95,6 +96,10 @@ class PodCheckpointTest : public PodRuntimeTest {
     const size_t seal = text.rfind(",\n \"checksum\"");
     if (seal != std::string::npos) text = text.substr(0, seal) + "\n}\n";
     ASSERT_TRUE(filesystem_.WriteFile(path, text).ok());
+  }
+
+  std::string Sha256(const std::string& path) {
+    return HashBytes(filesystem_.ReadFile(path).value_or(""), HashKind::kSha256).value_or("");
   }
 
   // Makes a checkpoint one that is not read to its end while a test lasts.
