@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pod/checkpoint_disks.h"
 
+#include <sys/statvfs.h>
+
 #include <filesystem>
 #include <map>
 #include <set>
@@ -14,6 +16,9 @@
 
 namespace vcd {
 namespace {
+
+// A disk with less room than this is the cause, whatever else is told.
+constexpr uint64_t kFullBytes = 4 << 20;
 
 // Where a container's configuration names disks that it writes to, and devices that may be others.
 std::vector<std::string*> WrittenPaths(v1::ContainerConfig& container) {
@@ -45,6 +50,19 @@ std::map<std::string, std::string> WrittenDisks(const state::v1::PodRecord& reco
     if (disk.writable()) ids[disk.path()] = disk.id();
   }
   return ids;
+}
+
+// Copies one out of the checkpoint.
+absl::Status PlaceDisk(Filesystem& filesystem, const Checkpoint& checkpoint, const std::string& path,
+                       const std::string& id, const CallContext& context) {
+  const std::string directory = ParentDirectory(path);
+  const auto kept = checkpoint.disks.find(DiskFile(id));
+  if (kept == checkpoint.disks.end()) return absl::InternalError(absl::StrCat("disk ", id, " was not read"));
+  VCD_RETURN_IF_ERROR(filesystem.CreateDirectory(directory));
+  VCD_RETURN_IF_ERROR(CopyOpenDisk(kept->second.get(), absl::StrCat(checkpoint.disks_dir, "/", id), path, context));
+  VCD_RETURN_IF_ERROR(filesystem.SyncFile(path));
+  VCD_RETURN_IF_ERROR(filesystem.SyncDirectory(directory));
+  return filesystem.SyncDirectory(ParentDirectory(directory));
 }
 
 }  // namespace
@@ -141,16 +159,22 @@ void MoveWrittenDisks(const std::string& directory, v1::PodConfig* config, state
   }
 }
 
+absl::Status ExplainFullDisk(const absl::Status& status, const std::string& path, absl::string_view next) {
+  if (status.ok()) return status;
+  const std::string parent = ParentDirectory(path);
+  struct statvfs disk = {};
+  // What was copied half is gone by now, and so there may be room again.
+  const bool full = absl::IsResourceExhausted(status) ||
+                    (::statvfs(parent.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kFullBytes);
+  if (!full) return status;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("there is no room left in ", parent, "; ", next, ": ", status.message()));
+}
+
 absl::Status PlaceWrittenDisks(Filesystem& filesystem, const Checkpoint& checkpoint, const CallContext& context) {
   for (const auto& [path, id] : WrittenDisks(checkpoint.record)) {
-    const std::string directory = ParentDirectory(path);
-    VCD_RETURN_IF_ERROR(filesystem.CreateDirectory(directory));
-    const auto kept = checkpoint.disks.find(DiskFile(id));
-    if (kept == checkpoint.disks.end()) return absl::InternalError(absl::StrCat("disk ", id, " was not read"));
-    VCD_RETURN_IF_ERROR(CopyOpenDisk(kept->second.get(), absl::StrCat(checkpoint.disks_dir, "/", id), path, context));
-    VCD_RETURN_IF_ERROR(filesystem.SyncFile(path));
-    VCD_RETURN_IF_ERROR(filesystem.SyncDirectory(directory));
-    VCD_RETURN_IF_ERROR(filesystem.SyncDirectory(ParentDirectory(directory)));
+    VCD_RETURN_IF_ERROR(ExplainFullDisk(PlaceDisk(filesystem, checkpoint, path, id, context), ParentDirectory(path),
+                                        "make some for the pod's own copies of its disks, and restore it again"));
   }
   return absl::OkStatus();
 }

@@ -46,7 +46,12 @@ std::string FindDiskContradiction(const Checkpoint& checkpoint);
 void MoveWrittenDisks(const std::string& directory, v1::PodConfig* config, state::v1::PodRecord* record);
 
 // Copies them out of the checkpoint to where its record names them. What was made is for the caller to remove.
+// kResourceExhausted, with the next step, when there is no room.
 absl::Status PlaceWrittenDisks(Filesystem& filesystem, const Checkpoint& checkpoint, const CallContext& context);
+
+// An error as it is, or kResourceExhausted with the next step when the disk is full that `path` is, or was, to be on:
+// the VMM tells of that as of any other failure, or does not say why.
+absl::Status ExplainFullDisk(const absl::Status& status, const std::string& path, absl::string_view next);
 
 // Makes the checkpoint's disks the pod's. kFailedPrecondition when somebody else has one.
 absl::Status ClaimDisks(Pod& pod, const Checkpoint& checkpoint);

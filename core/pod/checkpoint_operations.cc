@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -26,24 +24,12 @@ namespace vcd {
 namespace {
 
 constexpr absl::Duration kResumeTime = absl::Seconds(10);
-// A disk with less room than this is the cause, whatever else is told.
-constexpr uint64_t kFullBytes = 4 << 20;
-
 // What so much may take on a slow disk, written or read twice.
 absl::Duration TimeFor(uint64_t bytes) {
   return absl::Minutes(2) + absl::Milliseconds(100) * static_cast<int64_t>(bytes >> 20);
 }
 
-// The VMM tells of a full disk as of any other failure, or does not say why.
-absl::Status Explained(const absl::Status& status, const std::string& directory) {
-  struct statvfs disk = {};
-  const std::string parent = ParentDirectory(directory);
-  if (status.ok() || ::statvfs(parent.c_str(), &disk) != 0 || disk.f_bavail * disk.f_frsize >= kFullBytes) {
-    return status;
-  }
-  return absl::ResourceExhaustedError(
-      absl::StrCat("there is no room left in ", parent, "; make some, or choose another place: ", status.message()));
-}
+constexpr char kMakeRoom[] = "make some, or choose another place";
 
 std::string HostnameAfter(const Checkpoint& checkpoint, const std::string& pod_id) {
   // One that was named after the pod still is.
@@ -126,15 +112,15 @@ absl::Status LivePodRuntime::WriteCheckpoint(Pod& pod, const std::string& direct
   pod.guest().Suspend().reset();
   pod.RecordExits();
   const state::v1::PodRecord record = pod.record();
-  VCD_RETURN_IF_ERROR(Explained(pod.machine()->SaveImage(writer->image_dir(), context), directory));
-  VCD_RETURN_IF_ERROR(Explained(KeepWrittenDisks(record, *writer, context), directory));
+  VCD_RETURN_IF_ERROR(ExplainFullDisk(pod.machine()->SaveImage(writer->image_dir(), context), directory, kMakeRoom));
+  VCD_RETURN_IF_ERROR(ExplainFullDisk(KeepWrittenDisks(record, *writer, context), directory, kMakeRoom));
   if (!manifest.stopped && !paused) {
     // The rest does not need it to stand still.
     VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
     *awake = true;
   }
   VCD_ASSIGN_OR_RETURN(manifest.disks, DescribeDisks(record, disk_digests_, context));
-  return Explained(writer->Finish(manifest, *config, RecordForCheckpoint(record), context), directory);
+  return ExplainFullDisk(writer->Finish(manifest, *config, RecordForCheckpoint(record), context), directory, kMakeRoom);
 }
 
 absl::Status LivePodRuntime::StopAfterCheckpoint(Pod& pod, const std::string& directory,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints of pods with disks that they write to.
+#include <sys/mount.h>
+
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "core/pod/testing/checkpoint_fixture.h"
@@ -64,6 +67,37 @@ TEST_F(PodCheckpointTest, NothingIsLeftOfDisksWhenARestoreFails) {
   EXPECT_THAT(std::string(damaged.message()), HasSubstr("disks/rootfs-0"));
   fs::remove(Out("one") + "/disks/rootfs-0");
   EXPECT_EQ(ReasonOf(Restore(Out("one"), "three").status()), v1::ERROR_REASON_CHECKPOINT_UNFIT);
+}
+
+TEST_F(PodCheckpointTest, FullDiskIsToldWithTheNextStep) {
+  ASSERT_TRUE(Run(DiskConfig("web")).ok());
+  std::ofstream(root_ + "/data.img", std::ios::app | std::ios::binary) << std::string(1 << 20, 'd');
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  ASSERT_TRUE(Delete("web", /*force=*/true).ok());
+  runtime_.reset();
+  const std::string small = root_ + "/small";
+  fs::create_directory(small);
+  if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=768k") != 0) GTEST_SKIP() << "mounting is root's";
+  options_.state_dir = small + "/state";
+  Restart();
+  const absl::Status full = Restore(Out("one"), "two").status();
+  const bool nothing = !fs::exists(small + "/state/pods/two");
+  runtime_.reset();
+  EXPECT_EQ(::umount(small.c_str()), 0);
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
+  EXPECT_THAT(std::string(full.message()), AllOf(HasSubstr("no room left in " + small), HasSubstr("make some for")));
+  EXPECT_TRUE(nothing);
+}
+
+TEST_F(PodCheckpointTest, ARestoredPodsDiskThatFailsIsTold) {
+  ASSERT_TRUE(Run(DiskConfig("web")).ok());
+  ASSERT_TRUE(Checkpoint("web", Out("one")).ok());
+  ASSERT_TRUE(RestoreWithGuest(Out("one"), "web", "two").ok());
+  auto events = Events();
+  hypervisor().Trouble("two", {VmTrouble::Kind::kDiskError, "disk rootfs-0: No space left on device"});
+  const v1::Event event = AwaitEvent(*events, v1::EVENT_TYPE_POD_IO_ERROR);
+  EXPECT_EQ(event.pod_id(), "two");
+  EXPECT_EQ(event.reason(), "disk rootfs-0: No space left on device");
 }
 
 TEST_F(PodCheckpointTest, DiskOfAStoppedContainerIsRefused) {
