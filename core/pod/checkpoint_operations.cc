@@ -61,7 +61,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
 }
 
 absl::Status LivePodRuntime::CheckpointBody(Pod& pod, const std::string& directory, bool stop, const Grant& grant) {
-  VCD_RETURN_IF_ERROR(Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": checkpoint")));
+  VCD_RETURN_IF_ERROR(OfPod(grant.place.status(), pod.id(), "checkpoint"));
   VCD_RETURN_IF_ERROR(CheckOperation(PodOperation::kCheckpoint, pod.id(), pod.state()));
   VCD_RETURN_IF_ERROR(CheckCheckpointPlace(filesystem_, directory, {options_.state_dir, options_.run_dir}));
   CheckpointManifest manifest;
@@ -77,7 +77,7 @@ absl::Status LivePodRuntime::CheckpointBody(Pod& pod, const std::string& directo
   if (status.ok() && stop) return StopAfterCheckpoint(pod, directory, grant.request);
   const state::v1::Request done = status.ok() ? grant.request : state::v1::Request();
   if (status.ok()) LogInfo(pod.id(), absl::StrCat("checkpoint in ", directory));
-  status = Annotate(status, absl::StrCat("pod ", pod.id(), ": checkpoint"));
+  status = OfPod(status, pod.id(), "checkpoint");
   if (pod.state() == v1::POD_STATE_PAUSED) {
     status.Update(PauseAgain(pod, done, grant.context));
     return status;
@@ -190,7 +190,7 @@ void LivePodRuntime::Restore(const std::string& directory, const std::string& po
   checkpoint_share_.Run(pod_id, operation.options.deadline, leaving_,
                         [this, directory, pod_id, operation, done](const absl::Status& turn) {
                           if (turn.ok()) return RestoreInTurn(directory, pod_id, operation, done);
-                          done(Annotate(turn, absl::StrCat("pod ", pod_id, ": restore")));
+                          done(OfPod(turn, pod_id, "restore"));
                         });
 }
 

@@ -125,7 +125,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
     if (begun) RunContainerPoststop(pod, config.id(), PoststopLimits(grant));
     (void)RemoveContainerLog(filesystem_, pod.LogPath(config.id()));
     (void)ForgetContainer(pod, config.id(), {});
-    return Annotate(status, absl::StrCat("pod ", pod.id()));
+    return OfPod(status, pod.id());
   }
   LogInfo(pod.id(), absl::StrCat("container ", config.id(), " ready"));
   pod.Tell(v1::EVENT_TYPE_CONTAINER_CREATED, config.id());
@@ -250,7 +250,7 @@ absl::Status LivePodRuntime::RunPausedPod(Pod& pod, const std::function<void(sta
   absl::Status status = WakeGuest(pod, grant.context);
   if (status.ok()) status = work();
   status.Update(PauseAgain(pod, {}, grant.context));
-  return Annotate(status, absl::StrCat("pod ", pod.id()));
+  return OfPod(status, pod.id());
 }
 
 void LivePodRuntime::DeleteContainer(const std::string& pod_id, const std::string& container_id, bool force,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "core/agent/guest_error.h"
 #include "core/log/logger.h"
@@ -46,6 +47,16 @@ absl::Status ContainerNotFound(const std::string& pod_id, const std::string& con
 absl::Status VmExited(const std::string& pod_id, const std::string& reason) {
   return WithDetail(absl::UnavailableError(absl::StrCat("pod ", pod_id, ": its VM ended: ", reason)),
                     {v1::ERROR_REASON_VM_EXITED, {{"pod_id", pod_id}}});
+}
+
+absl::Status OfPod(const absl::Status& status, const std::string& pod_id, absl::string_view step) {
+  const std::string pod = absl::StrCat("pod ", pod_id);
+  const std::string begin = step.empty() ? pod : absl::StrCat(pod, ": ", step);
+  absl::string_view rest = status.message();
+  if (status.ok() || !absl::ConsumePrefix(&rest, absl::StrCat(pod, ": "))) return Annotate(status, begin);
+  absl::Status named(status.code(), absl::StrCat(begin, ": ", rest));
+  status.ForEachPayload([&named](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });
+  return named;
 }
 
 Pod::Pod(const PodEnvironment& environment, const v1::PodConfig& config, state::v1::PodRecord record)

@@ -238,6 +238,10 @@ absl::Status ContainerNotFound(const std::string& pod_id, const std::string& con
 // kUnavailable (VM_EXITED) for what cannot be had from a machine that has ended.
 absl::Status VmExited(const std::string& pod_id, const std::string& reason);
 
+// An error with the pod, and the step unless that is empty, before its message; a message that names the pod first
+// already does so once.
+absl::Status OfPod(const absl::Status& status, const std::string& pod_id, absl::string_view step = "");
+
 }  // namespace vcd
 
 #endif  // VCD_CORE_POD_POD_H_

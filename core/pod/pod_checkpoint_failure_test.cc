@@ -54,7 +54,9 @@ TEST_F(PodCheckpointTest, ForceComesFirst) {
   runtime_->CheckpointPod("web", Out("one"), false, Soon(), [&](auto result) { checkpointed.Set(std::move(result)); });
   ASSERT_TRUE(hypervisor().WaitUntilHanging("SaveImage"));
   EXPECT_TRUE(Delete("web", /*force=*/true).ok());
-  EXPECT_EQ(checkpointed.Wait({Soon().deadline, nullptr}, "the answer").status().code(), absl::StatusCode::kAborted);
+  const absl::Status preempted = checkpointed.Wait({Soon().deadline, nullptr}, "the answer").status();
+  EXPECT_EQ(preempted.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(preempted.message(), "pod web: checkpoint: DeletePod of pod web with force came first");
   EXPECT_THAT(Outs(), IsEmpty());
   ExpectNothingLeft();
 }

@@ -181,7 +181,7 @@ absl::Status LivePodRuntime::UndoCreation(Pod& pod, Creation& creation, const ab
   Forget(id);
   if (told) pod.Tell(v1::EVENT_TYPE_POD_DELETED, "", "", std::nullopt, std::string(why.message()));
   LogInfo(id, absl::StrCat("not created: ", why.message()));
-  return Annotate(why, absl::StrCat("pod ", id));
+  return OfPod(why, id);
 }
 
 }  // namespace vcd

@@ -58,7 +58,7 @@ void LivePodRuntime::StartPod(const std::string& pod_id, const MutationOptions& 
 absl::Status LivePodRuntime::BeginStart(Pod& pod, std::optional<BringUp>& up, Grant& grant) {
   VCD_RETURN_IF_ERROR(CheckStart(pod));
   VCD_RETURN_IF_ERROR(grant.context.Check("start the pod"));
-  if (!grant.place.ok()) return Annotate(grant.place.status(), absl::StrCat("pod ", pod.id(), ": start"));
+  if (!grant.place.ok()) return OfPod(grant.place.status(), pod.id(), "start");
   grant.clock.Enter(OperationPhase::kPersist);
   const bool boots = pod.state() == v1::POD_STATE_STOPPED;
   // Of its last life, when that was ended in a hurry.
@@ -101,7 +101,7 @@ absl::Status LivePodRuntime::UndoStart(Pod& pod, std::optional<BringUp>& up, con
   options.hooks = PoststopLimits(grant);
   (void)TearDown(pod, environment_, options);
   pod.Tell(v1::EVENT_TYPE_POD_STOPPED, "", "", std::nullopt, options.reason);
-  return Annotate(why, absl::StrCat("pod ", pod.id(), ": start"));
+  return OfPod(why, pod.id(), "start");
 }
 
 CallContext LivePodRuntime::PoststopLimits(const Grant& grant, bool force) {
@@ -122,7 +122,7 @@ void LivePodRuntime::Forget(const std::string& pod_id) {
 }
 
 absl::Status LivePodRuntime::Preempted(const std::string& pod_id, const std::string& operation) {
-  return WithDetail(absl::AbortedError(absl::StrCat("pod ", pod_id, ": ", operation, " with force came first")),
+  return WithDetail(absl::AbortedError(absl::StrCat(operation, " of pod ", pod_id, " with force came first")),
                     {v1::ERROR_REASON_PREEMPTED, {{"pod_id", pod_id}}});
 }
 
@@ -194,7 +194,7 @@ absl::Status LivePodRuntime::PauseBody(Pod& pod, const Grant& grant) {
   VCD_RETURN_IF_ERROR(
       pod.Change([&](state::v1::PodRecord& record) { SetUnderWay(record, state::v1::INTENT_PAUSE, grant.request); }));
   pod.SetStandsStill(true);
-  absl::Status status = Annotate(pod.machine()->Pause(grant.context), absl::StrCat("pod ", pod.id(), ": pause the VM"));
+  absl::Status status = OfPod(pod.machine()->Pause(grant.context), pod.id(), "pause the VM");
   if (status.ok()) {
     status = pod.Change([&](state::v1::PodRecord& record) {
       record.set_state(v1::POD_STATE_PAUSED);
@@ -236,7 +236,7 @@ absl::Status LivePodRuntime::ResumeBody(Pod& pod, const Grant& grant) {
     pod.SetStandsStill(true);
     (void)pod.machine()->Pause({absl::Now() + absl::Seconds(10), grant.context.cancellation});
     (void)pod.Change([](state::v1::PodRecord& record) { record.clear_under_way(); }, /*fact=*/true);
-    return Annotate(status, absl::StrCat("pod ", pod.id()));
+    return OfPod(status, pod.id());
   }
   LogInfo(pod.id(), "resumed");
   pod.Tell(v1::EVENT_TYPE_POD_RESUMED);
@@ -286,7 +286,7 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
                                                "; delete it again, or with force to leave that behind"));
   }
   if (!force && !PoststopDue(pod.record()).empty()) {
-    return Annotate(grant.context.Check("poststop hooks"), absl::StrCat("pod ", pod.id(), ": not deleted"));
+    return OfPod(grant.context.Check("poststop hooks"), pod.id(), "not deleted");
   }
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
   Forget(pod.id());

@@ -144,7 +144,7 @@ absl::Status LivePodRuntime::ExecBody(Pod& pod, const GuestProcess& process, con
   if (!pid.ok()) {
     pod.RemoveProcess(key);
     // Agents say which process of which container it is, and what was done.
-    return WithMetadata(Annotate(pid.status(), absl::StrCat("pod ", pod.id())), "container_id", key.container_id);
+    return WithMetadata(OfPod(pid.status(), pod.id()), "container_id", key.container_id);
   }
   if (std::shared_ptr<ProcessEntry> entry = pod.FindProcess(key)) entry->set_guest_pid(*pid);
   pod.Tell(v1::EVENT_TYPE_PROCESS_STARTED, key.container_id, key.process_id);
@@ -309,7 +309,7 @@ void LivePodRuntime::ResizeTerminal(const std::string& pod_id, const ProcessKey&
     work_.Post([pod = *std::move(pod), process, size, options, done] {
       const absl::Time deadline = std::min(options.deadline, absl::Now() + kSignalCeiling);
       const absl::Status resized = pod->guest().ResizeTerminal(process, size, deadline);
-      done(WithMetadata(Annotate(resized, absl::StrCat("pod ", pod->id())), "pod_id", pod->id()));
+      done(WithMetadata(OfPod(resized, pod->id()), "pod_id", pod->id()));
     });
   });
 }

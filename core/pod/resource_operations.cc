@@ -149,7 +149,7 @@ absl::Status LivePodRuntime::UpdateContainerBody(Pod& pod, const std::string& co
   if (!updated.ok()) {
     const absl::Status restored = SetResources(pod, container_id, before);
     if (!restored.ok()) LogError(pod.id(), absl::StrCat("undo: limits of ", container_id, ": ", restored.message()));
-    return WithMetadata(Annotate(updated, absl::StrCat("pod ", pod.id())), "container_id", container_id);
+    return WithMetadata(OfPod(updated, pod.id()), "container_id", container_id);
   }
   LogInfo(pod.id(), absl::StrCat("container ", container_id, ": limits changed"));
   return pod.RememberDone(grant.request);
