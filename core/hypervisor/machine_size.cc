@@ -24,14 +24,17 @@ uint32_t ForVcpusMib(uint32_t max_vcpus) {
 absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus, uint32_t guest_needs_mib) {
   const uint32_t for_vcpus = ForVcpusMib(max_vcpus);
   const uint32_t least = guest_needs_mib + for_vcpus;
-  if (memory_mib > kMaxMemoryMib) {
-    return InvalidField(field, absl::StrCat(memory_mib, " MiB are too much; at most ", kMaxMemoryMib, " are possible"));
-  }
+  VCD_RETURN_IF_ERROR(CheckMostMemory(field, memory_mib));
   if (memory_mib >= least) return absl::OkStatus();
   const std::string why =
       for_vcpus == 0 ? "" : absl::StrCat(" in a machine that can have ", max_vcpus, " vCPUs (max_vcpus)");
   return InvalidField(field, absl::StrCat(memory_mib, " MiB are too little for the guest to boot", why, "; give it ",
                                           least, " MiB or more"));
+}
+
+absl::Status CheckMostMemory(const std::string& field, uint32_t memory_mib) {
+  if (memory_mib <= kMaxMemoryMib) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(memory_mib, " MiB are too much; at most ", kMaxMemoryMib, " are possible"));
 }
 
 absl::Status CheckVcpus(const std::string& field, uint32_t vcpus) {

@@ -20,6 +20,8 @@ constexpr uint32_t kMaxVcpus = 240;
 // needs, and the kernel sets some aside for each of the vCPUs that the machine can have.
 absl::Status CheckMemory(const std::string& field, uint32_t memory_mib, uint32_t max_vcpus = 1,
                          uint32_t guest_needs_mib = kMinMemoryMib);
+// The same of what was given before it is known what the machine boots: how much at most.
+absl::Status CheckMostMemory(const std::string& field, uint32_t memory_mib);
 absl::Status CheckVcpus(const std::string& field, uint32_t vcpus);
 
 // kInvalidArgument naming the field when the memory or the vCPUs of a config with its defaults filled in make no sense.

@@ -129,7 +129,7 @@ absl::Status CheckMachine(const v1::HypervisorConfig& config, const std::string&
 // Of what is given; what is not gets its default later, and the whole is checked again then.
 absl::Status CheckGivenSize(const std::string& field, const std::string& memory, uint32_t memory_mib,
                             const std::string& cpus, uint32_t vcpus) {
-  if (memory_mib != 0) VCD_RETURN_IF_ERROR(CheckMemory(absl::StrCat(field, memory), memory_mib));
+  VCD_RETURN_IF_ERROR(CheckMostMemory(absl::StrCat(field, memory), memory_mib));
   return vcpus != 0 ? CheckVcpus(absl::StrCat(field, cpus), vcpus) : absl::OkStatus();
 }
 

@@ -74,8 +74,6 @@ INSTANTIATE_TEST_SUITE_P(
              "config.hypervisor_config.accelerator"},
         Case{"Memory", [](v1::PodConfig& c) { c.mutable_resources()->set_memory_mib(0xffffffff); },
              "config.resources.memory_mib"},
-        Case{"LittleMemory", [](v1::PodConfig& c) { c.mutable_resources()->set_memory_mib(31); },
-             "config.resources.memory_mib"},
         Case{"Vcpus", [](v1::PodConfig& c) { c.mutable_resources()->set_vcpus(100000); }, "config.resources.vcpus"},
         Case{"Netns", [](v1::PodConfig& c) { c.mutable_network_config()->set_netns_path("netns"); },
              "config.network_config.netns_path"},

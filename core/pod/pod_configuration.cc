@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "core/asset/asset_annotations.h"
 #include "core/model/field_checks.h"
 #include "core/model/pod_validation.h"
@@ -39,6 +41,19 @@ absl::Status CheckKnownAnnotations(const Hypervisor& hypervisor,
   const std::map<std::string, std::string> sorted(annotations.begin(), annotations.end());
   VCD_RETURN_IF_ERROR(CheckAssetAnnotations(sorted));
   return hypervisor.CheckAnnotations(sorted);
+}
+
+// What is wrong with a size is told of the field that it came from.
+absl::Status NameGivenSize(const absl::Status& status, const v1::PodConfig& config) {
+  const std::optional<ErrorDetail> detail = DetailOf(status);
+  if (!detail.has_value() || detail->metadata.count("field") == 0) return status;
+  const std::string& field = detail->metadata.at("field");
+  std::string given;
+  if (config.resources().memory_mib() != 0 && field == "hypervisor_config.default_memory_mib") given = "memory_mib";
+  if (config.resources().vcpus() != 0 && field == "hypervisor_config.default_vcpus") given = "vcpus";
+  absl::string_view problem = status.message();
+  if (given.empty() || !absl::ConsumePrefix(&problem, absl::StrCat("`", field, "`: "))) return status;
+  return InvalidField(absl::StrCat("config.resources.", given), problem);
 }
 
 }  // namespace
@@ -83,7 +98,7 @@ absl::StatusOr<v1::PodConfig> LivePodRuntime::Prepare(v1::PodConfig config, cons
   const std::map<std::string, std::string> annotations(config.annotations().begin(), config.annotations().end());
   ApplyAssetAnnotations(annotations, &machine);
   absl::StatusOr<v1::HypervisorConfig> resolved = hypervisor.Resolve(machine, context);
-  if (!resolved.ok()) return NameAssetAnnotation(resolved.status(), annotations);
+  if (!resolved.ok()) return NameGivenSize(NameAssetAnnotation(resolved.status(), annotations), config);
   machine = *std::move(resolved);
   VCD_RETURN_IF_ERROR(backends_.networks.at(config.network())->Check(config.network_config()));
   return config;

@@ -64,6 +64,18 @@ TEST_F(PodResourceTest, ChangedLimitsOutliveTheContainerTheMachineAndTheDaemon) 
   ExpectLimits("p", 64 << 20, 20);
 }
 
+TEST_F(PodResourceTest, ASizeThatIsTooSmallIsToldOfTheFieldThatItIsIn) {
+  v1::PodConfig config = Config("p");
+  config.mutable_resources()->set_memory_mib(20);
+  const absl::Status little = Run(config).status();
+  EXPECT_EQ(DetailOf(little)->metadata["field"], "config.resources.memory_mib") << little;
+  EXPECT_EQ(little.message(),
+            "`config.resources.memory_mib`: 20 MiB are too little for the guest to boot; give it 32 MiB or more");
+  config.clear_resources();
+  config.mutable_hypervisor_config()->set_default_memory_mib(20);
+  EXPECT_EQ(DetailOf(Run(config).status())->metadata["field"], "hypervisor_config.default_memory_mib");
+}
+
 TEST_F(PodResourceTest, ARefusedChangeLeavesEverythingAsItWas) {
   ASSERT_TRUE(Run(Limited("p")).ok());
   agent().FailNth("UpdateResources", 1, absl::InternalError("the kernel says no"));
