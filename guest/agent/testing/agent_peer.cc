@@ -20,7 +20,7 @@ using ::vcd::agent::v1::ExitInfo;
 using ::vcd::agent::v1::GuestMessage;
 using ::vcd::agent::v1::HostMessage;
 
-constexpr int kPatienceMs = 30'000;
+constexpr int kPatienceMs = 120'000;
 
 }  // namespace
 
@@ -144,7 +144,9 @@ void AgentPeer::Forget(const std::string& container) {
 }
 
 bool AgentPeer::ReadOne(int timeout_ms) {
-  const auto message = TryReceive(timeout_ms);
+  auto message = TryReceive(timeout_ms);
+  // That this machine is short of memory is told at any time, and no answer to anything.
+  while (message && message->has_event()) message = TryReceive(timeout_ms);
   if (message) Note(*message);
   return message.has_value();
 }
