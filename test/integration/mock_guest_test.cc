@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "test/harness/api_client.h"
 #include "test/harness/test_daemon.h"
@@ -186,9 +187,19 @@ TEST_F(MockGuestTest, MuchOutputComesWholeOverARestart) {
 }
 
 TEST_F(MockGuestTest, APausedPodStandsStillAlsoOverARestart) {
-  ASSERT_THAT(api_->RunPod(Config("web", {"script", "sleep 0.2", "print woke"})), IsError(StatusCode::OK, ""));
-  ASSERT_THAT(api_->PausePod("web"), IsError(StatusCode::OK, ""));
-  const absl::Time due = absl::Now() + absl::Milliseconds(300);
+  // It has slept for less than it is to, or it is tried with more sleep.
+  absl::Duration sleep = absl::Milliseconds(100);
+  absl::Time began;
+  do {
+    ASSERT_THAT(api_->DeletePod("web", /*force=*/true), IsError(StatusCode::OK, ""));
+    sleep *= 2;
+    ASSERT_LT(sleep, absl::Minutes(1));
+    began = absl::Now();
+    const std::string step = absl::StrCat("sleep ", absl::ToDoubleSeconds(sleep));
+    ASSERT_THAT(api_->RunPod(Config("web", {"script", step, "print woke"})), IsError(StatusCode::OK, ""));
+    ASSERT_THAT(api_->PausePod("web"), IsError(StatusCode::OK, ""));
+  } while (absl::Now() - began >= sleep);
+  const absl::Time due = began + sleep + absl::Milliseconds(100);
   Restart([due] {
     while (absl::Now() < due) {
     }
