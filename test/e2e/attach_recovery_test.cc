@@ -22,10 +22,12 @@ std::string Counted() {
   return text;
 }
 
-// Prints all of that, many times what is held on the way, and ends with `code`.
+// Prints all of that, many times what is held on the way, and ends with `code`. The last line comes once there is
+// /tmp/go: until then it has not ended, however late those come who look.
 std::vector<std::string> Counter(int code) {
   return {"sh", "-c",
-          absl::StrCat("i=0; while [ $i -lt ", kLines, " ]; do echo line $i; i=$((i+1)); done; exit ", code)};
+          absl::StrCat("i=0; while [ $i -lt ", kLines - 1, " ]; do echo line $i; i=$((i+1)); done; ",
+                       "while test ! -e /tmp/go; do sleep 0.05; done; echo line $i; exit ", code)};
 }
 
 // An attached client.
@@ -105,6 +107,7 @@ TEST_F(AttachRecoveryTest, AContainersLogHasEveryByteOnceAndItsExitIsThere) {
     EXPECT_EQ(expected.compare(0, client.output().size(), client.output()), 0);
     daemon().Start();
   }
+  EXPECT_THAT(Exec("box", {"touch", "/tmp/go"}), ExitsWith(0));
   Attached client(daemon().channel(), "box", "");
   EXPECT_FALSE(client.ReadBytes(expected.size() + 1));
   EXPECT_EQ(client.exit(), 5);
@@ -136,6 +139,7 @@ TEST_F(AttachRecoveryTest, AnExecGoesOnWithANewAttachAndItsExitIsThere) {
   EXPECT_EQ(expected.compare(0, before.output().size(), before.output()), 0);
 
   daemon().Start();
+  EXPECT_THAT(Exec("box", {"touch", "/tmp/go"}), ExitsWith(0));
   Attached after(daemon().channel(), "box", response.process_id());
   EXPECT_FALSE(after.ReadBytes(expected.size() + 1));
   EXPECT_EQ(after.exit(), 6);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel says of a pod's processes on the host: they are users of their own with nothing of the host's but
 // what they were given.
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,11 +188,10 @@ TEST_F(ConfinementTest, EveryProcessOfAPodIsInItsControlGroup) {
 TEST_F(ConfinementTest, APodThatWasKilledLeavesNeitherUserNorControlGroup) {
   RunDetached("a", {"sleep", "1000"});
   ASSERT_EQ(::kill(daemon().GetPod("a").vm().pid(), SIGKILL), 0);
-  // Ends when the pod's end is known.
-  Vc({"wait", "a"});
-  EXPECT_THAT(Must({"inspect", "a"}), HasSubstr("killed by signal 9 (Killed)"));
-  std::error_code error;
-  EXPECT_TRUE(fs::is_empty(daemon().run_dir() + "/uids", error)) << error.message();
+  EXPECT_THAT(daemon().AwaitState("a", v1::POD_STATE_FAILED).reason(), HasSubstr("killed by signal 9 (Killed)"));
+  const absl::Time deadline = absl::Now() + kProgramTimeout;
+  while (!fs::is_empty(daemon().run_dir() + "/uids") && absl::Now() < deadline) (void)::poll(nullptr, 0, 20);
+  EXPECT_TRUE(fs::is_empty(daemon().run_dir() + "/uids"));
   Must({"rm", "a"});
 }
 

@@ -23,14 +23,15 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "proto/vcd/v1/pod_service.grpc.pb.h"
+#include "test/harness/http_client.h"
 
 namespace vcd {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr absl::Duration kServeTimeout = absl::Seconds(60);
-constexpr absl::Duration kExitTimeout = absl::Seconds(30);
+constexpr absl::Duration kExitTimeout = absl::Seconds(60);
+constexpr int kStepMs = 20;
 
 // Tests run in the runfiles directory, where data lies under its path in the source tree.
 std::string Runfile(const std::string& path) { return fs::absolute(path).string(); }
@@ -131,6 +132,8 @@ void RealDaemon::Start() {
                Runfile("guest/image/initramfs.cpio"),
                "--cgroup",
                cgroup(),
+               "--metrics-listen",
+               MetricsAddress(),
                "--log-level",
                "debug"};
   // A test that is not about them would otherwise have one made beside its first pod.
@@ -153,11 +156,17 @@ void RealDaemon::Start() {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
   channel_ = grpc::CreateCustomChannel("unix:" + socket, grpc::InsecureChannelCredentials(), arguments);
-  const absl::Time deadline = absl::Now() + kServeTimeout;
+  const absl::Time deadline = absl::Now() + kProgramTimeout;
   while (!channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Milliseconds(500)))) {
     pollfd fd = {process_->pidfd.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&fd, 1, 0), 0) << "vcd ended instead of serving:\n" << log();
     ASSERT_LT(absl::Now(), deadline) << "vcd does not serve:\n" << log();
+  }
+  // It serves before it has found out what has become of the pods that it knows.
+  while (MetricValue(HttpGet(MetricsAddress()), "vcd_reconciling_pods") != 0) {
+    pollfd fd = {process_->pidfd.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&fd, 1, kStepMs), 0) << "vcd ended instead of taking its pods over:\n" << log();
+    ASSERT_LT(absl::Now(), deadline) << "vcd does not take its pods over:\n" << log();
   }
 }
 
@@ -205,13 +214,24 @@ ProgramResult RealDaemon::Vc(const std::vector<std::string>& words, const std::s
 
 v1::Pod RealDaemon::GetPod(const std::string& pod_id) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kServeTimeout));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kProgramTimeout));
   v1::GetPodRequest request;
   request.set_pod_id(pod_id);
   v1::GetPodResponse response;
   const grpc::Status status = v1::PodService::NewStub(channel_)->GetPod(&context, request, &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return response.pod();
+}
+
+v1::Pod RealDaemon::AwaitState(const std::string& pod_id, v1::PodState state) {
+  const absl::Time deadline = absl::Now() + kProgramTimeout;
+  v1::Pod pod = GetPod(pod_id);
+  while (pod.state() != state && absl::Now() < deadline) {
+    (void)::poll(nullptr, 0, kStepMs);
+    pod = GetPod(pod_id);
+  }
+  EXPECT_EQ(pod.state(), state) << pod_id << ": " << pod.reason();
+  return pod;
 }
 
 std::map<std::string, int> RealDaemon::Descriptors() const {

@@ -30,7 +30,7 @@ class RealDaemon {
   RealDaemon(const RealDaemon&) = delete;
   RealDaemon& operator=(const RealDaemon&) = delete;
 
-  // Starts vcd and returns when it serves.
+  // Starts vcd and returns when it serves, and knows what has become of the pods of the vcd before.
   void Start();
   // Sends SIGTERM and waits for the end; returns how long that took. Its exit status must be 0.
   absl::Duration Terminate();
@@ -58,6 +58,8 @@ class RealDaemon {
 
   // What GetPod says, by the gRPC API itself.
   v1::Pod GetPod(const std::string& pod_id);
+  // The same, once the pod is in that state; one that never comes to it is a failure.
+  v1::Pod AwaitState(const std::string& pod_id, v1::PodState state);
 
   // vcd's open descriptors by what they are, connections of clients left out.
   std::map<std::string, int> Descriptors() const;
@@ -66,6 +68,7 @@ class RealDaemon {
   std::vector<std::string> Leftovers() const;
 
  private:
+  std::string MetricsAddress() const { return "unix://" + directory_ + "/metrics.sock"; }
   std::vector<std::string> Processes() const;
   // Directories of control groups of pods.
   std::vector<std::string> Cgroups() const;
