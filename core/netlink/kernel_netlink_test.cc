@@ -81,10 +81,10 @@ std::string Frame() {
   return frame;
 }
 
-// Waits for that frame at a tap, whatever else comes; false after ten seconds without any.
+// Waits for that frame at a tap, whatever else comes; false after a minute without any.
 bool Arrives(const UniqueFd& tap, const std::string& frame) {
   pollfd waiting{tap.get(), POLLIN, 0};
-  while (poll(&waiting, 1, 10000) == 1) {
+  while (poll(&waiting, 1, 60'000) == 1) {
     std::array<char, 2048> buffer{};
     const ssize_t size = read(tap.get(), buffer.data(), buffer.size());
     if (size == static_cast<ssize_t>(frame.size()) && std::memcmp(buffer.data(), frame.data(), frame.size()) == 0) {

@@ -155,9 +155,9 @@ TEST_F(DyingMachineTest, BootThatLosesItsLinkTellsWhyTheMachineEnded) {
   agent().FailNth("Connect", 1, absl::UnavailableError("Connection reset by peer"));
   const Completion<v1::Pod> created;
   runtime().CreatePod(Config(kPod), Soon(), [created](auto result) { created.Set(std::move(result)); });
-  const absl::Time patience = absl::Now() + absl::Seconds(10);
+  const absl::Time patience = absl::Now() + absl::Minutes(1);
   while (!hypervisor().Crash(kPod, "out of memory") && absl::Now() < patience) std::this_thread::yield();
-  const absl::Status status = created.Wait({absl::Now() + absl::Seconds(10), nullptr}, "creation").status();
+  const absl::Status status = created.Wait({absl::Now() + absl::Minutes(1), nullptr}, "creation").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_VM_EXITED);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("out of memory"));

@@ -92,7 +92,7 @@ bool RecoveryWorld::MakeTemplate() {
 }
 
 bool RecoveryWorld::AwaitWarmMachine() {
-  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
   while (!life().dead() && absl::Now() < deadline) {
     const std::vector<TemplateInfo> templates = runtime().ListTemplates();
     if (!templates.empty() && templates[0].warm_machines == 1) return true;
@@ -223,7 +223,7 @@ Observed RecoveryWorld::Observe() {
 
 std::vector<std::string> RecoveryWorld::Leaks() {
   // A container's exit may just be being recorded.
-  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
   std::vector<std::string> leaks = LeaksNow();
   while (!leaks.empty() && absl::Now() < deadline) {
     std::this_thread::yield();

@@ -55,7 +55,7 @@ void ScenarioTest::Judge(RecoveryWorld& world, bool acknowledged, const std::vec
     return std::find(allowed.begin(), allowed.end(), web) != allowed.end();
   };
   // How a container ended while there was no daemon is learnt just after the next one serves.
-  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
   while (!is_allowed() && absl::Now() < deadline) std::this_thread::yield();
   const Observed seen = world.Observe();
   EXPECT_THAT(allowed, Contains(Line(seen, "web")));

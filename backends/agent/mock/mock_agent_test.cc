@@ -69,7 +69,7 @@ class MockAgentTest : public testing::Test {
     session_.reset();
   }
 
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(20), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   void Connect() {
     if (observer_ != nullptr) observer_->AcknowledgeTo(nullptr);

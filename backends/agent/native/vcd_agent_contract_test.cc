@@ -71,7 +71,7 @@ class VcdAgentContractGuest : public AgentContractGuest {
   ~VcdAgentContractGuest() override {
     // The last of the stream's host ends: the agent cleans up and exits.
     host_end_.Reset();
-    EXPECT_EQ(process_->WaitExit({absl::Now() + absl::Seconds(20)}), absl::OkStatus());
+    EXPECT_EQ(process_->WaitExit({absl::Now() + absl::Minutes(1)}), absl::OkStatus());
     EXPECT_EQ(process_->Terminate(absl::ZeroDuration()), absl::OkStatus());
     EXPECT_EQ(process_->exit_description(), "exited with status 0");
   }

@@ -50,7 +50,7 @@ class MockHypervisorTest : public testing::Test {
   }
   ~MockHypervisorTest() override { std::filesystem::remove_all(spec_.run_dir); }
 
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   static v1::MockBehavior Behavior(const std::string& field, const std::string& fault) {
     v1::MockBehavior behavior;

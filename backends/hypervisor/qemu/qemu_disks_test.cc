@@ -35,7 +35,7 @@ class QemuDisksTest : public testing::Test {
 
   void Use(const std::string& driver) { disks_ = std::make_unique<QemuDisks>(*qmp_, slots_, driver); }
 
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   int Recorded() {
     state::v1::VirtualMachine record;

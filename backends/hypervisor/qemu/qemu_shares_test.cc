@@ -48,7 +48,7 @@ class QemuSharesTest : public testing::Test {
     std::filesystem::remove_all(root_);
   }
 
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(20), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   state::v1::VirtualMachine Record() {
     state::v1::VirtualMachine record;

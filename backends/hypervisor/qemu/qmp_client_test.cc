@@ -19,7 +19,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 CallContext AtOnce() { return {absl::Now() + absl::Milliseconds(30), nullptr}; }
 
 class QmpClientTest : public testing::Test {

@@ -30,7 +30,7 @@ v1::ErrorReason ReasonOf(const absl::Status& status) {
 void AgentContractTest::SetUp() {
   const std::string reason = GetParam().skip_reason ? GetParam().skip_reason() : "";
   if (!reason.empty()) GTEST_SKIP() << reason;
-  context_.deadline = absl::Now() + absl::Seconds(30);
+  context_.deadline = absl::Now() + absl::Minutes(2);
   guest_ = GetParam().make();
   Connect();
 }

@@ -15,7 +15,7 @@ namespace vcd {
 
 namespace {
 
-constexpr int kPatienceMs = 20000;
+constexpr int kPatienceMs = 120'000;
 
 v1::TerminalSize SizeOf(const agent::v1::TerminalSize& size) {
   v1::TerminalSize result;

@@ -40,7 +40,7 @@ class ExitListener {
   size_t count() {
     Completion<bool> drained;
     io_.Post([drained] { drained.Set(true); });
-    EXPECT_TRUE(drained.Wait({absl::Now() + absl::Seconds(10), nullptr}, "drain").ok());
+    EXPECT_TRUE(drained.Wait({absl::Now() + absl::Minutes(1), nullptr}, "drain").ok());
     MutexLock lock(&mu_);
     return reasons_.size();
   }

@@ -14,11 +14,9 @@
 
 namespace vcd {
 
-inline MutationOptions Soon(const std::string& request_id = "") {
-  return {absl::Now() + absl::Seconds(30), request_id};
-}
+inline MutationOptions Soon(const std::string& request_id = "") { return {absl::Now() + absl::Minutes(2), request_id}; }
 
-// A runtime's operations as calls that wait for their answer, up to thirty seconds. Containers are called `main` unless
+// A runtime's operations as calls that wait for their answer, up to two minutes. Containers are called `main` unless
 // named.
 class PodClient {
  public:

@@ -83,7 +83,7 @@ class NativeAgentTest : public ::testing::Test {
     return done;
   }
 
-  const CallContext context_{absl::Now() + absl::Seconds(30)};
+  const CallContext context_{absl::Now() + absl::Minutes(2)};
   UniqueFd host_end_;
   std::unique_ptr<GuestPeer> peer_;
   std::string console_ = "boot\x1b[1m line\nKernel panic\n";

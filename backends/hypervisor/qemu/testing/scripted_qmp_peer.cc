@@ -98,7 +98,7 @@ std::vector<std::string> ScriptedQmpPeer::commands() const {
 }
 
 bool ScriptedQmpPeer::WaitFor(const std::string& command) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
   MutexLock lock(&mu_);
   while (arguments_.count(command) == 0) {
     if (changed_.WaitWithDeadline(&mu_, deadline)) return false;
