@@ -90,7 +90,7 @@ class GuestObserver {
 
   // Bytes that a process wrote, from `offset` of its stream. May repeat bytes told before a reconnection. The guest
   // stops reading the process's output until GuestSession::AcknowledgeOutput gives it room.
-  virtual void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) = 0;
+  virtual void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) = 0;
 
   // A process has ended; all its output was told before. Once for each session: also for one that ended before it.
   virtual void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) = 0;

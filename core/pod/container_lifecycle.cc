@@ -58,7 +58,7 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
     VCD_RETURN_IF_ERROR(Annotate(Attach(pod, record, container, spec, context), step));
   }
   // Before the container is there, so that not a byte of its output comes too early.
-  VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), nullptr));
+  VCD_RETURN_IF_ERROR(pod.AddContainerProcess(config.id(), nullptr, context));
   undo.Push([&pod, &config] { pod.RemoveProcess({config.id(), ""}); });
   absl::StatusOr<int32_t> pid = pod.session()->CreateContainer(spec, context);
   if (!pid.ok()) return WithMetadata(Annotate(pid.status(), step), "container_id", config.id());
@@ -136,6 +136,7 @@ absl::Status EndContainer(Pod& pod, const std::string& container_id, absl::Durat
   if (known == nullptr) return ContainerNotFound(pod.id(), container_id);
   VCD_RETURN_IF_ERROR(EndProcesses(pod, {container_id}, grace, context));
   pod.RecordExits();
+  pod.AwaitLogsPatiently(container_id, context);
   VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, *known, context));
   pod.RemoveProcesses(container_id, KilledStatus());
   return pod.Change(

@@ -121,6 +121,7 @@ absl::Status LivePodRuntime::CreateContainerBody(Pod& pod, const v1::ContainerCo
     }
   }
   if (!status.ok()) {
+    pod.DropLog(config.id());
     pod.RemoveProcesses(config.id(), status);
     if (begun) RunContainerPoststop(pod, config.id(), PoststopLimits(grant));
     (void)RemoveContainerLog(filesystem_, pod.LogPath(config.id()));
@@ -148,8 +149,9 @@ void LivePodRuntime::StartContainer(const std::string& pod_id, const std::string
 
 absl::Status LivePodRuntime::MakeAnew(Pod& pod, const v1::ContainerConfig& config, state::v1::ContainerRecord& record,
                                       const Grant& grant) {
-  // What is left of its last life goes first. After a crash before Store, the record calls it stopped while the guest
-  // has it: recovery removes it there.
+  // What is left of its last life goes first, but nothing that the guest alone still knows. After a crash before Store,
+  // the record calls it stopped while the guest has it: recovery removes it there.
+  VCD_RETURN_IF_ERROR(Annotate(pod.AwaitLogs(record.id(), grant.context), absl::StrCat("pod ", pod.id())));
   VCD_RETURN_IF_ERROR(RemoveFromGuest(pod, record, grant.context));
   pod.RemoveProcesses(record.id(), KilledStatus());
   RunContainerPoststop(pod, record.id(), PoststopLimits(grant));
@@ -294,6 +296,7 @@ absl::Status LivePodRuntime::DeleteContainerBody(Pod& pod, const std::string& co
     (void)pod.ChangeToEnd(mark(false));
     return removed;
   }
+  pod.DropLog(container_id);
   pod.RemoveProcesses(container_id, KilledStatus());
   RunContainerPoststop(pod, container_id, PoststopLimits(grant, force));
   // Before the record goes: after that nobody would look for it.

@@ -29,15 +29,17 @@ std::unique_ptr<OutputReader> ExecOutput::NewReader(OutputStart start) {
   return MakeReader(std::move(position));
 }
 
-void ExecOutput::Store(StdStream stream, const std::string& data, uint64_t end_offset) {
+void ExecOutput::Store(StdStream stream, std::string data, uint64_t end_offset) {
   Room room;
   {
     MutexLock lock(&mu_);
     const uint64_t begin = Begin(first_ + chunks_.size());
-    chunks_.push_back({{stream, data, absl::Now()}, end_offset, begin + data.size()});
+    const uint64_t end = begin + data.size();
+    chunks_.push_back({{stream, std::move(data), absl::Now()}, end_offset, end});
     room = Settle();
   }
   Acknowledge(room);
+  WakeReaders();
 }
 
 void ExecOutput::Repeated(StdStream stream, uint64_t) {

@@ -42,7 +42,7 @@ class ExecOutput : public OutputSource {
   std::unique_ptr<OutputReader> NewReader(OutputStart start) ABSL_LOCKS_EXCLUDED(mu_);
 
  protected:
-  void Store(StdStream stream, const std::string& data, uint64_t end_offset) override;
+  void Store(StdStream stream, std::string data, uint64_t end_offset) override;
   void Repeated(StdStream stream, uint64_t received) override;
   Readiness Look(const Cursor& cursor) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<OutputChunk> Take(Cursor& cursor) override;

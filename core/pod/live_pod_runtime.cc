@@ -61,8 +61,8 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
           io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
       templates_(options.templates, filesystem, boot_gate_, work_, metrics_),
-      environment_{options_, backends_, store_, registry_, locks_,     boot_gate_, events_,
-                   io_,      work_,     disks_, ports_,    templates_, metrics_} {}
+      environment_{options_, backends_, store_, registry_, locks_,       boot_gate_, events_,
+                   io_,      work_,     disks_, ports_,    log_threads_, templates_, metrics_} {}
 
 LivePodRuntime::~LivePodRuntime() {
   BeginShutdown();
@@ -74,6 +74,7 @@ LivePodRuntime::~LivePodRuntime() {
     pod->guest().Exchange(nullptr).reset();
   }
   // What the guests told just before.
+  log_threads_.Finish();
   work_.WaitIdle();
 }
 

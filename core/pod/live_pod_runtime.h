@@ -341,6 +341,7 @@ class LivePodRuntime : public PodRuntime {
   FileDigestCache disk_digests_;
   // For what is done without a pod's lock.
   Cancellation leaving_;
+  LogThreads log_threads_;
   Templates templates_;
   const PodEnvironment environment_;
 

@@ -85,6 +85,11 @@ absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path) {
   return OnlyFile(std::move(file), path);
 }
 
+dev_t LogFilesystem(int fd) {
+  struct stat info {};
+  return fstat(fd, &info) == 0 ? info.st_dev : 0;
+}
+
 absl::StatusOr<uint64_t> LogFileSize(int fd, const std::string& path) {
   struct stat status {};
   if (fstat(fd, &status) != 0) return PosixError(errno, absl::StrCat("look at container log ", path));

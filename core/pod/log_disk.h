@@ -2,6 +2,8 @@
 #ifndef VCD_CORE_POD_LOG_DISK_H_
 #define VCD_CORE_POD_LOG_DISK_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,6 +46,9 @@ std::string ReadNote(const std::string& path);
 
 // Opens a file to read. kNotFound when there is none.
 absl::StatusOr<UniqueFd> OpenLogToRead(const std::string& path);
+
+// The file system of an open file; 0 when it does not say.
+dev_t LogFilesystem(int fd);
 
 absl::StatusOr<uint64_t> LogFileSize(int fd, const std::string& path);
 

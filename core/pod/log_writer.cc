@@ -172,7 +172,8 @@ absl::Status LogWriter::Add(Batch* batch, std::string record, uint64_t bytes, St
 
 absl::Status LogWriter::Flush(const Batch& batch) {
   if (!fd_.valid()) {
-    VCD_ASSIGN_OR_RETURN(fd_, disk_.OpenToAppend(path_));
+    VCD_ASSIGN_OR_RETURN(UniqueFd fd, disk_.OpenToAppend(path_));
+    SetFile(std::move(fd));
   }
   if (torn_) VCD_RETURN_IF_ERROR(disk_.Truncate(fd_.get(), size_, path_));
   torn_ = true;

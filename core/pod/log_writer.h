@@ -26,7 +26,7 @@ namespace vcd {
 //
 // A run that begins while the disk is full has its mark written with the first output that fits. Until then a note
 // beside the log, PATH.run, says where the run begins: the mark before it is of another run, whose offsets mean nothing
-// now. One thread.
+// now. One thread at a time.
 class LogWriter {
  public:
   // Goes on with a log where it ends, or begins one, if need be once there is room for it. Half a record at its end is
@@ -45,6 +45,9 @@ class LogWriter {
   // Bytes of a stream that the log accounts for.
   uint64_t offset(StdStream stream) const { return stream == StdStream::kStdout ? stdout_offset_ : stderr_offset_; }
 
+  // Where it is written; 0 while there is no room for a file.
+  dev_t filesystem() const { return filesystem_; }
+
   LogPosition end() const { return {file_, size_}; }
   // Where this run began.
   LogPosition run() const { return run_; }
@@ -53,7 +56,9 @@ class LogWriter {
 
  private:
   LogWriter(std::string path, const LogBounds& bounds, LogDisk& disk, UniqueFd fd)
-      : path_(std::move(path)), bounds_(bounds), disk_(disk), fd_(std::move(fd)) {}
+      : path_(std::move(path)), bounds_(bounds), disk_(disk) {
+    if (fd.valid()) SetFile(std::move(fd));
+  }
 
   // Records to be written in one go, and the offsets then.
   struct Batch {
@@ -62,6 +67,10 @@ class LogWriter {
     bool has_mark = false;
     uint64_t& offset(StdStream stream) { return stream == StdStream::kStdout ? stdout_offset : stderr_offset; }
   };
+  void SetFile(UniqueFd fd) {
+    filesystem_ = LogFilesystem(fd.get());
+    fd_ = std::move(fd);
+  }
   Batch NewBatch(absl::Time now) const;
   absl::Status Add(Batch* batch, std::string record, uint64_t bytes, StdStream stream, absl::Time now);
   absl::Status Flush(const Batch& batch);
@@ -73,7 +82,8 @@ class LogWriter {
   const std::string path_;
   const LogBounds bounds_;
   LogDisk& disk_;
-  UniqueFd fd_;                 // Invalid while there is no room for a file.
+  UniqueFd fd_;  // Invalid while there is no room for a file.
+  dev_t filesystem_ = 0;
   std::vector<uint64_t> full_;  // Numbers of the files before.
   uint64_t file_ = 1;
   uint64_t size_ = 0;       // Of the whole records.

@@ -66,19 +66,17 @@ std::unique_ptr<OutputReader> OutputSource::MakeReader(std::unique_ptr<Cursor> c
   return std::make_unique<Reader>(shared_from_this(), std::move(cursor));
 }
 
-void OutputSource::Append(StdStream stream, uint64_t offset, const std::string& data) {
+void OutputSource::Append(StdStream stream, uint64_t offset, std::string data) {
   uint64_t& received = received_[stream == StdStream::kStdout ? 0 : 1];
   const uint64_t end = offset + data.size();
   if (end <= received) return Repeated(stream, received);
   // After a reconnection the guest repeats what was not acknowledged, which may begin in the middle of what is known.
-  const std::string fresh = offset < received ? data.substr(received - offset) : data;
+  if (offset < received) data.erase(0, received - offset);
   received = end;
-  Store(stream, fresh, end);
-  WakeReaders();
+  Store(stream, std::move(data), end);
 }
 
-void OutputSource::End() {
-  Close();
+void OutputSource::SetEnded() {
   {
     MutexLock lock(&mu_);
     ended_ = true;

@@ -21,10 +21,10 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
   virtual ~OutputSource() = default;
 
   // Takes bytes from the guest; those before what was taken already are dropped. On the I/O thread.
-  void Append(StdStream stream, uint64_t offset, const std::string& data) ABSL_LOCKS_EXCLUDED(mu_);
+  void Append(StdStream stream, uint64_t offset, std::string data) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // There will be no more.
-  void End() ABSL_LOCKS_EXCLUDED(mu_);
+  // There will be no more. May come again, and on any thread; does not block.
+  virtual void End() ABSL_LOCKS_EXCLUDED(mu_) { SetEnded(); }
 
  protected:
   // Where one reader stands. Made and used by the implementation.
@@ -38,10 +38,8 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
 
   // Bytes up to `received` have come again: the guest was not told that they had come, and may wait for that.
   virtual void Repeated(StdStream stream, uint64_t received) = 0;
-  // Keeps new bytes; then readers are told.
-  virtual void Store(StdStream stream, const std::string& data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
-  // There will be no more; then readers are told. May come again, and on any thread.
-  virtual void Close() ABSL_LOCKS_EXCLUDED(mu_) {}
+  // Keeps new bytes, and wakes the readers once it has them.
+  virtual void Store(StdStream stream, std::string data, uint64_t end_offset) ABSL_LOCKS_EXCLUDED(mu_) = 0;
   // Whether there is something at the cursor; kWait only while !ended_.
   virtual Readiness Look(const Cursor& cursor) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
   // The chunk at the cursor, after Look said so; an empty one when there was nothing to show, and the cursor is past
@@ -51,6 +49,10 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
   virtual void Drop(Cursor&) ABSL_LOCKS_EXCLUDED(mu_) {}
 
   std::unique_ptr<OutputReader> MakeReader(std::unique_ptr<Cursor> cursor);
+  // Serves those who wait, on this thread.
+  void WakeReaders() ABSL_LOCKS_EXCLUDED(mu_);
+  // All is kept that came, and readers end behind it.
+  void SetEnded() ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable Mutex mu_;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
@@ -58,8 +60,6 @@ class OutputSource : public std::enable_shared_from_this<OutputSource> {
  private:
   class Reader;
   struct ReaderState;
-
-  void WakeReaders() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Only on the I/O thread.
   uint64_t received_[2];

@@ -122,8 +122,9 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // ---- Processes ----
   // Makes the entry of a first process, with its log, or of an exec; replaces one of before. `known` is what the guest
   // tells of one that was started before: the log of an earlier daemon goes on, and one that there is none of, as of a
-  // pod that was restored, begins there. Null begins a run.
-  absl::Status AddContainerProcess(const std::string& container_id, const GuestProcess* known) ABSL_LOCKS_EXCLUDED(mu_);
+  // pod that was restored, begins there. Null begins a run. Waits for the log's disk.
+  absl::Status AddContainerProcess(const std::string& container_id, const GuestProcess* known,
+                                   const CallContext& context) ABSL_LOCKS_EXCLUDED(mu_);
   void AddExecProcess(const GuestProcess& process) ABSL_LOCKS_EXCLUDED(mu_);
   // Null when there is none.
   std::shared_ptr<ProcessEntry> FindProcess(const ProcessKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
@@ -133,6 +134,13 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
       ABSL_LOCKS_EXCLUDED(mu_);
   // Every process that has not ended is told that it has; execs are forgotten.
   void FinishProcesses(const absl::StatusOr<v1::ExitStatus>& end) ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits until all is in its log that a container, or with an empty id any, has printed; with the context's error,
+  // naming the log, when that is too late.
+  absl::Status AwaitLogs(const std::string& container_id, const CallContext& context) ABSL_LOCKS_EXCLUDED(mu_);
+  // The same for as long as who ends something waits for that: what is not written by then is only in this daemon.
+  void AwaitLogsPatiently(const std::string& container_id, const CallContext& context) ABSL_LOCKS_EXCLUDED(mu_);
+  // Before the log of a container, or of all, is removed: waits for it as long, and has nothing written after.
+  void DropLog(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
   // Records now how containers have ended that their waiters know of already: who changes the pod next must not find
   // them running. Blocks on the disk.
   void RecordExits() ABSL_LOCKS_EXCLUDED(change_mu_, mu_);
@@ -170,7 +178,7 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   void OnLost(std::function<void(absl::Status why)> lost) { lost_ = std::move(lost); }
 
   // GuestObserver.
-  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
   void OnOutOfMemory(const std::string& container_id, uint64_t kills) override;
   void OnMemoryPressure(double some_percent) override;
@@ -189,6 +197,8 @@ class Pod : public GuestObserver, public HeartbeatSubject, public std::enable_sh
   // Whether the record may be replaced by this one; logs it when not.
   absl::Status CheckMove(const state::v1::PodRecord& to) const ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<const v1::PodConfig> ConfigLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Of a container, or of all.
+  std::vector<std::shared_ptr<ContainerLog>> Logs(const std::string& container_id) const ABSL_LOCKS_EXCLUDED(mu_);
   void PublishLocked(const v1::PodConfig& config, const state::v1::PodRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   absl::Status ChangeAndSave(const std::function<bool(state::v1::PodRecord&)>& change, bool fact, DiskRoom room)

@@ -9,6 +9,7 @@
 #include "core/os/io_thread.h"
 #include "core/pod/background_work.h"
 #include "core/pod/boot_gate.h"
+#include "core/pod/log_threads.h"
 #include "core/pod/pod_registry.h"
 #include "core/pod/pod_runtime.h"
 #include "core/state/state_store.h"
@@ -29,6 +30,7 @@ struct PodEnvironment {
   BackgroundWork& work;
   DiskClaims& disks;
   PortClaims& ports;
+  LogThreads& log_threads;
   Templates& templates;
   RuntimeMetrics& metrics;
 };

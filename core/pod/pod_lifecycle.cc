@@ -28,6 +28,9 @@ namespace {
 
 // A guest that takes longer is no reason to keep the pod from going on.
 constexpr absl::Duration kClockTime = absl::Seconds(2);
+// A log is waited for so many times as long to be opened by a daemon that has just started, with many of them, as to be
+// written.
+constexpr int kOpeningFactor = 6;
 
 // Whether a process that has not ended belongs to a container that does not run: a start that a crash cut off.
 bool IsInterrupted(const state::v1::ContainerRecord& container, const GuestProcess& process) {
@@ -51,7 +54,7 @@ absl::Status RemoveInterrupted(Pod& pod, GuestSession& session, const CallContex
 using GuestContainers = std::map<std::string, GuestProcess>;
 
 // Has the pod know the processes that its guest has; returns those that are containers'.
-GuestContainers KnowProcesses(Pod& pod, const GuestSession& session) {
+GuestContainers KnowProcesses(Pod& pod, const GuestSession& session, const CallContext& context) {
   GuestContainers in_guest;
   const state::v1::PodRecord record = pod.record();
   for (const GuestProcess& process : session.info().processes) {
@@ -70,9 +73,11 @@ GuestContainers KnowProcesses(Pod& pod, const GuestSession& session) {
     if (is_container) in_guest[process.key.container_id] = process;
     if (known) continue;
     if (is_container) {
-      const absl::Status logged = pod.AddContainerProcess(process.key.container_id, &process);
+      const CallContext opening = context.Within(kOpeningFactor * pod.environment().options.log_patience);
+      const absl::Status logged = pod.AddContainerProcess(process.key.container_id, &process, opening);
       if (logged.ok()) continue;
-      // A log that cannot be opened must not cost a guest that is well: its output is kept in memory, as an exec's.
+      // A log that cannot be opened, or does not answer, must not cost a guest that is well: its output is kept in
+      // memory, as an exec's.
       LogError(pod.id(), absl::StrCat("container ", process.key.container_id, " is not logged: ", logged.message()));
     }
     pod.AddExecProcess(process);
@@ -111,7 +116,7 @@ absl::Status ReconnectGuest(Pod& pod, const CallContext& context) {
   if (!session.ok()) return Annotate(session.status(), "wait for the guest's agent");
   VCD_RETURN_IF_ERROR(RemoveInterrupted(pod, **session, context));
   // The entries must be there before the first byte comes.
-  const GuestContainers in_guest = KnowProcesses(pod, **session);
+  const GuestContainers in_guest = KnowProcesses(pod, **session, context);
   if (pod.agent().capabilities().runs_processes) {
     // A full disk must not cost a guest that is well.
     (void)pod.Change([&](state::v1::PodRecord& record) { LearnStates(record, in_guest); }, /*fact=*/true);

@@ -288,6 +288,7 @@ absl::Status LivePodRuntime::DeleteBody(Pod& pod, bool force, const Grant& grant
   if (!force && !PoststopDue(pod.record()).empty()) {
     return OfPod(grant.context.Check("poststop hooks"), pod.id(), "not deleted");
   }
+  pod.DropLog("");
   VCD_RETURN_IF_ERROR(Annotate(store_.RemovePod(pod.id()), absl::StrCat("pod ", pod.id(), ": remove its records")));
   Forget(pod.id());
   released->given_back.push_back(absl::StrCat(containers, containers == 1 ? " container" : " containers"));

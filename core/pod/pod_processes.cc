@@ -25,12 +25,15 @@ constexpr absl::Duration kForgetTime = absl::Seconds(10);
 
 }  // namespace
 
-absl::Status Pod::AddContainerProcess(const std::string& container_id, const GuestProcess* known) {
+absl::Status Pod::AddContainerProcess(const std::string& container_id, const GuestProcess* known,
+                                      const CallContext& context) {
   const ProcessKey key{container_id, ""};
   // The log holds the link, not the pod: readers may keep it longer.
   ContainerLog::Options options;
   options.path = LogPath(container_id);
   options.bounds = environment_.options.container_logs;
+  options.threads = &environment_.log_threads;
+  if (environment_.options.log_disk != nullptr) options.disk = environment_.options.log_disk;
   options.acknowledge = [guest = guest_, key](StdStream stream, uint64_t offset) {
     guest->AcknowledgeOutput(key, stream, offset);
   };
@@ -47,7 +50,7 @@ absl::Status Pod::AddContainerProcess(const std::string& container_id, const Gue
     options.stderr_offset = known->stderr_offset;
   }
   VCD_ASSIGN_OR_RETURN(std::shared_ptr<ContainerLog> log,
-                       known != nullptr && !begins ? ContainerLog::Resume(options) : ContainerLog::Create(options));
+                       ContainerLog::Open(options, /*resume=*/known != nullptr && !begins, context));
   auto process = std::make_shared<ProcessEntry>(key, std::move(log));
   MutexLock lock(&mu_);
   processes_[key] = std::move(process);
@@ -78,12 +81,50 @@ std::shared_ptr<ProcessEntry> Pod::FindProcess(const ProcessKey& key) const {
 
 void Pod::RemoveProcess(const ProcessKey& key) {
   std::shared_ptr<ProcessEntry> removed;  // Its destruction may close files: outside the mutex.
+  {
+    MutexLock lock(&mu_);
+    auto found = processes_.find(key);
+    if (found == processes_.end()) return;
+    removed = std::move(found->second);
+    processes_.erase(found);
+    ended_execs_.erase(std::remove(ended_execs_.begin(), ended_execs_.end(), key), ended_execs_.end());
+  }
+  // So that nothing is written any more when another takes its place.
+  if (removed->log() != nullptr) removed->log()->End();
+}
+
+std::vector<std::shared_ptr<ContainerLog>> Pod::Logs(const std::string& container_id) const {
+  std::vector<std::shared_ptr<ContainerLog>> logs;
   MutexLock lock(&mu_);
-  auto found = processes_.find(key);
-  if (found == processes_.end()) return;
-  removed = std::move(found->second);
-  processes_.erase(found);
-  ended_execs_.erase(std::remove(ended_execs_.begin(), ended_execs_.end(), key), ended_execs_.end());
+  for (const auto& [key, process] : processes_) {
+    if (process->log() != nullptr && (container_id.empty() || key.container_id == container_id)) {
+      logs.push_back(process->log());
+    }
+  }
+  return logs;
+}
+
+absl::Status Pod::AwaitLogs(const std::string& container_id, const CallContext& context) {
+  for (const std::shared_ptr<ContainerLog>& log : Logs(container_id)) {
+    Completion<bool> written;
+    log->WhenWritten([written] { written.Set(true); });
+    VCD_RETURN_IF_ERROR(written
+                            .Wait(context, absl::StrCat("container log ", log->path(),
+                                                        ": what was printed last is still to be written, and its file "
+                                                        "system does not answer"))
+                            .status());
+  }
+  return absl::OkStatus();
+}
+
+void Pod::AwaitLogsPatiently(const std::string& container_id, const CallContext& context) {
+  const absl::Status written = AwaitLogs(container_id, context.Within(environment_.options.log_patience));
+  if (!written.ok()) LogWarning(id_, absl::StrCat(written.message(), "; it is not waited for any longer"));
+}
+
+void Pod::DropLog(const std::string& container_id) {
+  AwaitLogsPatiently(container_id, {});
+  for (const std::shared_ptr<ContainerLog>& log : Logs(container_id)) log->Abandon();
 }
 
 void Pod::ForgetDial(const ProcessKey& key) {
@@ -178,10 +219,10 @@ absl::Status Pod::ProcessNotFound(const ProcessKey& key) const {
                      {{"pod_id", id_}, {"container_id", key.container_id}, {"process_id", key.process_id}}});
 }
 
-void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) {
+void Pod::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) {
   // A process that is not known any more must not hold the guest up.
   if (std::shared_ptr<ProcessEntry> entry = FindProcess(process)) {
-    entry->Append(stream, offset, data);
+    entry->Append(stream, offset, std::move(data));
   } else {
     guest_->AcknowledgeOutput(process, stream, offset + data.size());
   }

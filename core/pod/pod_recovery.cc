@@ -74,7 +74,10 @@ void LivePodRuntime::Vanish(Pod& pod, const Grant& grant) {
   if (released.ok() && !released->kept.empty()) status = absl::UnavailableError(absl::StrJoin(released->kept, "; "));
   if (status.ok() && !PoststopDue(pod.record()).empty())
     status = absl::UnavailableError("poststop hooks were cut short");
-  if (status.ok()) status = store_.RemovePod(pod.id());
+  if (status.ok()) {
+    pod.DropLog("");
+    status = store_.RemovePod(pod.id());
+  }
   if (!status.ok()) {
     LogError(pod.id(), absl::StrCat("clean up: ", status.message()));
     return;
@@ -86,6 +89,7 @@ void LivePodRuntime::DropUnfinishedContainer(Pod& pod, const state::v1::Containe
                                              const Grant& grant) {
   const absl::Status removed = RemoveFromGuest(pod, container, {absl::Now() + absl::Seconds(10), nullptr});
   if (!removed.ok()) LogError(pod.id(), absl::StrCat("undo container ", container.id(), ": ", removed.message()));
+  pod.DropLog(container.id());
   pod.RemoveProcesses(container.id(), KilledStatus());
   RunContainerPoststop(pod, container.id(), PoststopLimits(grant));
   (void)RemoveContainerLog(filesystem_, pod.LogPath(container.id()));

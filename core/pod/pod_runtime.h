@@ -48,6 +48,8 @@ struct Backends {
   std::string default_network;
 };
 
+class LogDisk;
+
 // How much of a container's output is kept.
 struct LogBounds {
   uint64_t max_file_bytes = 10 << 20;  // A log goes on in a new file beyond this, unless a single record is longer.
@@ -73,6 +75,9 @@ struct PodRuntimeOptions {
   uint64_t exec_backlog_bytes = 1 << 20;
   absl::Duration slow_reader_patience = absl::Seconds(10);
   LogBounds container_logs;
+  // How long who stops or deletes a container waits for what it printed to be written.
+  absl::Duration log_patience = absl::Seconds(5);
+  LogDisk* log_disk = nullptr;  // For tests; null: the host's. Outlives the runtime.
   // A guest that gives no sign of life for `heartbeat_timeout` is lost; it is asked every `heartbeat_interval`. Zero
   // never asks.
   absl::Duration heartbeat_interval = absl::Seconds(10);

@@ -82,6 +82,7 @@ void EndContainers(Pod& pod, const TearDownOptions& options) {
   LogFailure(
       pod, "end the containers",
       EndProcesses(pod, running, options.grace, {absl::Now() + options.grace + absl::Seconds(15), options.hurry}));
+  pod.AwaitLogsPatiently("", {absl::InfiniteFuture(), options.hurry});
 }
 
 // Ends guest and machine, and lets go of what only a machine that runs needs.

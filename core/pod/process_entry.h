@@ -51,7 +51,7 @@ class ProcessEntry : public std::enable_shared_from_this<ProcessEntry> {
   void Abandon() { abandoned_.store(true); }
 
   // On the I/O thread.
-  void Append(StdStream stream, uint64_t offset, const std::string& data) { source().Append(stream, offset, data); }
+  void Append(StdStream stream, uint64_t offset, std::string data) { source().Append(stream, offset, std::move(data)); }
 
   // It has ended, or is lost: readers end, waiters are called on this thread. Only the first call counts.
   void Finish(absl::StatusOr<v1::ExitStatus> end) ABSL_LOCKS_EXCLUDED(mu_);

@@ -21,7 +21,7 @@ CallContext CleanUpContext() { return {absl::Now() + absl::Seconds(30), nullptr}
 // A guest that nobody asks anything of.
 class NoObserver : public GuestObserver {
  public:
-  void OnOutput(const ProcessKey&, StdStream, uint64_t, const std::string&) override {}
+  void OnOutput(const ProcessKey&, StdStream, uint64_t, std::string) override {}
   void OnProcessExit(const ProcessKey&, const v1::ExitStatus&) override {}
   void OnOutOfMemory(const std::string&, uint64_t) override {}
   void OnMemoryPressure(double) override {}

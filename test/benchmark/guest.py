@@ -31,9 +31,11 @@ def exec_row(where, samples):
 
 def throughput_rows(where, samples):
     plain = median(sample["throughput_mbps"] for sample in samples)
+    logged = median(sample["throughput_into_log_mbps"] for sample in samples)
     slow = median(sample["throughput_beside_slow_mbps"] for sample in samples)
     return [
         Row(SECTION, "standard output of `cat FILE`, %s" % where, plain, "MB/s"),
+        Row(SECTION, "the same into a container's log, ÷ that, %s" % where, logged / plain, "×", note="%.0f MB/s" % logged),
         Row(SECTION, "the same beside a process whose output nobody takes, ÷ alone, %s" % where, slow / plain, "×",
             note="%.0f MB/s" % slow)
     ]

@@ -21,6 +21,8 @@
 #include "backends/agent/native/native_agent.h"
 #include "core/agent/testing/socket_machine.h"
 #include "core/os/mutex.h"
+#include "core/os/testing/temporary_directory.h"
+#include "core/pod/container_log.h"
 #include "guest/agent/testing/agent_peer.h"
 #include "test/benchmark/samples.h"
 #include "test/link/host_transport.h"
@@ -56,6 +58,11 @@ class Meter : public GuestObserver {
     slow_.erase(process);
     session_->AcknowledgeOutput(process, StdStream::kStdout, bytes_[process]);
   }
+  // Output of a process goes into a log, which acknowledges it.
+  void KeepIn(const ProcessKey& process, std::shared_ptr<ContainerLog> log) {
+    MutexLock lock(&mu_);
+    logs_[process] = std::move(log);
+  }
   std::string WaitForEnd(const ProcessKey& process) {
     const absl::Time deadline = absl::Now() + absl::Minutes(5);
     MutexLock lock(&mu_);
@@ -70,7 +77,14 @@ class Meter : public GuestObserver {
     while (bytes_[process] < bytes) changed_.Wait(&mu_);
   }
 
-  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override {
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) override {
+    std::shared_ptr<ContainerLog> log;
+    {
+      MutexLock lock(&mu_);
+      const auto found = logs_.find(process);
+      if (found != logs_.end()) log = found->second;
+    }
+    if (log != nullptr) return log->Append(stream, offset, std::move(data));
     MutexLock lock(&mu_);
     bytes_[process] = offset + data.size();
     if (first_words_[process].size() < 100) first_words_[process] += data.substr(0, 100);
@@ -90,6 +104,7 @@ class Meter : public GuestObserver {
   GuestSession* session_ = nullptr;
   Mutex mu_;
   CondVar changed_;
+  std::map<ProcessKey, std::shared_ptr<ContainerLog>> logs_ ABSL_GUARDED_BY(mu_);
   std::set<ProcessKey> slow_ ABSL_GUARDED_BY(mu_);
   std::set<ProcessKey> ended_ ABSL_GUARDED_BY(mu_);
   std::map<ProcessKey, uint64_t> bytes_ ABSL_GUARDED_BY(mu_);
@@ -153,6 +168,28 @@ class Bench {
     return megabytes_ * 1.048576 / absl::ToDoubleSeconds(took);
   }
 
+  // The same into a log, until all is written.
+  double ThroughputIntoALogMBps() {
+    const ProcessKey process{kContainer, "cat"};
+    const TemporaryDirectory directory;
+    ContainerLog::Options options;
+    options.path = directory.path() + "/bench.log";
+    options.acknowledge = [this, process](StdStream stream, uint64_t offset) {
+      session_->AcknowledgeOutput(process, stream, offset);
+    };
+    options.report = [](const std::string& what) { throw std::runtime_error(what); };
+    options.threads = &log_threads_;
+    const std::shared_ptr<ContainerLog> log = Must(ContainerLog::Create(options));
+    meter_.KeepIn(process, log);
+    const absl::Time begin = absl::Now();
+    Run("cat", {"cat", "/tmp/big"});
+    log_threads_.Finish();
+    const absl::Duration took = absl::Now() - begin;
+    meter_.KeepIn(process, nullptr);
+    Forget("cat");
+    return megabytes_ * 1.048576 / absl::ToDoubleSeconds(took);
+  }
+
   // Throughput beside a process whose output nobody takes.
   double ThroughputBesideASlowReaderMBps() {
     meter_.ReadSlowly({kContainer, "slow"});
@@ -202,6 +239,7 @@ class Bench {
   }
 
   IoThread io_;
+  LogThreads log_threads_;
   Meter meter_;
   NativeAgent agent_{io_};
   ::vcd::agent::v1::HelloAck hello_;
@@ -233,6 +271,7 @@ Json Measure(Bench& bench, int execs, int megabytes) {
   result["bare"] = bench.BareRoundTrips(execs);
   bench.MakeFile(megabytes);
   result["throughput_mbps"] = bench.ThroughputMBps();
+  result["throughput_into_log_mbps"] = bench.ThroughputIntoALogMBps();
   result["throughput_beside_slow_mbps"] = bench.ThroughputBesideASlowReaderMBps();
   return result;
 }

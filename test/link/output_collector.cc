@@ -72,7 +72,7 @@ absl::Status OutputCollector::WaitForLoss() {
   return lost_;
 }
 
-void OutputCollector::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) {
+void OutputCollector::OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) {
   MutexLock lock(&mu_);
   std::string& known = output_[{process, stream}];
   if (ends_.count(process) != 0) absl::StrAppend(&complaints_, DescribeProcess(process), ": output after its end\n");

@@ -35,7 +35,7 @@ class OutputCollector : public GuestObserver {
   // Why; OK when it is not lost.
   absl::Status WaitForLoss() ABSL_LOCKS_EXCLUDED(mu_);
 
-  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
   void OnOutOfMemory(const std::string&, uint64_t) override {}
   void OnMemoryPressure(double) override {}

@@ -120,8 +120,8 @@ class MortalHypervisor : public Hypervisor {
 class MortalObserver : public GuestObserver {
  public:
   MortalObserver(GuestObserver& inner, CrashPoint& life) : inner_(inner), life_(life) {}
-  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override {
-    if (!life_.dead()) inner_.OnOutput(process, stream, offset, data);
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) override {
+    if (!life_.dead()) inner_.OnOutput(process, stream, offset, std::move(data));
   }
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override {
     if (!life_.dead()) inner_.OnProcessExit(process, status);

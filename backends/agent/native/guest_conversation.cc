@@ -418,7 +418,7 @@ void GuestConversation::Tell(Held held) {
       if (held.exit.has_value()) {
         observer.OnProcessExit(held.process, *held.exit);
       } else {
-        observer.OnOutput(held.process, held.stream, held.offset, held.data);
+        observer.OnOutput(held.process, held.stream, held.offset, std::move(held.data));
       }
     });
     return;

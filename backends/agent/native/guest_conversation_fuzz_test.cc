@@ -25,8 +25,7 @@ void Check(bool good) {
 // Acknowledges some of what it hears, and checks that streams have no holes.
 class Listener : public vcd::GuestObserver {
  public:
-  void OnOutput(const vcd::ProcessKey& process, vcd::StdStream stream, uint64_t offset,
-                const std::string& data) override {
+  void OnOutput(const vcd::ProcessKey& process, vcd::StdStream stream, uint64_t offset, std::string data) override {
     uint64_t& end = ends_[{process, stream}];
     Check(offset == end && !data.empty());
     end += data.size();

@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 
 class Observer : public GuestObserver {
  public:
-  void OnOutput(const ProcessKey&, StdStream, uint64_t, const std::string&) override {}
+  void OnOutput(const ProcessKey&, StdStream, uint64_t, std::string) override {}
   void OnProcessExit(const ProcessKey&, const v1::ExitStatus& status) override { exited.Set(status.code()); }
   void OnOutOfMemory(const std::string&, uint64_t) override {}
   void OnMemoryPressure(double) override {}

@@ -75,7 +75,7 @@ uint64_t RecordingObserver::WaitForOutOfMemory(const std::string& container_id) 
   return oom_kills_[container_id];
 }
 
-void RecordingObserver::OnOutput(const ProcessKey& process, StdStream which, uint64_t offset, const std::string& data) {
+void RecordingObserver::OnOutput(const ProcessKey& process, StdStream which, uint64_t offset, std::string data) {
   MutexLock lock(&mu_);
   const std::string name = DescribeProcess(process);
   if (lost_.has_value()) absl::StrAppend(&complaints_, name, ": output after the guest was lost\n");

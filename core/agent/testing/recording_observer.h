@@ -32,7 +32,7 @@ class RecordingObserver : public GuestObserver {
   // The count of kills once it has come, 0 when it does not.
   uint64_t WaitForOutOfMemory(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mu_);
 
-  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, const std::string& data) override;
+  void OnOutput(const ProcessKey& process, StdStream stream, uint64_t offset, std::string data) override;
   void OnProcessExit(const ProcessKey& process, const v1::ExitStatus& status) override;
   void OnOutOfMemory(const std::string& container_id, uint64_t kills) override;
   void OnMemoryPressure(double) override {}
