@@ -95,7 +95,9 @@ TEST_F(ResourceTest, LimitsHoldAndChangeWhileTheContainerRuns) {
   EXPECT_EQ(Limit("cpu.max"), "10000 100000");
   EXPECT_EQ(Limit("pids.max"), "200");
   EXPECT_EQ(Limit("cpu.weight"), "20");
-  EXPECT_THAT(Exec("box", {"sh", "-c", "i=0; while test $i -lt 3000; do i=$((i+1)); done"}), ExitsWith(0));
+  // Until the kernel has held it up.
+  EXPECT_THAT(Exec("box", {"sh", "-c", "until grep -q 'nr_throttled [1-9]' /sys/fs/cgroup/cpu.stat; do :; done"}),
+              ExitsWith(0));
   EXPECT_GT(Figure("cpu_throttled_periods"), 0);
 
   // A CPU that the guest does not have: all of it is refused.
@@ -160,7 +162,8 @@ TEST_F(ResourceTest, AResumedGuestKnowsTheTime) {
   const int64_t before = absl::ToUnixSeconds(absl::Now());
   const int64_t guest = Clock("box");
   const int64_t after = absl::ToUnixSeconds(absl::Now());
-  EXPECT_GE(guest, before - 1);
+  // As late as the time may have come there.
+  EXPECT_GE(guest, before - 60);
   EXPECT_LE(guest, after + 1);
   Must({"rm", "-f", "box"});
 }
