@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "test/integration/mock_faults.h"
 
@@ -106,9 +107,14 @@ TEST_F(MockFaultTest, AMachineCrashes) {
 
 TEST_F(MockFaultTest, AMachineDiesAfterAWhile) {
   v1::PodConfig config = Config("web");
-  (*config.mutable_annotations())["vcd.mock/die_after"] = "30ms";
-  // It may be so soon that the pod never runs.
-  (void)api_->CreatePod(config);
+  // It may be so soon that the creation fails, and nothing stays of the pod.
+  ApiError created;
+  for (int after_ms = 30; after_ms < 30'000; after_ms *= 2) {
+    (*config.mutable_annotations())["vcd.mock/die_after"] = absl::StrCat(after_ms, "ms");
+    created = api_->CreatePod(config);
+    if (created.code == StatusCode::OK) break;
+  }
+  ASSERT_THAT(created, IsError(StatusCode::OK, ""));
   v1::Pod pod = WaitForState("web", v1::POD_STATE_FAILED);
   EXPECT_EQ(pod.state(), v1::POD_STATE_FAILED);
   EXPECT_THAT(pod.reason(), HasSubstr("die_after"));

@@ -63,7 +63,7 @@ class MockFaultTest : public testing::Test {
     return response;
   }
   void WaitUntilHanging(const std::string& pod_id, const std::string& operation) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    const absl::Time deadline = absl::Now() + absl::Seconds(120);
     while (absl::Now() < deadline) {
       const v1::GetBehaviorResponse now = GetBehavior(*api_, pod_id);
       if (std::count(now.waiting().begin(), now.waiting().end(), operation) != 0) return;
@@ -90,7 +90,7 @@ class MockFaultTest : public testing::Test {
   }
   // The pod's state once it is that; the last one seen otherwise.
   v1::Pod WaitForState(const std::string& pod_id, v1::PodState state) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    const absl::Time deadline = absl::Now() + absl::Seconds(120);
     v1::Pod pod;
     while (api_->GetPod(pod_id, &pod).code == grpc::StatusCode::OK && pod.state() != state && absl::Now() < deadline) {
     }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -86,7 +87,7 @@ class MockOperationTest : public MockFaultTest, public testing::WithParamInterfa
     RunWeb({"true"});
     v1::ExitStatus exit;
     ASSERT_THAT(Wait("web", "", &exit), IsError(StatusCode::OK, ""));
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    const absl::Time deadline = absl::Now() + absl::Seconds(120);
     v1::Pod pod;
     do {
       ASSERT_THAT(api_->GetPod("web", &pod), IsError(StatusCode::OK, ""));
@@ -210,8 +211,12 @@ TEST_P(MockOperationTest, StuckIsDeafToAForcedDeleteForThatLong) {
   Prepare();
   Set("stuck=30ms");
   ApiError error;
-  std::thread caller([&] { error = Call(); });
-  WaitUntilHanging("web", GetParam().name);
+  std::atomic<bool> over = false;
+  std::thread caller([&] {
+    error = Call();
+    over = true;
+  });
+  while (!over && GetBehavior(*api_, "web").waiting().empty()) continue;
   const ApiError deleted = api_->DeletePod("web", /*force=*/true);
   caller.join();
   EXPECT_THAT(deleted, IsError(StatusCode::OK, ""));

@@ -39,7 +39,7 @@ struct Pipe {
 
 class QemuNicTest : public testing::Test {
  protected:
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   NicSpec Nic(const std::string& id, size_t queues = 1, bool vhost = false) {
     NicSpec nic;

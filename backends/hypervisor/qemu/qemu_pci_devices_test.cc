@@ -19,7 +19,7 @@ constexpr char kCard[] = "0000:3b:00.1";
 
 class QemuPciDevicesTest : public testing::Test {
  protected:
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   state::v1::VirtualMachine Record() {
     state::v1::VirtualMachine record;

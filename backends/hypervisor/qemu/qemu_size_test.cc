@@ -28,7 +28,7 @@ constexpr uint64_t kMib = 1 << 20;
 // A machine of 128 MiB and one vCPU that can have 1024 MiB and three.
 class QemuSizeTest : public testing::Test {
  protected:
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
   static json Cpu(int core, bool plugged) {
     json cpu = {{"type", "max-x86_64-cpu"}, {"vcpus-count", 1}};

@@ -36,7 +36,7 @@ using ::testing::IsEmpty;
 
 constexpr uint64_t kMib = 1 << 20;
 
-CallContext Soon() { return {absl::Now() + absl::Seconds(20), nullptr}; }
+CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
 
 // A machine of 128 MiB and one vCPU that can have 1024 MiB and three, and what can be plugged into it.
 class Machine {
@@ -213,7 +213,7 @@ std::optional<absl::Status> RunWith(Fault fault, int n, Machine& machine, const 
   } else {
     machine.peer().InterruptCommand(n, [&] { cancellation.Cancel(absl::AbortedError("preempted")); });
   }
-  const absl::Status status = step(machine, {absl::Now() + absl::Seconds(20), &cancellation});
+  const absl::Status status = step(machine, {absl::Now() + absl::Minutes(1), &cancellation});
   const bool reached = machine.peer().WasReached();
   machine.peer().RefuseCommand(0);
   return reached ? std::make_optional(status) : std::nullopt;
