@@ -18,7 +18,7 @@
 namespace vcd::client {
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatience{120};
 constexpr int kMomentMs = 10;
 
 using Clock = std::chrono::steady_clock;

@@ -12,8 +12,8 @@
 
 namespace vcd::client {
 
-// A program with a pseudo-terminal of its own, as a person has one who types. Every wait ends after a minute, and says
-// what is on the screen. One thread.
+// A program with a pseudo-terminal of its own, as a person has one who types. Every wait ends after two minutes, and
+// says what is on the screen. One thread.
 class PtyProgram {
  public:
   struct Options {

@@ -57,14 +57,14 @@ class AgentHere {
     observer_.AcknowledgeTo(nullptr);
     session_.reset();
     // The agent ends its containers and itself when its peer has gone.
-    EXPECT_EQ(process_->WaitExit({absl::Now() + absl::Seconds(20)}), absl::OkStatus());
+    EXPECT_EQ(process_->WaitExit({absl::Now() + absl::Minutes(1)}), absl::OkStatus());
     EXPECT_EQ(process_->Terminate(absl::ZeroDuration()), absl::OkStatus());
     EXPECT_EQ(process_->exit_description(), "exited with status 0");
   }
 
   GuestSession& session() { return *session_; }
   RecordingObserver& observer() { return observer_; }
-  static CallContext Context() { return {absl::Now() + absl::Seconds(30)}; }
+  static CallContext Context() { return {absl::Now() + absl::Minutes(2)}; }
 
   // Makes and starts a container.
   absl::Status Run(const GuestContainerSpec& spec) {

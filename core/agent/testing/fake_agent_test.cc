@@ -76,7 +76,7 @@ class FakeAgentTest : public ::testing::Test {
     return *agent_.Connect({"p1", "p1"}, machine, observer_, context_);
   }
 
-  const CallContext context_{absl::Now() + absl::Seconds(10)};
+  const CallContext context_{absl::Now() + absl::Minutes(1)};
   IoThread io_;
   FakeHypervisor hypervisor_{io_};
   FakeAgent agent_{io_};

@@ -83,7 +83,7 @@ HookCall FakeHookRunner::call(const std::string& path) const {
 }
 
 bool FakeHookRunner::AwaitRun(const std::string& path) const {
-  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  const absl::Time deadline = absl::Now() + absl::Minutes(2);
   MutexLock lock(&mu_);
   while (calls_.count(path) == 0 && absl::Now() < deadline) began_.WaitWithDeadline(&mu_, deadline);
   return calls_.count(path) != 0;

@@ -35,7 +35,7 @@ INSTANTIATE_TEST_SUITE_P(Fake, HypervisorImageContract, testing::Values(FakePara
 
 class FakeHypervisorTest : public testing::Test {
  protected:
-  static CallContext Soon() { return {absl::Now() + absl::Seconds(10), nullptr}; }
+  static CallContext Soon() { return {absl::Now() + absl::Minutes(1), nullptr}; }
   static VmSpec Spec(const std::string& pod_id) { return {pod_id, "/run/" + pod_id, {}, true}; }
 
   IoThread io_;

@@ -26,7 +26,7 @@ void CallScript::ForgetFaults() {
 }
 
 bool CallScript::WaitUntilHanging(const std::string& step) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  const absl::Time deadline = absl::Now() + absl::Minutes(2);
   MutexLock lock(&mu_);
   while (hanging_[step] == 0) {
     if (changed_.WaitWithDeadline(&mu_, deadline)) return false;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -146,12 +147,15 @@ std::string TestMachine::Qmp(const std::string& command, const std::string& argu
     const std::string answer = QmpLine();
     if (answer.rfind("{\"return\"", 0) == 0) return answer;
     if (answer.rfind("{\"error\"", 0) == 0) throw std::runtime_error(answer);
+    qmp_events_.push_back(answer);
   }
 }
 
 void TestMachine::QmpEvent(const std::string& what) {
-  while (QmpLine().find(what) == std::string::npos) {
-  }
+  const auto is_it = [&what](const std::string& event) { return event.find(what) != std::string::npos; };
+  const bool came = std::any_of(qmp_events_.begin(), qmp_events_.end(), is_it);
+  qmp_events_.clear();
+  while (!came && !is_it(QmpLine())) continue;
 }
 
 std::string TestMachine::QmpLine() {

@@ -30,7 +30,7 @@ class TestMachine {
 
   // One command of QMP; what it returned.
   std::string Qmp(const std::string& command, const std::string& arguments = "{}");
-  // Waits for an event whose line contains `what`.
+  // Waits for an event whose line contains `what`; one that came since the last wait is not missed.
   void QmpEvent(const std::string& what);
 
   // Hot-adds an image as a read-only disk, at target 0 and `lun`.
@@ -57,6 +57,7 @@ class TestMachine {
   pid_t qemu_ = -1;
   std::vector<pid_t> helpers_;
   UniqueFd qmp_;
+  std::vector<std::string> qmp_events_;  // That came while answers were waited for.
 };
 
 }  // namespace vcd::guest
