@@ -54,7 +54,7 @@ void LivePodRuntime::CheckpointPod(const std::string& pod_id, const std::string&
   SubmitForPod(
       pod_id, operation,
       [this, directory, stop](Pod& pod, Grant& grant) { return CheckpointBody(pod, directory, stop, grant); },
-      [this, directory, done = std::move(done)](absl::StatusOr<v1::Pod> pod) {
+      [directory, done = std::move(done)](absl::StatusOr<v1::Pod> pod) {
         if (!pod.ok()) return done(pod.status());
         done(CheckpointedPod{*std::move(pod), CheckpointBytes(directory)});
       });
