@@ -119,6 +119,9 @@ Outcome ApplyDeviceRules(const UniqueFd& rules, const Cgroup& cgroup) {
   attributes.target_fd = static_cast<uint32_t>(cgroup.fd());
   attributes.attach_bpf_fd = static_cast<uint32_t>(rules.get());
   attributes.attach_type = BPF_CGROUP_DEVICE;
+  // Without this flag any process of the group may take the program off: with it only one that can name the program,
+  // which takes CAP_SYS_ADMIN. The group is the root of what the container sees of the hierarchy.
+  attributes.attach_flags = BPF_F_ALLOW_MULTI;
   if (Bpf(BPF_PROG_ATTACH, attributes) != 0) return SystemFailure("set the rules for devices of " + cgroup.path());
   return Outcome();
 }

@@ -165,6 +165,13 @@ void AddDevices(std::vector<ProcessCase>* rows) {
                     .out = "c 240:7: No such device or address\nb 240:7: Operation not permitted\n"
                            "c 240:8: Operation not permitted\n",
                     .container = [](auto& c) { AddDevice(c, "/dev/own", "c", 240, 7); }},
+                   {.name = "KeepsTheRulesForDevices",
+                    .probe = {"detach", "device", "c", "240", "7"},
+                    .out = "detach: Invalid argument\nc 240:7: Operation not permitted\n"},
+                   {.name = "AnExecKeepsTheRulesForDevices",
+                    .probe = {"detach", "device", "c", "240", "7"},
+                    .out = "detach: Invalid argument\nc 240:7: Operation not permitted\n",
+                    .exec = [](auto&) {}},
                    {.name = "AnExecOpensTheDevicesOfItsContainer",
                     .probe = {"device", "c", "240", "7", "device", "c", "240", "8", "device", "b", "8", "0"},
                     .out = "c 240:7: No such device or address\nc 240:8: Operation not permitted\n"

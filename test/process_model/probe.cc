@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -129,6 +131,15 @@ void PrintOpening(const std::string& type, unsigned major_number, unsigned minor
 
 const char* Result(int result) { return result == 0 ? "ok" : strerror(errno); }
 
+// What comes of taking the rules for devices off the control group that this process sees as the root.
+void PrintDetachingDeviceRules() {
+  bpf_attr attributes{};
+  attributes.target_fd = static_cast<uint32_t>(open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  attributes.attach_type = BPF_CGROUP_DEVICE;
+  std::printf("detach: %s\n",
+              Result(static_cast<int>(syscall(SYS_bpf, BPF_PROG_DETACH, &attributes, sizeof(attributes)))));
+}
+
 // What the arguments and the environment come to, told without repeating them.
 void PrintImage(int argc, char** argv) {
   size_t bytes = 0;
@@ -182,6 +193,8 @@ int main(int argc, char** argv) {
       const std::string type = argument();
       const unsigned major_number = static_cast<unsigned>(std::stoul(argument()));
       PrintOpening(type, major_number, static_cast<unsigned>(std::stoul(argument())));
+    } else if (topic == "detach") {
+      PrintDetachingDeviceRules();
     } else if (topic == "read") {
       std::printf("%s", ReadAll(argument()).c_str());
     } else if (topic == "bytes") {
