@@ -11,12 +11,14 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/daemon/address.h"
 #include "client/format/text.h"
 #include "client/posix/output.h"
 #include "client/version.h"
+#include "core/model/utf8.h"
 
 namespace vcd::client {
 namespace {
@@ -124,6 +126,11 @@ class Reader {
 
   int Run(const std::vector<std::string>& words) {
     const Verb* verb = FindVerb(verbs_, words);
+    for (const std::string& word : words) {
+      if (ToUtf8(word) == word) continue;
+      return Refuse(absl::StrCat("\"", absl::CHexEscape(word), "\" is not UTF-8, which all that vcd is told must be"),
+                    verb);
+    }
     try {
       Parse(words, verb);
     } catch (const CLI::ParseError& error) {

@@ -53,6 +53,13 @@ TEST(CommandLineTest, OptionsStandBelowHeadings) {
   EXPECT_LT(exec.find("--no-new-privileges"), exec.find("\nForeground:\n"));
 }
 
+TEST(CommandLineTest, RefusesWordsThatAreNotUtf8) {
+  const RunResult refused = RunVc("/no/socket", {"run", "--rootfs", "/r.img", "--", "echo", "z\xff"});
+  EXPECT_EQ(refused.exit_status, 125);
+  EXPECT_THAT(refused.err, HasSubstr("\"z\\xff\" is not UTF-8"));
+  EXPECT_THAT(RunVc("/no/socket", {"ps", "h\xc3\xa9"}).err, ::testing::Not(HasSubstr("UTF-8")));
+}
+
 TEST(CommandLineTest, VerbsOfAGroupComeAfterItsWord) {
   for (const std::string verb : {"create", "kill", "ls", "rm", "start", "stop"}) {
     const RunResult help = RunVc("/no/socket", {"container", verb, "--help"});
