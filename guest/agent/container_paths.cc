@@ -15,7 +15,8 @@
 namespace vcd::guest {
 namespace {
 
-constexpr int kMaxLinks = 40;  // The kernel's own limit.
+// The kernel's own limit of symbolic links; here also of entries that others make meanwhile.
+constexpr int kMaxLinks = 40;
 
 enum class Wanted { kDirectory, kFile };
 
@@ -69,7 +70,12 @@ OutcomeOr<UniqueFd> Make(const std::string& path, Wanted wanted) {
       Prepend(target, &rest);
       continue;
     }
-    if (!MakeEntry(parent, name, here)) return failure();
+    if (!MakeEntry(parent, name, here)) {
+      // Another guest that shares the directory has made it just now: it is looked at like one that was there.
+      if (errno != EEXIST || ++links > kMaxLinks) return failure();
+      rest.push_front(name);
+      continue;
+    }
     done = next;
   }
   UniqueFd made = OpenInContainer(done + (wanted == Wanted::kDirectory ? "/" : ""), O_PATH);
