@@ -39,6 +39,21 @@ absl::Status MakeParent(const std::string& directory) {
   return absl::OkStatus();
 }
 
+// A child of a vcd that was killed holds its lock until it has become the program that it was forked for: so long, and
+// no longer, a lock is waited for.
+constexpr absl::Duration kLockPatience = absl::Seconds(1);
+constexpr absl::Duration kLockInterval = absl::Milliseconds(10);
+
+absl::StatusOr<FileLock> LockDirectory(const std::string& directory) {
+  const absl::Time give_up = absl::Now() + kLockPatience;
+  while (true) {
+    absl::StatusOr<FileLock> lock =
+        FileLock::Acquire(absl::StrCat(directory, "/lock"), FileLockMode::kExclusive, /*nonblocking=*/true);
+    if (!absl::IsUnavailable(lock.status()) || absl::Now() >= give_up) return lock;
+    absl::SleepFor(kLockInterval);
+  }
+}
+
 }  // namespace
 
 App::App(const config::v1::DaemonConfig& config)
@@ -71,8 +86,7 @@ absl::Status App::PrepareDirectories() {
   VCD_RETURN_IF_ERROR(filesystem_.CreateDirectory(config_.state_dir()));
   // The runtime locks the run directory; two daemons with one state directory would each take the other's pods for
   // those of a host that was restarted.
-  absl::StatusOr<FileLock> lock =
-      FileLock::Acquire(absl::StrCat(config_.state_dir(), "/lock"), FileLockMode::kExclusive, /*nonblocking=*/true);
+  absl::StatusOr<FileLock> lock = LockDirectory(config_.state_dir());
   if (!lock.ok()) {
     const char* in_use = absl::IsUnavailable(lock.status())
                              ? ": another vcd is using it; stop that one or choose another directory with --state-dir"
