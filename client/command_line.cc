@@ -18,7 +18,7 @@
 #include "client/format/text.h"
 #include "client/posix/output.h"
 #include "client/version.h"
-#include "core/model/utf8.h"
+#include "nlohmann/json.hpp"
 
 namespace vcd::client {
 namespace {
@@ -96,6 +96,16 @@ std::vector<Verb> DeclareVerbs(const std::vector<std::unique_ptr<Command>>& comm
   return verbs;
 }
 
+// Whether a protobuf string can hold it. JSON's strings are of the same kind, and its library tells.
+bool IsUtf8(const std::string& word) {
+  try {
+    (void)nlohmann::json(word).dump();
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
 // The first words that name a verb. Good enough before the words are parsed: a verb's name may be an option's value.
 const Verb* FindVerb(const std::vector<Verb>& verbs, const std::vector<std::string>& words) {
   std::string group;
@@ -127,7 +137,7 @@ class Reader {
   int Run(const std::vector<std::string>& words) {
     const Verb* verb = FindVerb(verbs_, words);
     for (const std::string& word : words) {
-      if (ToUtf8(word) == word) continue;
+      if (IsUtf8(word)) continue;
       return Refuse(absl::StrCat("\"", absl::CHexEscape(word), "\" is not UTF-8, which all that vcd is told must be"),
                     verb);
     }

@@ -303,8 +303,9 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& path, const CallCon
 
 uint64_t CheckpointBytes(const std::string& path) {
   const absl::StatusOr<CheckpointDirectory> directory = CheckpointDirectory::Open(path);
-  const absl::StatusOr<CheckpointManifest> manifest = ReadCheckpointManifest(path);
-  if (!directory.ok() || !manifest.ok()) return 0;
+  if (!directory.ok()) return 0;
+  const absl::StatusOr<CheckpointManifest> manifest = ReadManifest(*directory, path);
+  if (!manifest.ok()) return 0;
   uint64_t bytes = 0;
   std::vector<std::string> names = {kManifest};
   for (const CheckpointFile& file : manifest->files) names.push_back(file.path);
