@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/archive_command.h"
 
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <string>
@@ -22,8 +21,6 @@ Outcome CheckArchiveCommand(const Command& command) {
   if (path.find('\0') != std::string::npos) return Invalid("the path has a zero byte in it");
   return Outcome();
 }
-
-void ShieldFromContainer() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 void RunArchiveCommand(const Command::Archive& archive) {
   Outcome outcome;

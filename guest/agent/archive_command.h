@@ -10,10 +10,6 @@ namespace vcd::guest {
 // What can be said of a command that packs or unpacks, without a container: ERROR_CODE_INVALID, or nothing.
 Outcome CheckArchiveCommand(const ::vcd::agent::v1::Command& command);
 
-// Keeps other processes of the container from looking into this one, which runs the agent's own code: its memory is a
-// copy of the agent's. To be called before the process may be seen doing so, after its last change of user.
-void ShieldFromContainer();
-
 // Packs to standard output or unpacks standard input, and ends the process as Command.Archive says.
 [[noreturn]] void RunArchiveCommand(const ::vcd::agent::v1::Command::Archive& archive);
 

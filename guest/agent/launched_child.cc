@@ -90,6 +90,11 @@ void ResetSignals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Keeps containers from looking into this process, which they see as soon as it is in a namespace of theirs: until its
+// program takes its place its memory is a copy of the agent's, with what that has of other containers. execve undoes
+// it, a change of user does not.
+void ShieldFromContainers() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
 Outcome EnterNamespaces(const LaunchRequest& request) {
   if (request.root) {
     // May be missing where there is no unified hierarchy; then there is nothing to hide either.
@@ -207,6 +212,7 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   const Command& command = request.command;
   const Restrictions& restrictions = request.restrictions;
   OrFail(ApplyOomScore(restrictions));
+  ShieldFromContainers();
   if (request.isolate) OrFail(EnterNamespaces(request));
 
   OutcomeOr<Identity> identity = FindIdentity(command);
@@ -230,7 +236,6 @@ void RunLaunchedChild(const LaunchRequest& request, ChildDescriptors descriptors
   if (command.has_archive()) {
     // Without what a program would lose by execve.
     if (request.isolate) OrFail(ApplyCapabilities(restrictions.capabilities));
-    ShieldFromContainer();
     if (::write(kStatusFd, &kLaunchHeld, 1) != 1) ::_exit(127);
     WaitUntilToldToGo();
     ::close(kStatusFd);  // As execve would: it runs.

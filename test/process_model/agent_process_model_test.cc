@@ -178,13 +178,14 @@ class SharedProcessesTest : public AgentProcessModelTest, public ::testing::With
     AgentProcessModelTest::TearDown();
   }
 
-  absl::Status RunShell(const std::string& id, const std::string& script) {
+  GuestContainerSpec ShellSpec(const std::string& id, const std::string& script) {
     v1::ContainerConfig config;
     for (const std::string& word : {std::string("sh"), std::string("-c"), script}) config.mutable_cmd()->add_args(word);
     GuestContainerSpec spec = Spec(id, config);
     spec.share_process_namespace = true;
-    return agent_->Run(spec);
+    return spec;
   }
+  absl::Status RunShell(const std::string& id, const std::string& script) { return agent_->Run(ShellSpec(id, script)); }
   std::string ExecShell(const ProcessKey& process, const std::string& script) {
     v1::Cmd cmd;
     for (const std::string& word : {std::string("sh"), std::string("-c"), script}) cmd.add_args(word);
@@ -213,6 +214,20 @@ TEST_P(SharedProcessesTest, ContainersSeeEachOtherAndNotTheAgent) {
             "sent\n");
   EXPECT_EQ(agent_->Finish({"c2", ""}).exit.signal(), SIGTERM);
   EXPECT_FALSE(agent_->observer().Exit({"c1", ""}).has_value());
+}
+
+TEST_P(SharedProcessesTest, WhatIsNoProgramYetShowsNothingOfTheAgent) {
+  ASSERT_EQ(RunShell("c1", "exec sleep 1111"), absl::OkStatus());
+  // Held: a copy of the agent, with its name and memory. Environment and memory are shown to the same.
+  ASSERT_EQ(agent_->session().CreateContainer(ShellSpec("c2", "exec sleep 2222"), AgentHere::Context()).status(),
+            absl::OkStatus());
+  const std::string look =
+      "for p in /proc/[0-9]*; do case $(cat $p/comm) in vcd-agent*) "
+      "cat $p/environ > /dev/null 2>&1 && echo seen || echo hidden;; esac; done";
+  EXPECT_EQ(ExecShell({"c1", "p1"}, look), "hidden\n");
+  ASSERT_EQ(agent_->session().StartContainer("c2", AgentHere::Context()), absl::OkStatus());
+  EXPECT_EQ(ExecShell({"c1", "p2"}, "set -- $(ps | grep 'sleep 222[2]'); cat /proc/$1/environ > /dev/null; echo $?"),
+            "0\n");
 }
 
 TEST_P(SharedProcessesTest, TheEndOfAContainerIsTheEndOfAllItsProcesses) {
