@@ -192,6 +192,15 @@ TEST(CommandLineTest, TimeoutEndsACallThatIsNotAnswered) {
   EXPECT_THAT(result.err, HasSubstr("did not answer within 50ms; give it longer with --timeout"));
 }
 
+TEST(CommandLineTest, WhatTheDaemonSaysStandsAlsoWithCodesThatGrpcHasOfItsOwn) {
+  FakeServer server;
+  server.Fail("StartPod",
+              DaemonError(grpc::StatusCode::DEADLINE_EXCEEDED, "UNSPECIFIED", "it would not start in time"));
+  EXPECT_EQ(RunVc(server, {"start", "web"}).err, "vc: start web: it would not start in time\n");
+  server.Fail("DeletePod", DaemonError(grpc::StatusCode::UNAVAILABLE, "UNSPECIFIED", "it still holds a disk"));
+  EXPECT_EQ(RunVc(server, {"rm", "web"}).err, "vc: rm web: it still holds a disk\n");
+}
+
 TEST(CommandLineTest, KeepsTheGuestsWordsFromTheTerminal) {
   FakeServer server;
   server.Fail("StartPod", DaemonError(grpc::StatusCode::INTERNAL, "VM_EXITED", "guest said \x1b[2J"));

@@ -47,13 +47,12 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   // The canonical codes are the same numbers in both; absl::Status maps unknown ones to kUnknown.
   const auto code = static_cast<grpc::StatusCode>(status.code());
   const std::string message = CutMiddle(ToUtf8(status.message()), kMaxMessageBytes);
-  const std::optional<ErrorDetail> detail = DetailOf(status);
-  if (!detail.has_value() || detail->reason == v1::ERROR_REASON_UNSPECIFIED) return grpc::Status(code, message);
-
   google::rpc::Status rich;
   rich.set_code(code);
   rich.set_message(message);
-  rich.add_details()->PackFrom(ToErrorInfo(*detail));
+  // Also without a reason: it is how a client tells the daemon's words from those of its own gRPC, which has the codes
+  // of a deadline and of a lost connection too.
+  rich.add_details()->PackFrom(ToErrorInfo(DetailOf(status).value_or(ErrorDetail())));
   return grpc::Status(code, message, rich.SerializeAsString());
 }
 

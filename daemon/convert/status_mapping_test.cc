@@ -33,7 +33,8 @@ TEST(StatusMappingTest, EveryCanonicalCodeKeepsItsNumber) {
     const grpc::Status status = ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "why"));
     EXPECT_EQ(static_cast<int>(status.error_code()), code);
     EXPECT_EQ(status.error_message(), "why");
-    EXPECT_EQ(status.error_details(), "");
+    EXPECT_EQ(InfoOf(status).domain(), "vcd") << "clients know by it who has said so";
+    EXPECT_EQ(InfoOf(status).reason(), "UNSPECIFIED");
   }
 }
 
