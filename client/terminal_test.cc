@@ -96,6 +96,25 @@ TEST_F(TerminalTest, RestoresTheTerminalWhenTheProcessEnds) {
   EXPECT_TRUE(vc->SettingsAreAsBefore());
 }
 
+TEST_F(TerminalTest, TellsWhoDetachesWhichContainerItWas) {
+  FakeProcess process;
+  process.output = {{v1::OUTPUT_STREAM_STDOUT, "ready\r\n"}};
+  process.waits_for_signal = true;
+  server_->SetProcess(process);
+  v1::Pod pod;
+  pod.set_id("web");
+  pod.set_state(v1::POD_STATE_RUNNING);
+  pod.add_containers()->set_id("main");
+  pod.add_containers()->set_id("app");
+  server_->AddPod(pod);
+  auto vc = Vc({"exec", "-it", "-c", "app", "web", "--", "sh"});
+  EXPECT_TRUE(vc->WaitForText("ready"));
+  EXPECT_TRUE(vc->WaitUntilRaw(true));
+  vc->Type(kDetachKeys);
+  EXPECT_EQ(vc->Wait(), 0);
+  EXPECT_THAT(vc->screen(), HasSubstr("\"vc attach -c app --process exec-1 web\" joins it again"));
+}
+
 TEST_F(TerminalTest, DetachesAndAttachesAgain) {
   auto vc = Vc({"run", "--rm", "-it", "--id", "web", "--", "sh"});
   Settle(*vc);

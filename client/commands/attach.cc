@@ -67,8 +67,7 @@ class AttachCommand : public Command {
     options->container_id = *container_id;
     options->process_id = process_id_;
     options->send_input = !no_stdin_;
-    options->how_to_return =
-        absl::StrCat("vc attach ", process_id_.empty() ? "" : absl::StrCat("--process ", process_id_, " "), pod_id_);
+    options->how_to_return = AttachCommandFor(pod_id_, container_id_, process_id_);
     if (!process_id_.empty()) return FindExec(daemon, options);
     for (const v1::Container& container : response.pod().containers()) {
       if (container.id() != *container_id) continue;

@@ -91,7 +91,7 @@ class ExecCommand : public Command {
     options.terminal = request->cmd().terminal();
     options.detach_keys = *foreground_.Keys();
     options.proxy_signals = foreground_.proxy_signals();
-    options.how_to_return = absl::StrCat("vc attach --process ", response.process_id(), " ", pod_id_);
+    options.how_to_return = AttachCommandFor(pod_id_, container_id_, response.process_id());
     SignalSource* const changes = options.terminal ? window->get() : nullptr;
     return Foreground(invocation, signals->get(), changes, std::move(options)).Follow();
   }

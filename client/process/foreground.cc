@@ -254,4 +254,10 @@ void Foreground::ForwardAndWait(int signal) {
   forward_.reset();
 }
 
+std::string AttachCommandFor(const std::string& pod_id, const std::string& container_id,
+                             const std::string& process_id) {
+  return absl::StrCat("vc attach ", container_id.empty() ? "" : absl::StrCat("-c ", container_id, " "),
+                      process_id.empty() ? "" : absl::StrCat("--process ", process_id, " "), pod_id);
+}
+
 }  // namespace vcd::client

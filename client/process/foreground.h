@@ -35,7 +35,7 @@ class Foreground {
     bool proxy_signals = true;  // Otherwise signals end the waiting, and the process does not hear of them.
     bool from_start = true;     // Also what it printed before.
     bool redraw = false;        // Makes a program that fills the terminal draw it anew.
-    std::string how_to_return;  // For who has detached: "vc attach web".
+    std::string how_to_return;  // For who has detached; see AttachCommandFor.
     // What lets the process run, called when its output is attached; null when it runs already.
     BackgroundCall::Call start;
   };
@@ -87,6 +87,10 @@ class Foreground {
   int pending_signal_ = 0;  // Came before there was a process to take it.
   bool detached_ = false;
 };
+
+// The command line that joins a process: "vc attach -c app --process exec-1 web". An empty container is the one that vc
+// chooses without -c.
+std::string AttachCommandFor(const std::string& pod_id, const std::string& container_id, const std::string& process_id);
 
 }  // namespace vcd::client
 

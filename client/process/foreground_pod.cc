@@ -112,7 +112,8 @@ int ForegroundPod::Follow() {
   options.terminal = options_.terminal;
   options.detach_keys = options_.detach_keys;
   options.proxy_signals = options_.proxy_signals;
-  options.how_to_return = absl::StrCat("vc attach ", id());
+  const bool is_chosen_anyway = options_.config.containers_size() == 1 || options_.container_id == "main";
+  options.how_to_return = AttachCommandFor(id(), is_chosen_anyway ? "" : options_.container_id, "");
   options.start = [this](CallCanceller* canceller) {
     v1::StartPodRequest request;
     request.set_pod_id(id());

@@ -192,7 +192,7 @@ TEST_F(PodRuntimeTest, AProcessHasOneWriter) {
   const absl::Status second = runtime_->OpenInput("web", {"main", ""}).status();
   EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(second), v1::ERROR_REASON_STDIN_TAKEN);
-  EXPECT_THAT(std::string(second.message()), HasSubstr("--no-stdin"));
+  EXPECT_THAT(std::string(second.message()), HasSubstr("`vc attach --no-stdin -c main web`"));
   writer->reset();
   EXPECT_FALSE(runtime_->HasWriter("web", {"main", ""}));
   EXPECT_TRUE(runtime_->OpenInput("web", {"main", ""}).ok());

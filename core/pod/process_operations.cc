@@ -272,10 +272,11 @@ absl::StatusOr<std::unique_ptr<InputWriter>> LivePodRuntime::OpenInput(const std
   std::shared_ptr<ProcessEntry> entry = pod->FindProcess(process);
   if (entry == nullptr) return pod->ProcessNotFound(process);
   if (!entry->TakeInput()) {
+    const std::string of_exec = process.process_id.empty() ? "" : absl::StrCat("--process ", process.process_id, " ");
     return WithDetail(absl::FailedPreconditionError(absl::StrCat(
                           "pod ", pod_id, ", ", DescribeProcess(process),
-                          ": another attach writes to its standard input; attach without (`vc attach --no-stdin ",
-                          pod_id, "`), or end that one first")),
+                          ": another attach writes to its standard input; attach without (`vc attach --no-stdin -c ",
+                          process.container_id, " ", of_exec, pod_id, "`), or end that one first")),
                       {v1::ERROR_REASON_STDIN_TAKEN, {{"pod_id", pod_id}, {"container_id", process.container_id}}});
   }
   return std::make_unique<EntryWriter>(std::move(pod), std::move(entry));

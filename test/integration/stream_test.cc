@@ -169,7 +169,8 @@ TEST_F(StreamTest, OneWritesAndTheDaemonKnowsWhenThatEnds) {
   EXPECT_FALSE(second.attached());
   const grpc::Status refused = second.ReadAll();
   EXPECT_EQ(refused.error_code(), StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(refused.error_message(), HasSubstr("--no-stdin"));
+  EXPECT_THAT(refused.error_message(),
+              HasSubstr("`vc attach --no-stdin -c main --process " + start.process_id() + " "));
   start.set_stdin(false);
   Reader along(*api_->processes, start);
   EXPECT_TRUE(along.attached());
