@@ -105,9 +105,13 @@ OutcomeOr<UniqueFd> MakeFilesystem(const FilesystemRequest& request) {
   }
   if (request.readonly && !SetOption(context, "ro")) return Invalid(step + ": " + KernelWords(context, errno));
   uint64_t attributes = 0;
+  std::vector<std::string> spreading;
   for (const std::string& option : request.options) {
+    bool recursive = false;
     if (const Attribute* attribute = FindAttribute(option); attribute != nullptr) {
       attributes = (attributes & ~attribute->cleared) | attribute->set;
+    } else if (FindPropagation(option, &recursive) != nullptr) {
+      spreading.push_back(option);
     } else if (!SetOption(context, option)) {
       return Invalid(step + ": option \"" + option + "\": " + KernelWords(context, errno));
     }
@@ -119,6 +123,8 @@ OutcomeOr<UniqueFd> MakeFilesystem(const FilesystemRequest& request) {
   }
   UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)));
   if (!mount.valid()) return SystemFailure(step);
+  if (spreading.empty()) return mount;
+  if (Outcome set = SetMountOptions(mount, spreading, request.type); !set.ok()) return set;
   return mount;
 }
 

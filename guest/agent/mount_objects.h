@@ -15,7 +15,7 @@ namespace vcd::guest {
 struct FilesystemRequest {
   std::string type;
   std::string source;
-  // As for mount(8): `ro`, `nosuid`, `noexec`, … and those of the type, such as `size=1m`.
+  // As for mount(8): `ro`, `nosuid`, `noexec`, `rprivate`, … and those of the type, such as `size=1m`.
   std::vector<std::string> options;
   bool readonly = false;  // The file system itself, not just this view of it.
 };

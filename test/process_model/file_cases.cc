@@ -101,6 +101,14 @@ void AddFiles(std::vector<ProcessCase>* rows) {
            .probe = {"write", "/cache/x"},
            .out = "write: Read-only file system\n",
            .container = [](auto& c) { AddMount(c, "tmpfs", "/cache", {"ro"}); }},
+          {.name = "TmpfsThatIsToSpread",
+           .probe = {"mount", "/cache", "mount", "/other"},
+           .out = AllOf(HasSubstr("/cache: tmpfs rw,nosuid,"), HasSubstr("/other: tmpfs rw,")),
+           .container =
+               [](auto& c) {
+                 AddMount(c, "tmpfs", "/cache", {"nosuid", "rprivate", "size=64k"});
+                 AddMount(c, "tmpfs", "/other", {"rshared"});
+               }},
           {.name = "OtherGuestFileSystems",
            .probe = {"mount", "/m/proc", "mount", "/m/sys", "mount", "/m/mq", "mount", "/m/pts"},
            .out = MatchesRegex("/m/proc: proc rw,[a-z,]*\n/m/sys: sysfs ro,[a-z,]*\n/m/mq: mqueue [a-z,]*\n"
