@@ -12,6 +12,7 @@
 #include "core/os/unique_fd.h"
 #include "guest/agent/container_devices.h"
 #include "guest/agent/container_mounts.h"
+#include "guest/agent/container_paths.h"
 #include "guest/agent/container_settings.h"
 #include "guest/agent/file_io.h"
 #include "guest/agent/mounts.h"
@@ -94,7 +95,8 @@ Outcome PivotRoot(const std::string& root) {
   return Outcome();
 }
 
-Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::LinuxSettings& settings) {
+Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::LinuxSettings& settings,
+                                 const std::string& work_dir) {
   // Or what is mounted here would show up in the agent's namespace.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return SystemFailure("make the mounts private");
@@ -118,7 +120,11 @@ Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::L
   if (Outcome done = MakeDeviceNodes(settings); !done.ok()) return done;
   if (Outcome done = name_files->Attach(); !done.ok()) return done;
   if (Outcome done = HidePaths(settings); !done.ok()) return done;
-  return plan.readonly ? MakeMountReadOnly("/") : Outcome();
+  if (!plan.readonly) return Outcome();
+  if (!work_dir.empty()) {
+    if (OutcomeOr<UniqueFd> made = MakeDirectoryInContainer(work_dir); !made.ok()) return made.outcome();
+  }
+  return MakeMountReadOnly("/");
 }
 
 }  // namespace vcd::guest

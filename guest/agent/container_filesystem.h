@@ -22,9 +22,11 @@ struct RootPlan {
 };
 
 // Makes the calling process, which is alone in new mount, pid, ipc and cgroup namespaces, see the container's file
-// system and nothing else: root, /proc, /sys, /dev, and what `settings` adds to them. Everything mounted here goes away
-// with the namespace. Leaves the umask at 0. After a failure the process is fit for nothing but _exit.
-Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::LinuxSettings& settings);
+// system and nothing else: root, /proc, /sys, /dev, and what `settings` adds to them. Makes `work_dir`, if it is not
+// empty, in a root that is read-only afterwards. Everything mounted here goes away with the namespace. Leaves the umask
+// at 0. After a failure the process is fit for nothing but _exit.
+Outcome EnterContainerFilesystem(const RootPlan& plan, const ::vcd::agent::v1::LinuxSettings& settings,
+                                 const std::string& work_dir);
 
 // Makes the mount at `root` the root of the calling process's mount namespace and lets go of the one before.
 Outcome PivotRoot(const std::string& root);

@@ -102,7 +102,7 @@ Outcome EnterNamespaces(const LaunchRequest& request) {
     if (!request.hostname.empty() && ::sethostname(request.hostname.data(), request.hostname.size()) != 0) {
       return SystemFailure("set the host name \"" + request.hostname + "\"");
     }
-    return EnterContainerFilesystem(*request.root, request.settings);
+    return EnterContainerFilesystem(*request.root, request.settings, request.command.work_dir());
   }
   if (::setns(kJoinFd, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) != 0) {
     return SystemFailure("join the container's namespaces");

@@ -84,6 +84,14 @@ void AddBasics(std::vector<ProcessCase>* rows) {
                                  .probe = {"cwd", "node", "."},
                                  .out = "cwd=/srv/new/dir\n.: d 0:0 0755 0:0\n",
                                  .container = [](auto& c) { c.mutable_cmd()->set_work_dir("/srv/new/dir"); }},
+                                {.name = "WorkDirectoryIsMadeInAReadOnlyRoot",
+                                 .probe = {"cwd", "node", ".", "write", "x"},
+                                 .out = "cwd=/srv/new/dir\n.: d 0:0 0755 0:0\nwrite: Read-only file system\n",
+                                 .container =
+                                     [](auto& c) {
+                                       c.mutable_rootfs()->set_readonly(true);
+                                       c.mutable_cmd()->set_work_dir("/srv/new/dir");
+                                     }},
                                 {.name = "WorkDirectoryFollowsLinksInTheContainer",
                                  .probe = {"cwd"},
                                  .out = "cwd=/tmp\n",
