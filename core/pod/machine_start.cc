@@ -176,9 +176,7 @@ absl::StatusOr<MachineStart> StartMachine(Pod& pod, const PodEnvironment& enviro
       config->disable_template()
           ? absl::StatusOr<Templates::Lease>(absl::FailedPreconditionError("the pod is not to be a clone"))
           : templates.Use(SubjectOf(pod.hypervisor(), pod.agent(), *config, templates.options()), context);
-  // One that waits has no network namespace but an empty one.
-  const bool may_wait = lease.ok() && netns_path.empty() && templates.options().warm_machines > 0;
-  if (may_wait) {
+  if (lease.ok() && templates.options().warm_machines > 0) {
     const CallContext in_time = context.Within(templates.options().clone_timeout);
     const absl::Status taken = TakeWarm(pod, *lease, templates.warm(), spec, in_time, clock);
     const absl::Status in_vain = context.Check("start the VM that waited");

@@ -89,10 +89,12 @@ struct LiveProcess {
   std::unique_ptr<HeldProcess> held;  // Null: the machine's own.
 };
 
-// The machine's, or one that is held in its place where there is none yet, or none on this host.
+// The machine's, or one that is held in its place where there is none yet, none on this host, or one that is not in the
+// pod's network namespace, as it was there before the pod.
 absl::StatusOr<LiveProcess> FindProcess(const Pod& pod, const std::string& netns_path) {
   LiveProcess process;
-  if (pod.machine() != nullptr) process.pid = static_cast<pid_t>(pod.machine()->Record().process().pid());
+  const bool elsewhere = !netns_path.empty() && !pod.warm_machine().empty();
+  if (pod.machine() != nullptr && !elsewhere) process.pid = static_cast<pid_t>(pod.machine()->Record().process().pid());
   if (process.pid > 0) return process;
   HookRunner* const hooks = pod.environment().options.hooks;
   if (hooks == nullptr) return NotImplementedField("config.hooks", "hooks");

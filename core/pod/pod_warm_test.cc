@@ -7,12 +7,15 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "core/hook/testing/fake_hook_runner.h"
 #include "core/pod/testing/template_fixture.h"
 
 namespace vcd {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -22,9 +25,12 @@ class PodWarmTest : public TemplateTest {
     options_.templates.warm_dir = options_.run_dir + "/warm";
     options_.templates.warm_machines = 1;
     options_.templates.retry_after = absl::ZeroDuration();
+    options_.hooks = &hooks_;
+    options_.hook_limits = {absl::Seconds(30), absl::Seconds(300)};
     Restart();
     Warm();
   }
+  ~PodWarmTest() override { runtime_.reset(); }
 
   // Until one machine waits.
   void Warm() {
@@ -59,6 +65,8 @@ class PodWarmTest : public TemplateTest {
     }
     return names;
   }
+
+  FakeHookRunner hooks_;
 };
 
 TEST_F(PodWarmTest, GetsOneAndSaysSo) {
@@ -86,7 +94,7 @@ TEST_F(PodWarmTest, AnotherWaitsSoonAfterOneIsTaken) {
   EXPECT_THAT(Directories(), SizeIs(4));
 }
 
-TEST_F(PodWarmTest, OfAnotherKindOrWithANamespaceItGetsNone) {
+TEST_F(PodWarmTest, OfAnotherKindItGetsNone) {
   v1::PodConfig image = Config("image");
   image.mutable_containers(0)->mutable_rootfs()->mutable_image()->set_path(root_ + "/image");
   // As far as anybody on the host looks, an ext4.
@@ -100,13 +108,23 @@ TEST_F(PodWarmTest, OfAnotherKindOrWithANamespaceItGetsNone) {
   image.set_id("image-2");
   EXPECT_EQ(RunAndLook(image).start(), v1::VM_START_WARM);
   AwaitWarm();
-  v1::PodConfig joined = Config("joined");
-  joined.mutable_network_config()->set_netns_path("/proc/self/ns/net");
-  EXPECT_EQ(RunAndLook(joined).start(), v1::VM_START_CLONE);
   v1::PodConfig cold = Config("cold");
   cold.set_disable_template(true);
   EXPECT_EQ(RunAndLook(cold).start(), v1::VM_START_COLD);
   EXPECT_EQ(runtime_->ListTemplates().at(0).warm_machines, 1u);
+}
+
+TEST_F(PodWarmTest, JoinsANetworkFromWhereItIs) {
+  v1::PodConfig joined = Config("joined");
+  joined.mutable_network_config()->set_netns_path("/run/netns/joined");
+  v1::Hook& hook = *joined.mutable_hooks()->add_poststart();
+  hook.set_path("/poststart");
+  const v1::VmStatus vm = RunWithTheLast(joined);
+  EXPECT_EQ(vm.start(), v1::VM_START_WARM);
+  EXPECT_EQ(Get("joined").network().netns_path(), "/run/netns/joined");
+  EXPECT_EQ(hooks_.held_netns(), "/run/netns/joined") << "a process of that namespace stands for the machine";
+  EXPECT_EQ(hooks_.held(), 0);
+  EXPECT_THAT(hooks_.call("/poststart").state, HasSubstr(absl::StrCat("\"pid\":", FakeHookRunner::kFirstHeldPid, ",")));
 }
 
 TEST_F(PodWarmTest, StartsAnewAfterAStop) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,8 @@ class OwnHost : public testing::Environment {
 
 class HooksTest : public E2eTest {
  protected:
+  explicit HooksTest(std::vector<std::string> flags = {}) : E2eTest(std::move(flags)) {}
+
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "network namespaces are root's";
     ASSERT_NO_FATAL_FAILURE(E2eTest::SetUp());
@@ -117,6 +120,72 @@ TEST_F(HooksTest, EachRunsWhereItBelongs) {
   Must({"stop", "-t", "1", "web"});
   EXPECT_THAT(Read("poststop.state"), HasSubstr("\"pid\":0,\"id\":\"web\",\"status\":\"stopped\""));
   Must({"rm", "web"});
+}
+
+// With a machine that waits, which is not in the namespace of the pod that takes it.
+class WarmHooksTest : public HooksTest {
+ protected:
+  WarmHooksTest() : HooksTest({"--templates", "on", "--config", Configuration()}) {}
+
+  void TearDown() override {
+    RemoveAllPods();
+    Must({"template", "rm", "--all"});
+    HooksTest::TearDown();
+  }
+
+  static std::string Configuration() {
+    const std::string path = ::testing::TempDir() + "/warm_hooks.toml";
+    std::ofstream(path) << "[templates]\nwarm_machines = 1\n";
+    return path;
+  }
+
+  void AwaitWarm() {
+    const absl::Time deadline = absl::Now() + kProgramTimeout;
+    const auto waits = [this] {
+      std::error_code error;
+      for (const auto& machine : fs::directory_iterator(daemon().run_dir() + "/warm", error)) {
+        if (fs::exists(machine.path() / "machine.json")) return true;
+      }
+      return false;
+    };
+    while (!waits() && absl::Now() < deadline) continue;
+    EXPECT_TRUE(waits());
+  }
+};
+
+TEST_F(WarmHooksTest, AMachineThatWaitedJoinsAnyNetwork) {
+  Must({"template", "prepare"});
+  ASSERT_THAT(RunWeb({}), ExitsWith(0));
+  AwaitWarm();
+  Must({"rm", "-f", "web"});
+  const std::string fill =
+      Note("prestart",
+           "export PATH=$PATH:/sbin:/usr/sbin\n"
+           "ip link add eth0 type veth peer name peer0 netns $PPID && ip addr add 192.0.2.17/24 dev "
+           "eth0 && ip link set eth0 up");
+  const ProgramResult run =
+      RunWeb({"--network", "cnm", "--hook", "prestart=" + fill, "--hook",
+              "create-container=" + Note("create-container"), "--hook", "poststart=" + Note("poststart")});
+  ASSERT_THAT(run, ExitsWith(0)) << daemon().log();
+  EXPECT_EQ(daemon().GetPod("web").vm().start(), v1::VM_START_WARM);
+  const std::string pod = Read("prestart.ns");
+  for (const char* kind : {"prestart", "create-container", "poststart"}) {
+    EXPECT_EQ(Read(absl::StrCat(kind, ".pidns")), pod) << kind;
+  }
+  ASSERT_THAT(RunProgram({"/sbin/ip", "addr", "add", "192.0.2.1/24", "dev", "peer0"}), ExitsWith(0));
+  ASSERT_THAT(RunProgram({"/sbin/ip", "link", "set", "peer0", "up"}), ExitsWith(0));
+  const std::vector<std::string> ping = {"/bin/busybox", "ping", "-c", "1", "-W", "60", "192.0.2.17"};
+  EXPECT_THAT(RunProgram(ping), ExitsWith(0));
+  daemon().Kill();
+  daemon().Start();
+  RememberDescriptors();
+  EXPECT_THAT(RunProgram(ping), ExitsWith(0)) << "its packets do not pass through vcd";
+  Must({"stop", "-t", "1", "web"});
+  // What was in a namespace goes when the kernel gets to it.
+  const absl::Time deadline = absl::Now() + kProgramTimeout;
+  const auto there = [] { return RunProgram({"/sbin/ip", "link", "show", "peer0"}).exit_code == 0; };
+  while (there() && absl::Now() < deadline) continue;
+  EXPECT_FALSE(there()) << "nothing keeps the namespace";
 }
 
 TEST_F(HooksTest, OneThatNeverEndsUndoesTheCreation) {
