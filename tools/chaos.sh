@@ -6,7 +6,7 @@ set -euo pipefail
 usage() {
   cat <<'USAGE'
 Usage: tools/chaos.sh [--mock] [--seconds N] [--clients N] [--pods N] [--interval SECONDS] [--seed TEXT] [--keep]
-       tools/chaos.sh --clones [--pods N] [--at-once N] [--network NAME] [--seed TEXT] [--keep]
+       tools/chaos.sh --clones [--pods N] [--at-once N] [--warm N] [--network NAME] [--seed TEXT] [--keep]
 
 Builds, starts a vcd of its own in a temporary directory, and lets several clients do what they like to pods of their own:
 create, run, start, pause, resume, stop, delete, exec, annotate, add and end containers. Meanwhile vcd is killed (SIGKILL)
@@ -24,7 +24,8 @@ temporary files, logs, mounts) are compared with the API, and everything is dele
 With --clones instead: pods that start from one template. Of N of them (default 50) that live at once all is compared that no two
 machines may have in common: random numbers, boot ids, addresses in their programs, names, clocks, and with --network hardware
 addresses. Then twice N come and go, one after the other and then --at-once N (default 8) at a time while vcd is killed, and the host's
-inventory and the daemon's descriptors must be what they were. A clone takes about 50 MiB.
+inventory and the daemon's descriptors must be what they were. With --warm, N machines wait for pods meanwhile, and clones are also
+those that had waited. A clone takes about 50 MiB.
 
 Ends with status 1 and a line for each thing that was wrong. Ends only what it started.
 USAGE

@@ -50,7 +50,12 @@ class Clones:
         self.image = root + "/rootfs.erofs"
         subprocess.run(["mkfs.erofs", "--quiet", self.image, rootfs], check=True, stdout=subprocess.DEVNULL)
         self.cgroup = "/vcd-clones-%d" % os.getpid()
-        self.vcd = Vcd(arguments, root, ["--templates", "on", "--cgroup", self.cgroup])
+        configuration = root + "/vcd.toml"
+        with open(configuration, "w") as stream:
+            stream.write("[templates]\nwarm_machines = %d\n" % arguments.warm)
+        self.vcd = Vcd(arguments, root, ["--templates", "on", "--cgroup", self.cgroup, "--config", configuration])
+        self.descriptors_before = None
+        self.had_waited = 0
 
     def accuse(self, what):
         self.accusations.append(what)
@@ -69,7 +74,9 @@ class Clones:
 
     def is_clone(self, pod):
         machine = json.loads(self.call("inspect", pod))["vm"]
-        if machine["start"] != "VM_START_CLONE":
+        if machine["start"] == "VM_START_WARM" and self.arguments.warm:
+            self.had_waited += 1
+        elif machine["start"] != "VM_START_CLONE":
             self.accuse("pod %s is no clone: %s" % (pod, machine.get("start_reason")))
 
     def facts(self, pod):
@@ -152,6 +159,10 @@ class Clones:
         return counts
 
     def look_for_leftovers(self, when):
+        """Without pods and templates there is to be nothing. Afterwards there is a template again."""
+        self.call("template", "rm", "--all")
+        # What waited ends in the background.
+        wait_for("machines that waited", lambda: not inventory.names(self.vcd.run_dir + "/warm"))
         for accusation in inventory.leftovers(self.vcd, self.vcd.pods()):
             self.accuse("left over %s: %s" % (when, accusation))
         blocks = inventory.names(self.vcd.run_dir + "/uids")
@@ -161,32 +172,40 @@ class Clones:
             groups = glob.glob("%s%s/pod-*" % (hierarchy, self.cgroup))
             if groups:
                 self.accuse("left over %s: control groups %s" % (when, groups))
+        self.call("template", "prepare")
 
-    def descriptors(self):
-        return len(os.listdir("/proc/%d/fd" % self.vcd.process.pid))
+    def look_at_descriptors(self):
+        """Of a vcd that was not killed meanwhile; while no machine is being made."""
+        have = len(os.listdir("/proc/%d/fd" % self.vcd.process.pid))
+        if self.descriptors_before is None:
+            self.descriptors_before = have
+            return
+        print("descriptors of vcd: %d before, %d after" % (self.descriptors_before, have), flush=True)
+        if have > self.descriptors_before + MORE_DESCRIPTORS:
+            self.accuse("vcd has %d descriptors and had %d" % (have, self.descriptors_before))
 
     def run(self):
         self.call("template", "prepare")
-        # The first clone has the daemon keep the template's memory.
+        # The first clone has threads and channels made that stay.
         self.facts("first")
         self.call("rm", "-f", "first")
-        before = self.descriptors()
+        self.look_for_leftovers("after the first")
+        self.look_at_descriptors()
         print("%d clones at once:" % self.arguments.pods, flush=True)
         self.compare()
         self.look_for_leftovers("after the comparison")
         took = self.in_a_row()
         print("%d clones in a row: %.1f s" % (2 * self.arguments.pods, took), flush=True)
         self.look_for_leftovers("after those in a row")
-        after = self.descriptors()
-        print("descriptors of vcd: %d before, %d after" % (before, after), flush=True)
-        if after > before + MORE_DESCRIPTORS:
-            self.accuse("vcd has %d descriptors and had %d" % (after, before))
+        self.look_at_descriptors()
         counts = self.under_fire()
         print("%d at a time: %d started, %d cut off; %d kills of vcd" %
               (self.arguments.at_once, counts["started"], counts["cut off"], self.vcd.kills), flush=True)
         self.look_for_leftovers("after the kills")
         self.facts("last")
         self.call("rm", "-f", "last")
+        if self.arguments.warm:
+            print("machines that had waited: %d" % self.had_waited)
 
     def close(self):
         # Only after something went wrong: machines outlive their daemon.
@@ -208,6 +227,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/chaos.sh --clones", description=__doc__)
     parser.add_argument("--pods", type=int, default=50, help="that are compared; twice as many come and go")
     parser.add_argument("--at-once", type=int, default=8, help="started at a time")
+    parser.add_argument("--warm", type=int, default=0, help="machines that wait for pods; theirs count as clones")
     parser.add_argument("--network", default="", help="of the pods; without one no hardware addresses are compared")
     arguments = experiment.options(parser, "of when vcd is killed")
     arguments.mock = False

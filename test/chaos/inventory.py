@@ -64,7 +64,8 @@ def leftovers(vcd, pods):
 
 def machines(vcd, pods, with_machine):
     wrong = []
-    running = processes(vcd.run_dir + "/pods/")
+    # That a pod has may have waited for it, and stays where it was then.
+    running = {**processes(vcd.run_dir + "/pods/"), **processes(vcd.run_dir + "/warm/")}
     expected = {pod["vm"]["pid"] for pod in pods if pod["id"] in with_machine}
     there = {pid for pid, program in running.items() if is_machine(program)}
     if there != expected:
