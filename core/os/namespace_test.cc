@@ -14,6 +14,7 @@
 #include "core/os/mount_namespace.h"
 #include "core/os/proc_file.h"
 #include "core/os/process.h"
+#include "core/os/testing/sanitized.h"
 #include "core/os/user_namespace.h"
 
 namespace vcd {
@@ -84,6 +85,7 @@ TEST_F(NamespaceTest, WorksWhereTheProcessIsAndNowhereElse) {
 }
 
 TEST_F(NamespaceTest, RootOfAUserNamespaceIsNobodyOutside) {
+  if (kThreadSanitized) GTEST_SKIP() << "a child with ThreadSanitizer's thread cannot enter a user namespace";
   auto made = MakeUserNamespace(kFirstId, 65534);
   ASSERT_TRUE(made.ok()) << made.status();
   const LaunchedProcess process = Launch(Memory(), made->get());

@@ -59,7 +59,7 @@ class BootGateTest : public testing::Test {
   uint64_t total_mib_ = 1000;
   uint64_t available_mib_ = 1000;
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
-  const Cancellation never_;
+  const Cancellation never_{};
   std::unique_ptr<BootGate> gate_;
   std::map<std::string, std::unique_ptr<BootGate::Place>> places_;
   std::vector<std::string> entered_;

@@ -90,12 +90,10 @@ class WarmMachinesTest : public testing::Test {
     work_.WaitIdle();
   }
 
-  void Gone(const std::string& name) {
-    {
-      MutexLock lock(&mu_);
-      gone_.insert(name);
-    }
-    warm_->Drop(Template(name));
+  // Which templates are there no more.
+  void SetGone(std::set<std::string> names) {
+    MutexLock lock(&mu_);
+    gone_ = std::move(names);
   }
 
   // Names of the directories that there are.
@@ -293,7 +291,8 @@ TEST_F(WarmMachinesTest, OneThatEndsByItselfIsForgotten) {
 TEST_F(WarmMachinesTest, ThoseOfATemplateThatIsDroppedEnd) {
   Fill(Kind("one"));
   Fill(Kind("two"));
-  Gone("one");
+  SetGone({"one"});
+  warm_->Drop(Template("one"));
   work_.WaitIdle();
   EXPECT_EQ(warm_->Count(Template("one")), 0u);
   ExpectCount(2);
@@ -394,7 +393,7 @@ TEST_F(WarmMachinesTest, WhatIsOfNoUseToTheNextDaemonEnds) {
   const auto kill = [this] {
     for (const std::string& name : hypervisor_.live_machines()) hypervisor_.Crash(name, "qemu was killed");
   };
-  const std::vector<std::function<void()>> causes = {damage, kill, [this] { gone_.insert("one"); },
+  const std::vector<std::function<void()>> causes = {damage, kill, [this] { SetGone({"one"}); },
                                                      [this] { options_.warm_machines = 0; },
                                                      [this] { options_.enabled = false; }};
   for (const std::function<void()>& cause : causes) {
@@ -406,7 +405,7 @@ TEST_F(WarmMachinesTest, WhatIsOfNoUseToTheNextDaemonEnds) {
     EXPECT_EQ(warm_->Count(Template("one")), 0u);
     ExpectCount(0);
     End();
-    gone_.clear();
+    SetGone({});
     options_.enabled = true;
     options_.warm_machines = 2;
     Start();

@@ -4,20 +4,27 @@
 
 namespace vcd {
 
-// Whether AddressSanitizer or ThreadSanitizer is in this program, whose shadow memory makes figures of memory
-// meaningless.
-inline constexpr bool kSanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    true;
+#if defined(__has_feature)
+#define VCD_HAS_FEATURE(feature) __has_feature(feature)
 #else
-    false;
+#define VCD_HAS_FEATURE(feature) 0
 #endif
+
+// Whether ThreadSanitizer is in this program: it gives each child a thread of its own, so that none can enter a user
+// namespace.
+#if defined(__SANITIZE_THREAD__) || VCD_HAS_FEATURE(thread_sanitizer)
+inline constexpr bool kThreadSanitized = true;
 #else
-    false;
+inline constexpr bool kThreadSanitized = false;
 #endif
+
+// Whether it is, or AddressSanitizer, whose shadow memory makes figures of memory meaningless.
+#if defined(__SANITIZE_ADDRESS__) || VCD_HAS_FEATURE(address_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = kThreadSanitized;
+#endif
+#undef VCD_HAS_FEATURE
 
 }  // namespace vcd
 
