@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/format/yaml.h"
 
+#include <charconv>
+#include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -74,7 +77,36 @@ void AppendJsonString(const std::string& text, std::string* json) {
   json->push_back('"');
 }
 
-absl::Status AppendJson(const YAML::Node& node, int depth, std::string* json) {
+using Descriptor = google::protobuf::Descriptor;
+using FieldDescriptor = google::protobuf::FieldDescriptor;
+
+// Null for what the message does not have, and without a message.
+const FieldDescriptor* FindField(const Descriptor* type, const std::string& name) {
+  if (type == nullptr) return nullptr;
+  const FieldDescriptor* const field = type->FindFieldByName(name);
+  return field != nullptr ? field : type->FindFieldByCamelcaseName(name);
+}
+
+// 0022 and 0o22, as YAML 1.1 and 1.2 write octal numbers, in decimal; anything else as it is.
+std::string Decimal(const std::string& text) {
+  const size_t digits = text.compare(0, 2, "0o") == 0 ? 2 : 1;
+  const char* const end = text.data() + text.size();
+  uint64_t number = 0;
+  if (text.size() <= digits || text[0] != '0') return text;
+  const auto read = std::from_chars(text.data() + digits, end, number, 8);
+  return read.ec == std::errc() && read.ptr == end ? absl::StrCat(number) : text;
+}
+
+bool IsInteger(const FieldDescriptor* field) {
+  if (field == nullptr) return false;
+  const auto type = field->cpp_type();
+  return type == FieldDescriptor::CPPTYPE_INT32 || type == FieldDescriptor::CPPTYPE_INT64 ||
+         type == FieldDescriptor::CPPTYPE_UINT32 || type == FieldDescriptor::CPPTYPE_UINT64;
+}
+
+// `field` is what the node is the value of; null where that is not known. `type` is of a node that is a message.
+absl::Status AppendJson(const YAML::Node& node, int depth, const FieldDescriptor* field, const Descriptor* type,
+                        std::string* json) {
   if (depth > kMaxDepth) return absl::InvalidArgumentError("nested too deeply");
   if (json->size() > kMaxJsonBytes)
     return absl::InvalidArgumentError("larger than 4 MiB once its aliases are followed");
@@ -87,7 +119,10 @@ absl::Status AppendJson(const YAML::Node& node, int depth, std::string* json) {
         absl::StrAppend(json, separator);
         AppendJsonString(entry.first.Scalar(), json);
         json->push_back(':');
-        if (auto status = AppendJson(entry.second, depth + 1, json); !status.ok()) return status;
+        const bool is_map = field != nullptr && field->is_map();
+        const FieldDescriptor* const value = is_map ? type->map_value() : FindField(type, entry.first.Scalar());
+        const Descriptor* const value_type = value == nullptr ? nullptr : value->message_type();
+        if (auto status = AppendJson(entry.second, depth + 1, value, value_type, json); !status.ok()) return status;
         separator = ",";
       }
       json->push_back('}');
@@ -96,13 +131,13 @@ absl::Status AppendJson(const YAML::Node& node, int depth, std::string* json) {
       json->push_back('[');
       for (const auto& item : node) {
         absl::StrAppend(json, separator);
-        if (auto status = AppendJson(item, depth + 1, json); !status.ok()) return status;
+        if (auto status = AppendJson(item, depth + 1, field, type, json); !status.ok()) return status;
         separator = ",";
       }
       json->push_back(']');
       return absl::OkStatus();
     case YAML::NodeType::Scalar:
-      AppendJsonString(node.Scalar(), json);
+      AppendJsonString(IsInteger(field) && node.Tag() != kQuoted ? Decimal(node.Scalar()) : node.Scalar(), json);
       return absl::OkStatus();
     default:
       absl::StrAppend(json, "null");
@@ -122,14 +157,14 @@ std::string JsonToYaml(const std::string& json) {
   }
 }
 
-absl::StatusOr<std::string> YamlToJson(const std::string& yaml) {
+absl::StatusOr<std::string> YamlToJson(const std::string& yaml, const google::protobuf::Descriptor* type) {
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
     if (documents.size() != 1) {
       return absl::InvalidArgumentError(absl::StrCat("holds ", documents.size(), " YAML documents; one is needed"));
     }
     std::string json;
-    if (auto status = AppendJson(documents[0], 0, &json); !status.ok()) return status;
+    if (auto status = AppendJson(documents[0], 0, nullptr, type, &json); !status.ok()) return status;
     return json;
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(

@@ -47,7 +47,7 @@ absl::Status Parse(const std::string& name, const std::string& text, absl::strin
   if (first == std::string::npos) return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
   std::string json = text;
   if (text[first] != '{') {
-    auto converted = YamlToJson(text);
+    auto converted = YamlToJson(text, message->GetDescriptor());
     if (!converted.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(name, ": ", std::string(converted.status().message())));
     }
