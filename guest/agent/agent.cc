@@ -297,7 +297,7 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
                                                         request.process_id() + "\" already");
   }
   if (checked.ok() && (container->init.process->ended() || !container->init.announced)) {
-    checked = Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + request.container_id() + "\" does not run");
+    checked = DoesNotRun(request.container_id());
   }
   if (checked.ok() && container->execs.size() >= kMaxExecsPerContainer) {
     checked = Outcome(ErrorCode::ERROR_CODE_EXHAUSTED, "the container has " + std::to_string(kMaxExecsPerContainer) +
@@ -313,7 +313,9 @@ void Agent::Exec(const Ticket& ticket, const ::vcd::agent::v1::Exec& request) {
                           .join_pidfd = container->init.process->pidfd(),
                           .cgroup_fd = container->cgroup.fd(),
                           .isolate = options_.isolate});
-  if (!launched.ok()) return Answer(ticket, launched.outcome());
+  if (!launched.ok()) {
+    return Answer(ticket, IsEnding(*container) ? DoesNotRun(request.container_id()) : launched.outcome());
+  }
   Entry& entry = container->execs[request.process_id()];
   entry.create_ticket = ticket;
   entry.process = MakeProcess({request.container_id(), request.process_id()}, std::move(*launched));
@@ -384,6 +386,10 @@ void Agent::TakeOutputReceived(const ::vcd::agent::v1::OutputReceived& received)
   // What was not sent cannot have come.
   output_received_ = std::min(std::max(output_received_, received.bytes()), output_sent_);
   PumpOutput();
+}
+
+Outcome Agent::DoesNotRun(const std::string& container_id) {
+  return Outcome(ErrorCode::ERROR_CODE_WRONG_STATE, "container \"" + container_id + "\" does not run");
 }
 
 Outcome Agent::NotFound(const std::string& what) {

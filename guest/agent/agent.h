@@ -160,6 +160,8 @@ class Agent {
   void AbandonUnannounced();
   void Kill(RunningContainer* container);
   bool IsEmpty(const RunningContainer& container) const;
+  // Its first process has ended, or is about to, which may be before it was waited for: nothing can be made in it.
+  static bool IsEnding(const RunningContainer& container);
   void BeginRemoval(const std::string& container_id, const Ticket& ticket, const Outcome& outcome = Outcome());
 
   std::unique_ptr<Process> MakeProcess(ProcessName name, LaunchedProcess launched);
@@ -174,6 +176,7 @@ class Agent {
   // Null when there is none.
   Entry* FindEntry(const std::string& container_id, const std::string& process_id);
   StreamOwner* FindProcess(const std::string& container_id, const std::string& process_id);
+  static Outcome DoesNotRun(const std::string& container_id);
   static Outcome NotFound(const std::string& what);
   static Outcome ProcessNotFound(const std::string& container_id, const std::string& process_id);
   RunningContainer* FindContainer(const std::string& container_id);

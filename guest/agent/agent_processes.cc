@@ -9,6 +9,7 @@
 
 #include "guest/agent/agent.h"
 #include "guest/agent/namespace_members.h"
+#include "guest/agent/process_table.h"
 
 namespace vcd::guest {
 namespace {
@@ -84,6 +85,7 @@ void Agent::OnFirstProcessLaunch(Entry* entry) {
 
 void Agent::OnExecLaunch(Entry* entry) {
   Process* const process = entry->process.get();
+  const std::string& container_id = process->name().container_id;
   switch (process->launch().stage()) {
     case LaunchStatus::Stage::kRunning:
       entry->announced = true;
@@ -95,6 +97,10 @@ void Agent::OnExecLaunch(Entry* entry) {
       // Answered when it is gone, so that its name and its disk are free by then.
       entry->abandoned = true;
       entry->failure = process->launch().outcome();
+      // What it says of the kernel's refusal to join what is not there any more explains nothing.
+      if (entry->failure.code() == ErrorCode::ERROR_CODE_SYSTEM && IsEnding(*FindContainer(container_id))) {
+        entry->failure = DoesNotRun(container_id);
+      }
       PostSettle();
       break;
     default:
@@ -173,6 +179,10 @@ bool Agent::IsEmpty(const RunningContainer& container) const {
   if (container.mount_namespace.empty()) return true;
   return container.cgroup.valid() ? container.cgroup.IsEmpty()
                                   : ProcessesInMountNamespace(container.mount_namespace).empty();
+}
+
+bool Agent::IsEnding(const RunningContainer& container) {
+  return container.init.process->ended() || IsExiting("/proc", container.init.process->pid());
 }
 
 void Agent::KillAll() {

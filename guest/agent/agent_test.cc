@@ -254,38 +254,6 @@ TEST_F(AgentTest, ContainerOfAnotherNameKeepsIt) {
   EXPECT_EQ(peer_->Stdout("c1", "p1"), "pod-of-tests\n");
 }
 
-TEST_F(AgentTest, ExecJoinsTheContainer) {
-  RunSleeper("c1");
-  const Reply reply = Exec("c1", "p1", Shell("hostname; ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; pwd; exit 5"));
-  ASSERT_EQ(reply.code(), ErrorCode::ERROR_CODE_OK) << reply.message();
-  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 5);
-  EXPECT_THAT(peer_->Stdout("c1", "p1"), StartsWith("pod-of-tests\n"));
-  EXPECT_THAT(peer_->Stdout("c1", "p1"), HasSubstr("\nsh\n/\n"));
-
-  Command missing;
-  missing.add_args("no-such-command");
-  EXPECT_EQ(Exec("c1", "p2", missing).code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND);
-  missing.set_args(0, "broken");
-  EXPECT_EQ(Exec("c1", "p2", missing).code(), ErrorCode::ERROR_CODE_COMMAND_NOT_FOUND);
-  Command ann = Shell("id -u");
-  ann.set_user("ann");
-  ASSERT_EQ(Exec("c1", "p2", ann).code(), ErrorCode::ERROR_CODE_OK) << "failures left the id free";
-  EXPECT_EQ(peer_->WaitForExit("c1", "p2").code(), 0);
-  EXPECT_EQ(peer_->Stdout("c1", "p2"), "1000\n");
-
-  EXPECT_EQ(Exec("c1", "p1", Shell("true")).code(), ErrorCode::ERROR_CODE_EXISTS);
-  EXPECT_EQ(RemoveProcess("c1", "p1").code(), ErrorCode::ERROR_CODE_OK);
-  EXPECT_EQ(RemoveProcess("c1", "p1").code(), ErrorCode::ERROR_CODE_NOT_FOUND);
-  EXPECT_EQ(RemoveProcess("c1", "").code(), ErrorCode::ERROR_CODE_INVALID);
-}
-
-TEST_F(AgentTest, AnExecsExitDoesNotWaitForWhatItLeftBehind) {
-  RunSleeper("c1");
-  ASSERT_EQ(Exec("c1", "p1", Shell("sleep 1000 & echo started")).code(), ErrorCode::ERROR_CODE_OK);
-  EXPECT_EQ(peer_->WaitForExit("c1", "p1").code(), 0);
-  EXPECT_EQ(peer_->Stdout("c1", "p1"), "started\n");
-}
-
 TEST_F(AgentTest, SignalsOneOrAll) {
   RunSleeper("c1");
   ASSERT_EQ(Exec("c1", "p1", Shell("trap 'exit 8' USR1; echo up; while true; do sleep 1000 & wait; done")).code(),

@@ -80,9 +80,10 @@ void AgentPeer::Reconnect(UniqueFd socket) {
   }
 }
 
-::vcd::agent::v1::Reply AgentPeer::Call(HostMessage request) {
+::vcd::agent::v1::Reply AgentPeer::Call(HostMessage request, const std::function<void()>& sent) {
   request.set_request_id(++last_id_);
   Post(request);
+  if (sent != nullptr) sent();
   while (true) {
     const GuestMessage message = Receive();
     if (message.has_reply() && message.request_id() == request.request_id()) return message.reply();

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,8 +44,8 @@ class AgentPeer {
   // far is forgotten here, as by a host that has started anew.
   ::vcd::agent::v1::HelloAck Hello(const ::vcd::agent::v1::Hello& hello = {});
 
-  // Sends a request and waits for its reply.
-  ::vcd::agent::v1::Reply Call(::vcd::agent::v1::HostMessage request);
+  // Sends a request and waits for its reply. `sent` runs in between.
+  ::vcd::agent::v1::Reply Call(::vcd::agent::v1::HostMessage request, const std::function<void()>& sent = nullptr);
 
   // Sends a message without waiting.
   void Post(const ::vcd::agent::v1::HostMessage& message);
