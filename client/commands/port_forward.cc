@@ -17,8 +17,9 @@
 namespace vcd::client {
 namespace {
 
-// At a time, for each has two threads. A pod has fewer, and refuses those beyond by name of its limit.
-constexpr size_t kMaxConnections = 512;
+// At a time, for each has two threads and three descriptors, of which a process may usually have 1024. A pod has fewer,
+// and refuses those beyond by name of its limit; what is more yet waits until some of them have been.
+constexpr size_t kMaxConnections = 300;
 
 class PortForwardCommand : public Command {
  public:
