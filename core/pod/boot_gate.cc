@@ -35,8 +35,9 @@ void BootGate::Enter(const std::string& pod_id, const BootNeed& need, const Canc
     waiting_.push_back({pod_id, need, std::move(entered), &cancellation});
   }
   Advance();
-  // If it waits, it is in the queue now: whoever cancels from here on finds it there.
-  if (!cancellation.status().ok()) Withdraw(pod_id);
+  // If it waits, it is in the queue now: whoever cancels from here on finds it there. If not, it has run, and its
+  // cancellation may be gone.
+  Withdraw(pod_id);
 }
 
 absl::Status BootGate::Refusal(const BootNeed& need) {

@@ -74,7 +74,8 @@ class BootGate {
   // Errors, for people: kResourceExhausted when the host is too small for the machine, and when it has no room for it
   // although nothing is starting: nothing here would change that. kDeadlineExceeded when others are before it and, by
   // what starts took of late, the deadline will have passed before it has started. The status of `cancellation`, which
-  // lives until then, when that is cancelled already, or is and Withdraw is called; kCancelled after WithdrawAll.
+  // lives until then and need not live longer, when that is cancelled already, or is and Withdraw is called; kCancelled
+  // after WithdrawAll.
   void Enter(const std::string& pod_id, const BootNeed& need, const Cancellation& cancellation, Entered entered)
       ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -230,6 +230,18 @@ TEST_F(BootGateTest, WhatHasNoRoomIsRefusedOnceNothingIsStarting) {
   EXPECT_EQ(gate_->load().refused_for_memory, 1u);
 }
 
+TEST(UnboundedBootGateTest, WhoHasEnteredMayBeGone) {
+  BootGate gate{BootLimits()};
+  auto cancellation = std::make_unique<Cancellation>();
+  // As an operation that has come to its end on another thread by now. A sanitizer sees who still looks.
+  gate.Enter("web", {}, *cancellation, [&cancellation](const auto& place) {
+    EXPECT_TRUE(place.ok());
+    cancellation.reset();
+  });
+  EXPECT_EQ(cancellation, nullptr);
+  EXPECT_EQ(gate.load().taken, 0u);
+}
+
 TEST(UnboundedBootGateTest, MemoryThatNobodyKnowsBoundsNothing) {
   for (const bool asks : {false, true}) {
     BootLimits limits;
