@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -89,6 +90,19 @@ absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const
   container.set_state(v1::CONTAINER_STATE_RUNNING);
   StampNow(container.mutable_started_at());
   return absl::OkStatus();
+}
+
+void NoteFailedStart(Pod& pod, const std::string& container_id, const absl::Status& why) {
+  const std::optional<ErrorDetail> detail = DetailOf(why);
+  const bool hook_failed = detail.has_value() && detail->reason == v1::ERROR_REASON_HOOK_FAILED;
+  (void)pod.Change(
+      [&](state::v1::PodRecord& record) {
+        record.clear_under_way();
+        // Its process has ended with that, which is recorded when it is told.
+        state::v1::ContainerRecord* known = FindContainer(record, container_id);
+        if (hook_failed && known != nullptr) known->set_reason(std::string(why.message()));
+      },
+      /*fact=*/true);
 }
 
 absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context) {

@@ -23,6 +23,10 @@ absl::Status CreateInGuest(Pod& pod, const v1::ContainerConfig& config, state::v
 // Lets it run; `container` becomes `running`.
 absl::Status StartInGuest(Pod& pod, state::v1::ContainerRecord& container, const CallContext& context);
 
+// Notes that it did not start, and why if its hooks did not let it: nothing is under way any more. It is as the guest
+// has it.
+void NoteFailedStart(Pod& pod, const std::string& container_id, const absl::Status& why);
+
 // Removes it from guest and machine, killing what is left of it. Goes on after a failed step and returns the first
 // error.
 absl::Status RemoveFromGuest(Pod& pod, const state::v1::ContainerRecord& container, const CallContext& context);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,20 +53,6 @@ absl::Status Store(Pod& pod, const state::v1::ContainerRecord& container, const 
     PutContainer(pod, record, container);
     Remember(record, request);
   });
-}
-
-// Nothing is under way any more.
-void NoteFailedStart(Pod& pod, const std::string& container_id, const absl::Status& why) {
-  const std::optional<ErrorDetail> detail = DetailOf(why);
-  const bool hook_failed = detail.has_value() && detail->reason == v1::ERROR_REASON_HOOK_FAILED;
-  (void)pod.Change(
-      [&](state::v1::PodRecord& record) {
-        record.clear_under_way();
-        // Its process has ended with that, which is recorded when it is told.
-        state::v1::ContainerRecord* known = FindContainer(record, container_id);
-        if (hook_failed && known != nullptr) known->set_reason(std::string(why.message()));
-      },
-      /*fact=*/true);
 }
 
 }  // namespace

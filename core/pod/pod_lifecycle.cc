@@ -242,7 +242,7 @@ absl::Status BringUp::BootSteps(std::unique_ptr<BootGate::Place>& place,
 }
 
 absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
-                               OperationClock& clock) {
+                               OperationClock& clock, bool fact) {
   clock.Enter(OperationPhase::kRelease);
   state::v1::PodRecord record = pod.record();
   for (state::v1::ContainerRecord& container : *record.mutable_containers()) {
@@ -251,19 +251,22 @@ absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, cons
     pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, container.id());
   }
   clock.Enter(OperationPhase::kPersist);
-  VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
-    if (clock.booted()) *current.mutable_boot_timeline() = clock.Timeline();
-    // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
-    for (const state::v1::ContainerRecord& started : record.containers()) {
-      state::v1::ContainerRecord* container = FindContainer(current, started.id());
-      if (container == nullptr) continue;
-      if (started.has_started_at()) *container->mutable_started_at() = started.started_at();
-      if (container->state() == v1::CONTAINER_STATE_READY) container->set_state(started.state());
-    }
-    current.set_state(v1::POD_STATE_RUNNING);
-    SetDone(current, request);
-    StampNow(current.mutable_started_at());
-  }));
+  const absl::Status written = pod.Change(
+      [&](state::v1::PodRecord& current) {
+        if (clock.booted()) *current.mutable_boot_timeline() = clock.Timeline();
+        // One may have ended meanwhile, and that is recorded already: only what is still `ready` starts.
+        for (const state::v1::ContainerRecord& started : record.containers()) {
+          state::v1::ContainerRecord* container = FindContainer(current, started.id());
+          if (container == nullptr) continue;
+          if (started.has_started_at()) *container->mutable_started_at() = started.started_at();
+          if (container->state() == v1::CONTAINER_STATE_READY) container->set_state(started.state());
+        }
+        current.set_state(v1::POD_STATE_RUNNING);
+        SetDone(current, request);
+        StampNow(current.mutable_started_at());
+      },
+      fact);
+  if (!fact) VCD_RETURN_IF_ERROR(written);
   RunPoststart(pod, context, clock);
   const std::shared_ptr<const v1::PodConfig> config = pod.config();
   for (const v1::ContainerConfig& container : config->containers()) {
@@ -302,12 +305,14 @@ absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallC
   return paused;
 }
 
-absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context) {
+absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context, bool fact) {
   VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
-  return pod.Change([&](state::v1::PodRecord& record) {
-    MarkResumed(record);
-    SetDone(record, request);
-  });
+  return pod.Change(
+      [&](state::v1::PodRecord& record) {
+        MarkResumed(record);
+        SetDone(record, request);
+      },
+      fact);
 }
 
 }  // namespace vcd

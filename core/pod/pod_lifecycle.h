@@ -64,9 +64,10 @@ class BringUp {
 absl::Status ReconnectGuest(Pod& pod, const CallContext& context);
 
 // Lets the held containers run; the pod becomes `running`, and the request done; then poststart hooks run. After a boot
-// of the same operation the record's timeline gets longer by this.
+// of the same operation the record's timeline gets longer by this. A `fact` (Pod::Change) is none the less so for not
+// being written.
 absl::Status ReleaseContainers(Pod& pod, const state::v1::Request& request, const CallContext& context,
-                               OperationClock& clock);
+                               OperationClock& clock, bool fact = false);
 
 // Lets the machine go on, and speaks to the guest if nobody does yet, as after a restart of the daemon. The record is
 // as before.
@@ -77,8 +78,8 @@ absl::Status WakeGuest(Pod& pod, const CallContext& context);
 // context was cancelled: whoever did that, or the next daemon, goes on from the intent.
 absl::Status PauseAgain(Pod& pod, const state::v1::Request& request, const CallContext& context);
 
-// WakeGuest; the pod becomes `running`, its paused containers too, and the request done.
-absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context);
+// WakeGuest; the pod becomes `running`, its paused containers too, and the request done, written as Pod::Change does.
+absl::Status ResumeGuest(Pod& pod, const state::v1::Request& request, const CallContext& context, bool fact = false);
 
 }  // namespace vcd
 

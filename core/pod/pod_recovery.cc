@@ -183,11 +183,11 @@ absl::Status LivePodRuntime::WakeAsRecorded(Pod& pod, const state::v1::PodRecord
   switch (under_way.intent()) {
     case state::v1::INTENT_PAUSE:
       LogInfo(pod.id(), "its pause was interrupted: undone");
-      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, {}, context)));
+      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, {}, context, /*fact=*/true)));
       break;
     case state::v1::INTENT_RESUME:
       LogInfo(pod.id(), "its resumption was interrupted: finished");
-      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, under_way.request(), context)));
+      VCD_RETURN_IF_ERROR(IgnoreStorage(ResumeGuest(pod, under_way.request(), context, /*fact=*/true)));
       break;
     case state::v1::INTENT_END_CONTAINER:
       LogInfo(pod.id(), "the forced end of a container while it was paused was interrupted: finished");
@@ -201,7 +201,8 @@ absl::Status LivePodRuntime::WakeAsRecorded(Pod& pod, const state::v1::PodRecord
         break;
       }
       VCD_RETURN_IF_ERROR(WakeGuest(pod, context));
-      VCD_RETURN_IF_ERROR(IgnoreStorage(pod.Change([&](state::v1::PodRecord& record) { SetDone(record, done); })));
+      VCD_RETURN_IF_ERROR(
+          IgnoreStorage(pod.Change([&](state::v1::PodRecord& record) { SetDone(record, done); }, /*fact=*/true)));
       break;
     }
     default:
@@ -245,7 +246,7 @@ absl::Status LivePodRuntime::AdoptPod(Pod& pod, const state::v1::PodRecord& reco
   if (under_way.intent() == state::v1::INTENT_START_CONTAINER) return FinishContainerStart(pod, under_way, grant);
   if (under_way.intent() != state::v1::INTENT_START) return absl::OkStatus();
   LogInfo(pod.id(), "its start was interrupted: finished");
-  return ReleaseContainers(pod, under_way.request(), context, grant.clock);
+  return ReleaseContainers(pod, under_way.request(), context, grant.clock, /*fact=*/true);
 }
 
 absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Operation& under_way, const Grant& grant) {
@@ -256,16 +257,27 @@ absl::Status LivePodRuntime::FinishContainerStart(Pod& pod, const state::v1::Ope
   if (container != nullptr && container->state() == v1::CONTAINER_STATE_READY) {
     LogInfo(pod.id(), absl::StrCat("container ", container->id(), ": its start was interrupted: finished"));
     state::v1::ContainerRecord started = *container;
-    VCD_RETURN_IF_ERROR(StartInGuest(pod, started, context));
+    const absl::Status status = StartInGuest(pod, started, context);
+    if (!status.ok()) {
+      // Cut short: who did that, or the next daemon, goes on from the intent.
+      VCD_RETURN_IF_ERROR(context.Check(absl::StrCat("start container ", started.id())));
+      // It must not cost the others their machine.
+      LogError(pod.id(), std::string(status.message()));
+      NoteFailedStart(pod, started.id(), status);
+      return absl::OkStatus();
+    }
     pod.Tell(v1::EVENT_TYPE_CONTAINER_STARTED, started.id());
-    VCD_RETURN_IF_ERROR(pod.Change([&](state::v1::PodRecord& current) {
-      state::v1::ContainerRecord* known = FindContainer(current, started.id());
-      if (known != nullptr && known->state() == v1::CONTAINER_STATE_READY) *known = started;
-    }));
+    VCD_RETURN_IF_ERROR(IgnoreStorage(pod.Change(
+        [&](state::v1::PodRecord& current) {
+          state::v1::ContainerRecord* known = FindContainer(current, started.id());
+          if (known != nullptr && known->state() == v1::CONTAINER_STATE_READY) *known = started;
+        },
+        /*fact=*/true)));
     const absl::StatusOr<v1::Container> view = pod.ViewContainer(started.id());
     if (view.ok()) RunPoststart(pod, view->config(), context, grant.clock);
   }
-  return pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); });
+  return IgnoreStorage(
+      pod.Change([&](state::v1::PodRecord& current) { SetDone(current, under_way.request()); }, /*fact=*/true));
 }
 
 absl::Status LivePodRuntime::FinishContainerEnd(Pod& pod, const state::v1::Operation& under_way,
@@ -291,13 +303,19 @@ RecoveryOutcome LivePodRuntime::Abandon(Pod& pod, const state::v1::PodRecord& re
   const std::string boot_id = ReadBootId().value_or("");
   const bool rebooted =
       absl::IsNotFound(why) && record.vm().process().boot_id() != boot_id && !record.vm().process().boot_id().empty();
+  // Its machine was there, and the rest of the start failed: as by the daemon that was asked for it.
+  const bool start_failed = pod.machine() != nullptr && record.under_way().intent() == state::v1::INTENT_START;
+  const bool stopped = rebooted || start_failed;
   TearDownOptions tear_down;
   tear_down.hooks = PoststopLimits(grant);
-  tear_down.state = rebooted ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
-  tear_down.reason = rebooted ? kHostRebooted : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
+  tear_down.state = stopped ? v1::POD_STATE_STOPPED : v1::POD_STATE_FAILED;
+  tear_down.reason = rebooted       ? kHostRebooted
+                     : start_failed ? absl::StrCat("start failed: ", why.message())
+                                    : absl::StrCat("VM_EXITED: while vcd was away: ", why.message());
   LogError(pod.id(), tear_down.reason);
   (void)TearDown(pod, environment_, tear_down);
-  pod.Tell(rebooted ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
+  pod.Tell(stopped ? v1::EVENT_TYPE_POD_STOPPED : v1::EVENT_TYPE_POD_FAILED, "", "", std::nullopt, tear_down.reason);
+  if (start_failed) return RecoveryOutcome::kUndone;
   return rebooted ? RecoveryOutcome::kRebooted : RecoveryOutcome::kLost;
 }
 
