@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/log/logger.h"
 #include "core/model/ids.h"
@@ -156,10 +157,6 @@ absl::Status LivePodRuntime::FinishCreation(Pod& pod, Creation& creation, Grant&
   }
   if (creation.start) status = ReleaseContainers(pod, grant.request, grant.context, grant.clock);
   if (!status.ok()) {
-    grant.clock.Enter(OperationPhase::kUndo);
-    TearDownOptions options;
-    options.hooks = PoststopLimits(grant);
-    (void)TearDown(pod, environment_, options);
     return UndoCreation(pod, creation, status, /*told=*/true, grant);
   }
   const bool runs = pod.state() == v1::POD_STATE_RUNNING;
@@ -172,9 +169,19 @@ absl::Status LivePodRuntime::UndoCreation(Pod& pod, Creation& creation, const ab
                                           Grant& grant) {
   const std::string id = pod.id();
   grant.clock.Enter(OperationPhase::kUndo);
-  if (creation.up.has_value()) {
+  if (creation.up.has_value() || told) {
     creation.up.reset();
-    (void)RunPoststop(pod, PoststopDue(pod.record()), PoststopLimits(grant));
+    // What the undo could not end or give back is tried once more. Where that fails the pod stays, `failed`, so that
+    // somebody knows of it: a deletion, or the next daemon, goes on from the intent.
+    TearDownOptions options;
+    options.hooks = PoststopLimits(grant);
+    const absl::StatusOr<Released> released = TearDown(pod, environment_, options);
+    const std::string left =
+        released.ok() ? absl::StrJoin(released->kept, "; ") : std::string(released.status().message());
+    if (!left.empty()) {
+      LogError(id, absl::StrCat("not created, and not cleaned up: ", left));
+      return OfPod(Annotate(why, absl::StrCat("(and not cleaned up, so delete the pod: ", left, ")")), id);
+    }
   }
   const absl::Status removed = store_.RemovePod(id);
   if (!removed.ok()) LogError(id, absl::StrCat("undo: remove records: ", removed.message()));

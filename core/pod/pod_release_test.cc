@@ -60,5 +60,36 @@ TEST_F(PodReleaseTest, ADeletionThatFailedIsTriedAgainByTheNextDaemon) {
   ExpectNothingLeft();
 }
 
+TEST_F(PodReleaseTest, ACreationThatLeavesAMachineLeavesItsPodToo) {
+  agent().FailNth("Connect", 1, absl::FailedPreconditionError("no guest"));
+  hypervisor().FailNth("Stop", 1, absl::InternalError("it does not die"));
+  for (int n : {1, 2}) hypervisor().FailNth("Reap", n, absl::InternalError("it does not die"));
+  const absl::Status status = Create(Config("web")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("no guest"), HasSubstr("it does not die"), HasSubstr("delete the pod")));
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  ASSERT_TRUE(Delete("web").ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(PodReleaseTest, AMachineThatACreationLeavesIsEndedByTheNextDaemon) {
+  agent().FailNth("StartContainer", 1, absl::FailedPreconditionError("its hook fails"));
+  hypervisor().FailNth("Stop", 1, absl::InternalError("it does not die"));
+  ASSERT_FALSE(Run(Config("web")).ok());
+  EXPECT_THAT(hypervisor().live_machines(), ElementsAre("web"));
+  EXPECT_EQ(Get("web").state(), v1::POD_STATE_FAILED);
+  Restart();
+  ExpectNothingLeft();
+}
+
+TEST_F(PodReleaseTest, ANetworkThatACreationLeavesIsTriedAgain) {
+  agent().FailNth("Connect", 1, absl::FailedPreconditionError("no guest"));
+  network().FailDetach(absl::UnavailableError("injected"));
+  EXPECT_EQ(Create(Config("web")).status().code(), absl::StatusCode::kFailedPrecondition);
+  ExpectNothingLeft();
+}
+
 }  // namespace
 }  // namespace vcd
