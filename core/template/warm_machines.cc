@@ -100,7 +100,9 @@ absl::Status WarmMachines::AdoptOne(const std::vector<Hypervisor*>& hypervisors,
     if (!machine.ok()) continue;
     found->hypervisor = hypervisor;
     found->machine = *std::move(machine);
+    const WarmKind kind = found->kind;
     Shelve(std::move(found));
+    DropIfGone(kind);
     return absl::OkStatus();
   }
   return status;
@@ -250,8 +252,7 @@ void WarmMachines::Make(const WarmKind& kind) {
   }
   metrics_.WarmMachine(WarmMachineEvent::kMade);
   Shelve(std::move(made));
-  // Dropped meanwhile: those that do it look at the shelf once.
-  if (!find_source_(kind).ok()) return Drop(kind.template_directory);
+  if (DropIfGone(kind)) return;
   MutexLock lock(&mu_);
   const auto shelf = shelves_.find(kind.template_directory);
   if (shelf == shelves_.end() || shelf->second.machines.size() >= options_.warm_machines) return;
@@ -327,6 +328,12 @@ void WarmMachines::Shelve(std::unique_ptr<WarmMachine> machine) {
     }
   }
   End(std::move(machine));
+}
+
+bool WarmMachines::DropIfGone(const WarmKind& kind) {
+  if (find_source_(kind).ok()) return false;
+  Drop(kind.template_directory);
+  return true;
 }
 
 void WarmMachines::Died(const std::string& name, const std::string& reason) {

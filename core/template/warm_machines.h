@@ -124,6 +124,8 @@ class WarmMachines {
   bool MakeRoom(const WarmKind& kind, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   // Lets it wait; ends it when it is not wanted any more.
   void Shelve(std::unique_ptr<WarmMachine> machine) ABSL_LOCKS_EXCLUDED(mu_);
+  // After Shelve: who drops a template meanwhile looks at its shelf once, and that may have been before.
+  bool DropIfGone(const WarmKind& kind) ABSL_LOCKS_EXCLUDED(mu_);
   // It has ended by itself. On the I/O thread.
   void Died(const std::string& name, const std::string& reason) ABSL_LOCKS_EXCLUDED(mu_);
   void EndLater(std::unique_ptr<WarmMachine> machine);

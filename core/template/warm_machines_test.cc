@@ -311,6 +311,23 @@ TEST_F(WarmMachinesTest, OneThatIsMadeWhileItsTemplateIsDroppedEnds) {
   ExpectCount(0);
 }
 
+TEST_F(WarmMachinesTest, OneThatIsTakenOverWhileItsTemplateIsDroppedEnds) {
+  options_.warm_machines = 1;
+  Crash();
+  Start();
+  Fill(Kind());
+  ExpectCount(1);
+  Crash();
+  {
+    MutexLock lock(&mu_);
+    lasts_for_ = 1;
+  }
+  Start();
+  work_.WaitIdle();
+  EXPECT_EQ(warm_->Count(Template("one")), 0u);
+  ExpectCount(0);
+}
+
 TEST_F(WarmMachinesTest, TheDaemonsEndEndsThemAndWhatIsBeingMade) {
   Fill(Kind("one"));
   hypervisor_.HangNth("Boot", 1);
