@@ -51,6 +51,10 @@ class Network {
   // kInvalidArgument naming the field, or kUnimplemented, when this network cannot do what is asked. Changes nothing.
   virtual absl::Status Check(const v1::NetworkConfig& config) const = 0;
 
+  // Whether a configuration that lists no networks is one of a network without a name, as NamedNetworks has it;
+  // otherwise it is of whatever is in the namespace.
+  virtual bool has_default() const { return true; }
+
   // Makes the pod's namespace, or adopts the one that is named: its path, empty for a network that has none. Nothing
   // stays behind on failure. kFailedPrecondition (NETWORK) for one that must not be had, as the host's own.
   virtual absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) = 0;

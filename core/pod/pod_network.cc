@@ -32,6 +32,14 @@ absl::Status PlugIn(Pod& pod, PlannedInterface planned, const CallContext& conte
   return pod.machine()->AttachNic(std::move(planned.nic), context);
 }
 
+// Those that the pod's configuration has, by its network's default where it lists none.
+std::vector<v1::CniNetwork> ConfiguredNetworks(const Pod& pod) {
+  const std::shared_ptr<const v1::PodConfig> config = pod.config();
+  const v1::NetworkConfig& network = config->network_config();
+  if (network.networks().empty() && !pod.network().has_default()) return {};
+  return NamedNetworks(network);
+}
+
 // The configuration with other networks, written when the pod's network takes such a list at all.
 absl::Status SetNetworks(Pod& pod, const std::vector<v1::CniNetwork>& networks) {
   v1::NetworkConfig changed = pod.config()->network_config();
@@ -140,13 +148,13 @@ absl::Status LeaveFormerNetwork(Pod& pod, const CallContext& context) {
 }
 
 absl::Status AddToConfig(Pod& pod, const v1::CniNetwork& network) {
-  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config()->network_config());
+  std::vector<v1::CniNetwork> networks = ConfiguredNetworks(pod);
   networks.push_back(network);
   return SetNetworks(pod, networks);
 }
 
 absl::Status DropFromConfig(Pod& pod, const std::string& interface_name) {
-  std::vector<v1::CniNetwork> networks = NamedNetworks(pod.config()->network_config());
+  std::vector<v1::CniNetwork> networks = ConfiguredNetworks(pod);
   const auto kept = std::remove_if(networks.begin(), networks.end(), [&](const v1::CniNetwork& network) {
     return network.interface_name() == interface_name;
   });

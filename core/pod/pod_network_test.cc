@@ -162,6 +162,17 @@ TEST_F(PodNetworkTest, InterfacesComeAndGoWhileThePodRuns) {
   EXPECT_THAT(network().calls(), Contains("Verify p"));
 }
 
+TEST_F(PodNetworkTest, OfANamespaceOnlyWhatWasAttachedIsNamed) {
+  network().SetHasDefault(false);
+  ASSERT_TRUE(Run(Config("p")).ok());
+  ASSERT_TRUE(DetachInterface("p", "eth0").ok());
+  EXPECT_THAT(Configured("p"), IsEmpty());
+  ASSERT_TRUE(AttachInterface("p", Lan("lan0")).ok());
+  EXPECT_THAT(Configured("p"), ElementsAre("lan0")) << "no eth0, which need not be in the namespace at the next start";
+  ASSERT_TRUE(DetachInterface("p", "lan0").ok());
+  EXPECT_THAT(Configured("p"), IsEmpty());
+}
+
 TEST_F(PodNetworkTest, WhoCannotHaveInterfacesIsToldWhatCan) {
   network().SetPlan({});
   ASSERT_TRUE(Run(Config("p")).ok());

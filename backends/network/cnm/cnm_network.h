@@ -17,6 +17,7 @@ class CnmNetwork : public Network {
   explicit CnmNetwork(const PodEndpoints::Options& options) : endpoints_(filesystem_, options) {}
 
   absl::Status Check(const v1::NetworkConfig& config) const override;
+  bool has_default() const override { return false; }
   absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
   absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;

@@ -39,6 +39,7 @@ TEST(CnmNetworkTest, RefusesWhatIsForOthersNamingTheField) {
   EXPECT_EQ(DetailOf(added)->metadata.at("field"), "network");
   EXPECT_THAT(std::string(added.message()),
               testing::HasSubstr("joins interfaces that are in the pod's namespace, and makes none"));
+  EXPECT_FALSE(network.has_default());
   config.set_netns_path("run/netns/x");
   EXPECT_EQ(DetailOf(network.Check(config))->metadata.at("field"), "config.network_config.netns_path");
   config.set_netns_path("/run/netns/x");

@@ -18,6 +18,7 @@ namespace vcd {
 class FakeNetwork : public Network {
  public:
   absl::Status Check(const v1::NetworkConfig& config) const override;
+  bool has_default() const override { return has_default_; }
   absl::StatusOr<std::string> Open(const NetworkPod& pod, const CallContext& context) override;
   absl::StatusOr<NetworkPlan> Attach(const NetworkPod& pod, const CallContext& context) override;
   absl::Status Detach(const NetworkPod& pod, const CallContext& context) override;
@@ -28,6 +29,9 @@ class FakeNetwork : public Network {
 
   // What Attach has for every pod from now on; by itself it has nothing.
   void SetPlan(std::vector<v1::PodInterface> interfaces, const v1::DnsConfig& dns = {});
+
+  // Before there are pods; it has one otherwise.
+  void SetHasDefault(bool has_default) { has_default_ = has_default; }
 
   // The next calls return these, in order, and change nothing.
   void FailCheck(absl::Status status);
@@ -46,6 +50,7 @@ class FakeNetwork : public Network {
   std::vector<std::string> calls() const;
 
  private:
+  bool has_default_ = true;
   // The scripted failure of a call, if there is one.
   static absl::Status TakeFailure(std::deque<absl::Status>& failures);
 
