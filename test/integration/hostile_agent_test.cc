@@ -24,6 +24,7 @@
 #include "core/link/frame_codec.h"
 #include "core/link/link_limits.h"
 #include "core/os/completion.h"
+#include "core/os/mutex.h"
 #include "core/os/testing/sanitized.h"
 #include "core/status/status_macros.h"
 #include "test/harness/api_client.h"
@@ -131,7 +132,7 @@ class HostileAgentTest : public ::testing::Test {
     daemon_.config().set_agent("native");
     daemon_.AddBackends([this](Backends& backends) {
       backends.hypervisors["script"] = std::make_unique<ScriptHypervisor>(
-          [this](const std::string& pod_id) -> Script { return pod_id == "bad" ? script_ : nullptr; });
+          [this](const std::string& pod_id) -> Script { return pod_id == "bad" ? script() : nullptr; });
     });
     const absl::Status started = daemon_.Start();
     ASSERT_TRUE(started.ok()) << started;
@@ -151,6 +152,12 @@ class HostileAgentTest : public ::testing::Test {
     container.mutable_rootfs()->mutable_directory()->set_path(daemon_.rootfs());
     container.mutable_cmd()->add_args("sleep");
     return config;
+  }
+
+  // What the guest of pod `bad` does that is run next; on a thread of the daemon's.
+  void SetScript(Script script) {
+    MutexLock lock(&mu_);
+    script_ = std::move(script);
   }
 
   // A process in the other pod, from its start to its end.
@@ -188,7 +195,15 @@ class HostileAgentTest : public ::testing::Test {
 
   TestDaemon daemon_;
   std::unique_ptr<ApiClient> api_;
-  Script script_;
+
+ private:
+  Script script() {
+    MutexLock lock(&mu_);
+    return script_;
+  }
+
+  Mutex mu_;
+  Script script_ ABSL_GUARDED_BY(mu_);
 };
 
 std::string Frame(const agent::v1::GuestMessage& message) { return EncodeFrame(message.SerializeAsString()); }
@@ -224,7 +239,7 @@ TEST_P(CrimeTest, CostsNobodyButThePod) {
   const std::string bytes = GetParam().bytes();
   std::atomic<bool> over{false};
   const Completion<int> runs;
-  script_ = [&, runs](GuestPeer& peer) {
+  SetScript([&, runs](GuestPeer& peer) {
     peer.AnswerHello();
     peer.AnswerRequest();  // Create.
     peer.AnswerRequest();  // Start.
@@ -232,7 +247,7 @@ TEST_P(CrimeTest, CostsNobodyButThePod) {
     for (int i = 0; i < GetParam().times && peer.SendBytes(bytes); ++i) {
     }
     over = true;
-  };
+  });
   ForgetPeak();
   const int64_t before = MemoryBytes("VmRSS");
   ASSERT_THAT(api_->RunPod(Config("bad")), IsError(StatusCode::OK, ""));
@@ -303,7 +318,7 @@ INSTANTIATE_TEST_SUITE_P(Crimes, CrimeTest, ::testing::ValuesIn(kCrimes),
 
 TEST_F(HostileAgentTest, ATableOfAMillionProcessesIsRefused) {
   const std::vector<agent::v1::Process> table(200'000);
-  script_ = [&](GuestPeer& peer) { peer.AnswerHello(table); };
+  SetScript([&](GuestPeer& peer) { peer.AnswerHello(table); });
   const ApiError error = api_->RunPod(Config("bad"));
   EXPECT_THAT(error, IsError(StatusCode::UNAVAILABLE, "AGENT_UNAVAILABLE"));
   EXPECT_THAT(error.message, HasSubstr("a message of 200000 processes"));
@@ -311,7 +326,7 @@ TEST_F(HostileAgentTest, ATableOfAMillionProcessesIsRefused) {
 }
 
 TEST_F(HostileAgentTest, ASilentAgentIsWaitedForNoLongerThanAsked) {
-  script_ = [](GuestPeer& peer) { peer.Receive(); };
+  SetScript([](GuestPeer& peer) { peer.Receive(); });
   v1::RunPodRequest request;
   *request.mutable_config() = Config("bad");
   v1::RunPodResponse response;
@@ -322,7 +337,7 @@ TEST_F(HostileAgentTest, ASilentAgentIsWaitedForNoLongerThanAsked) {
 }
 
 TEST_F(HostileAgentTest, RepliesWithOldNoncesAreNoAnswer) {
-  script_ = [](GuestPeer& peer) {
+  SetScript([](GuestPeer& peer) {
     const std::optional<agent::v1::HostMessage> message = peer.Receive();
     agent::v1::Hello old;
     old.set_nonce("0123456789abcdef");
@@ -330,19 +345,19 @@ TEST_F(HostileAgentTest, RepliesWithOldNoncesAreNoAnswer) {
     peer.Send(HelloAnswer(message->hello(), {}));
     peer.AnswerRequest();
     peer.AnswerRequest();
-  };
+  });
   EXPECT_THAT(api_->RunPod(Config("bad")), IsError(StatusCode::OK, ""));
   EXPECT_EQ(Await(v1::POD_STATE_RUNNING).reason(), "");
 }
 
 TEST_F(HostileAgentTest, EndlessTextWithControlCharactersIsCutAndCleaned) {
-  script_ = [](GuestPeer& peer) {
+  SetScript([](GuestPeer& peer) {
     const std::optional<agent::v1::HostMessage> message = peer.Receive();
     agent::v1::GuestMessage answer = HelloAnswer(message->hello(), {});
     answer.mutable_hello_ack()->set_kernel_release("\x1b[2J" + std::string(100'000, 'k'));
     peer.Send(answer);
     peer.AnswerRequest(agent::v1::ERROR_CODE_SYSTEM, "\x1b]0;owned\x07\r\n" + std::string(900'000, 'w'));
-  };
+  });
   const ApiError error = api_->RunPod(Config("bad"));
   EXPECT_THAT(error, IsError(StatusCode::INTERNAL, "UNSPECIFIED"));
   EXPECT_LT(error.message.size(), 4096u);
