@@ -4,11 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <sstream>
+#include <string>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/status/status_macros.h"
 #include "daemon/config/config_loader.h"
@@ -58,8 +59,13 @@ class Flags {
             "--templates",
             [&config = config_](const std::string& word) { config.mutable_templates()->set_disabled(word == "off"); },
             "on (default) or off: whether pods start from templates, where there are any")
-        ->type_name("WORD")
-        ->check(CLI::IsMember({"on", "off"}));
+        ->type_name("on|off")
+        ->check(CLI::Validator(
+            [](const std::string& word) {
+              return word == "on" || word == "off" ? std::string()
+                                                   : absl::StrCat("\"", word, "\" is neither on nor off");
+            },
+            ""));
     Text("--log-level", "LEVEL", "debug, info, warning or error", config_.mutable_log()->mutable_level());
     Text("--log-format", "FORMAT", "text or json", config_.mutable_log()->mutable_format());
   }
@@ -80,7 +86,13 @@ class Flags {
     app_.add_option_function<uint32_t>(
             name, [set = std::move(set)](const uint32_t& value) { set(value); }, help)
         ->type_name(type)
-        ->check(CLI::Range(uint32_t{1}, std::numeric_limits<uint32_t>::max()));
+        ->check(CLI::Validator(
+            [](const std::string& word) {
+              uint32_t number = 0;
+              if (absl::SimpleAtoi(word, &number) && number > 0) return std::string();
+              return absl::StrCat("\"", word, "\" must be a number from 1 to 4294967295");
+            },
+            ""));
   }
 
   CLI::App& app_;

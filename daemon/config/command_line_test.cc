@@ -87,6 +87,8 @@ TEST(CommandLineTest, MistakesExitWithTwoAndSayWhich) {
        std::vector<std::pair<std::string, std::string>>{{"--no-such-flag", "no-such-flag"},
                                                         {"--stop-grace=x", "stop-grace"},
                                                         {"--stop-grace=-1", "stop-grace"},
+                                                        {"--boot-timeout=0", "must be a number from 1 to 4294967295"},
+                                                        {"--templates=maybe", "\"maybe\" is neither on nor off"},
                                                         {"stray", "stray"}}) {
     const CommandLine line = Parse({argument});
     EXPECT_EQ(line.exit_code, 2) << argument;

@@ -84,6 +84,10 @@ class TableReader {
         if (!node.is_string()) return WrongType(node, name, "a string");
         reflection.SetString(&message, &field, node.as_string()->get());
         return absl::OkStatus();
+      case FieldDescriptor::CPPTYPE_BOOL:
+        if (!node.is_boolean()) return WrongType(node, name, "true or false");
+        reflection.SetBool(&message, &field, node.as_boolean()->get());
+        return absl::OkStatus();
       case FieldDescriptor::CPPTYPE_UINT32: {
         if (!node.is_integer()) return WrongType(node, name, "a whole number");
         const int64_t value = node.as_integer()->get();

@@ -57,6 +57,10 @@ cni_config_dir = "/c"
 cni_plugin_dirs = ["/p", "/q"]
 cni_timeout_seconds = 6
 default_subnet = ""
+[templates]
+disabled = true
+[admission]
+ignore_memory = false
 )",
                                   "f.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -73,6 +77,35 @@ default_subnet = ""
   EXPECT_TRUE(config->networks().has_default_subnet()) << "empty is said, and is not the default";
   EXPECT_TRUE(config->health().has_interval_seconds()) << "0 is said, and is not the default";
   EXPECT_EQ(config->health().timeout_seconds(), 7u);
+  EXPECT_TRUE(config->templates().disabled());
+  EXPECT_TRUE(config->admission().has_ignore_memory());
+  EXPECT_FALSE(config->admission().ignore_memory());
+}
+
+// All blocks of TOML in a page, one after the other.
+std::string TomlOf(const std::string& page) {
+  std::ifstream file(page);
+  std::string toml;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line == "```toml" || line == "```") {
+      inside = line == "```toml";
+    } else if (inside) {
+      toml += line + "\n";
+    }
+  }
+  return toml;
+}
+
+TEST(ConfigLoaderTest, WhatTheDocumentationShowsIsTaken) {
+  for (const std::string page : {"docs/reference/configuration.md", "docs/guides/mock_backends.md"}) {
+    const std::string toml = TomlOf(page);
+    ASSERT_FALSE(toml.empty()) << page;
+    auto config = ParseConfig(toml, page);
+    ASSERT_TRUE(config.ok()) << config.status();
+    FillDefaults(*config);
+    EXPECT_TRUE(CheckConfig(*config).ok()) << page << ": " << CheckConfig(*config);
+  }
 }
 
 struct BadFile {
@@ -97,6 +130,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadFile{"StringForNumber", "max_parallel_boots = \"2\"\n",
                             "f.toml:1:22: `max_parallel_boots` must be a whole number"},
                     BadFile{"NumberForString", "listen = 2\n", "`listen` must be a string, not of type integer"},
+                    BadFile{"StringForBool", "[templates]\ndisabled = \"off\"\n",
+                            "f.toml:2:12: `templates.disabled` must be true or false, not of type string"},
                     BadFile{"ArrayForTable", "qemu = [1]\n", "`qemu` must be a table"},
                     BadFile{"StringForArray", "[networks]\ncni_plugin_dirs = \"/p\"\n",
                             "f.toml:2:19: `networks.cni_plugin_dirs` must be an array of strings, not of type string"},
