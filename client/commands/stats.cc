@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,10 @@ class StatsCommand : public Command {
   }
 
   int Run(Invocation& invocation) override {
+    if (interval_seconds_ == 0u && !once_) {
+      invocation.Complain("", "--interval: 0 goes with --no-stream alone; give it a second or more");
+      return kUsageError;
+    }
     const absl::Duration interval = absl::Seconds(interval_seconds_.value_or(1));
     // The first look of a table shows no CPU%, so the one that is asked for is the second.
     const bool warms_up = once_ && output_.table();
@@ -86,7 +91,7 @@ class StatsCommand : public Command {
     return ids;
   }
 
-  std::vector<v1::PodStats> Look(Invocation& invocation, const std::vector<std::string>& pods, bool* failed) const {
+  std::vector<v1::PodStats> Look(Invocation& invocation, const std::vector<std::string>& pods, bool* failed) {
     std::vector<v1::PodStats> all;
     for (const std::string& pod_id : pods) {
       v1::GetPodStatsRequest request;
@@ -95,9 +100,10 @@ class StatsCommand : public Command {
       const absl::Status status = invocation.daemon().GetPodStats(request, &response);
       if (status.ok()) {
         all.push_back(std::move(*response.mutable_stats()));
+        missing_.erase(pod_id);
       } else if (!pod_ids_.empty()) {
         // One that was found by listing may have ended since.
-        invocation.Complain(pod_id, status);
+        if (missing_.insert(pod_id).second) invocation.Complain(pod_id, status);
         *failed = true;
       }
     }
@@ -153,7 +159,8 @@ class StatsCommand : public Command {
   bool once_ = false;
   std::optional<uint32_t> interval_seconds_;
   OutputOptions output_{"table"};
-  Samples samples_;  // Of the look before.
+  Samples samples_;                // Of the look before.
+  std::set<std::string> missing_;  // Of which that was said.
 };
 
 }  // namespace

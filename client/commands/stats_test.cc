@@ -75,5 +75,27 @@ TEST(StatsCommandTest, SaysWhichPodIsNotThere) {
   EXPECT_EQ(result.err, "vc: stats web: there is none\n");
 }
 
+TEST(StatsCommandTest, SaysOnceThatAPodIsNotThereThoughItLooksTwice) {
+  FakeServer server;
+  server.SetPodStats({Stats(100, 1000000), Stats(102, 1500000)});
+  const grpc::Status none = DaemonError(grpc::StatusCode::NOT_FOUND, "POD_NOT_FOUND", "there is none");
+  server.Fail("GetPodStats", none);
+  // Says what the next call answers: those of "gone" and "web" take turns.
+  int call = 0;
+  server.OnCall("GetPodStats", [&] { server.Fail("GetPodStats", call++ % 2 == 0 ? grpc::Status::OK : none); });
+  const RunResult result = RunVc(server, {"stats", "--no-stream", "--interval", "0", "gone", "web"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.err, "vc: stats gone: there is none\n");
+  EXPECT_EQ(call, 4);
+}
+
+TEST(StatsCommandTest, LooksNotWithoutPause) {
+  FakeServer server;
+  const RunResult result = RunVc(server, {"stats", "--interval", "0", "web"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--interval: 0 goes with --no-stream alone"));
+  EXPECT_THAT(server.calls(), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace vcd::client
