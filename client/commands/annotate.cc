@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,14 +69,22 @@ class AnnotateCommand : public Command {
   int Change(Invocation& invocation) {
     v1::UpdatePodAnnotationsRequest request;
     request.set_pod_id(pod_id_);
+    std::set<std::string> keys;
     for (const std::string& change : changes_) {
       const size_t equals = change.find('=');
+      std::string key;
       if (equals != std::string::npos && equals != 0) {
-        (*request.mutable_annotations())[change.substr(0, equals)] = change.substr(equals + 1);
+        key = change.substr(0, equals);
+        (*request.mutable_annotations())[key] = change.substr(equals + 1);
       } else if (equals == std::string::npos && change.size() > 1 && change.back() == '-') {
-        request.add_remove_keys(change.substr(0, change.size() - 1));
+        key = change.substr(0, change.size() - 1);
+        request.add_remove_keys(key);
       } else {
         invocation.Complain("", absl::StrCat("\"", change, "\": must be KEY=VALUE, or KEY- to remove one"));
+        return kUsageError;
+      }
+      if (!keys.insert(key).second) {
+        invocation.Complain("", absl::StrCat("\"", key, "\": is changed twice; say once what becomes of it"));
         return kUsageError;
       }
     }

@@ -57,6 +57,11 @@ TEST(AnnotateCommandTest, RefusesWhatIsNoChange) {
     EXPECT_THAT(result.err, HasSubstr("must be KEY=VALUE, or KEY- to remove one"));
   }
   EXPECT_EQ(RunVc(server, {"annotate", "web", "--get", "a", "b=1"}).exit_status, 2);
+  for (const std::string word : {"a=2", "a-"}) {
+    const RunResult result = RunVc(server, {"annotate", "web", "a=1", word});
+    EXPECT_EQ(result.exit_status, 2) << word;
+    EXPECT_EQ(result.err, "vc: annotate: \"a\": is changed twice; say once what becomes of it\n");
+  }
   EXPECT_THAT(server.calls(), IsEmpty());
 }
 
