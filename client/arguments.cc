@@ -49,6 +49,14 @@ void Arguments::Flag(const std::string& names, bool* target, const std::string& 
 }
 
 void Arguments::Text(const std::string& names, std::string* target, const std::string& type, const std::string& help) {
+  const auto check = [](const std::string& word) {
+    return word.empty() ? std::string("is empty; give it a value, or leave it out") : std::string();
+  };
+  Place(app_->add_option(names, *target, help))->type_name(type)->check(CLI::Validator(check, ""));
+}
+
+void Arguments::TextOrEmpty(const std::string& names, std::string* target, const std::string& type,
+                            const std::string& help) {
   Place(app_->add_option(names, *target, help))->type_name(type);
 }
 
@@ -132,7 +140,8 @@ void Arguments::OptionalPositionals(const std::string& name, std::vector<std::st
   };
   app_->add_option(name, CLI::callback_t(take), help)
       ->type_name("")
-      ->expected(-1)
+      ->expected(1, -1)
+      ->allow_extra_args()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 

@@ -23,7 +23,11 @@ class Arguments {
 
   // Names as CLI11 has them: "-q,--quiet". `type` is what the help shows for the value: "MIB".
   void Flag(const std::string& names, bool* target, const std::string& help);
+  // An empty text is refused: it comes of a variable that is not set, and would mean something wider, as all
+  // containers.
   void Text(const std::string& names, std::string* target, const std::string& type, const std::string& help);
+  // Of an option for which no text is a value too.
+  void TextOrEmpty(const std::string& names, std::string* target, const std::string& type, const std::string& help);
   void Number(const std::string& names, std::optional<uint32_t>* target, const std::string& type,
               const std::string& help);
   void Number(const std::string& names, std::optional<uint64_t>* target, const std::string& type,

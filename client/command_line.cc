@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/daemon/address.h"
@@ -106,6 +107,16 @@ bool IsUtf8(const std::string& word) {
   }
 }
 
+// What of the parser's words does not tell what is wrong.
+std::string Explain(const CLI::ParseError& error) {
+  const std::string message = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) return message;
+  const std::string option = message.substr(0, message.find(": "));
+  if (absl::StrContains(message, "At Most 1 ")) return absl::StrCat(option, ": is given more than once");
+  if (absl::EndsWith(message, " missing")) return absl::StrCat(option, ": needs a value");
+  return message;
+}
+
 // The first words that name a verb. Good enough before the words are parsed: a verb's name may be an option's value.
 const Verb* FindVerb(const std::vector<Verb>& verbs, const std::vector<std::string>& words) {
   std::string group;
@@ -141,6 +152,10 @@ class Reader {
       return Refuse(absl::StrCat("\"", absl::CHexEscape(word), "\" is not UTF-8, which all that vcd is told must be"),
                     verb);
     }
+    if (const std::string option = OptionWithoutValue(words, verb); !option.empty()) {
+      return Refuse(absl::StrCat(option, ": needs a value; an empty one is a word of its own: ", option, " \"\""),
+                    verb);
+    }
     try {
       Parse(words, verb);
     } catch (const CLI::ParseError& error) {
@@ -158,6 +173,20 @@ class Reader {
   }
 
  private:
+  // The first option that is given as `--option=`, for which CLI11 would take the next word; empty when there is none.
+  // Not looked for where words may be those of a command.
+  static std::string OptionWithoutValue(const std::vector<std::string>& words, const Verb* verb) {
+    if (verb == nullptr || verb->command_words != nullptr) return "";
+    for (const std::string& word : words) {
+      const std::string name = word.substr(0, word.find('='));
+      if (absl::StartsWith(word, "--") && word.size() == name.size() + 1 &&
+          verb->app->get_option_no_throw(name) != nullptr) {
+        return name;
+      }
+    }
+    return "";
+  }
+
   // What follows the first `--` of a verb that takes a command is not for CLI11, which would drop or read some of it.
   void Parse(const std::vector<std::string>& words, const Verb* verb) {
     auto end = words.end();
@@ -195,7 +224,7 @@ class Reader {
                                    : absl::StrCat("\"", group.remaining().at(0), "\" is no verb or option");
       return Refuse(absl::StrCat(what, "; \"vc ", group.get_name(), " --help\" lists them"), nullptr);
     }
-    return Refuse(error.what(), verb);
+    return Refuse(Explain(error), verb);
   }
 
   // The verb that was parsed.

@@ -11,8 +11,8 @@ namespace vcd::client {
 
 void ForegroundOptions::Declare(Arguments* arguments) {
   arguments->Heading("Foreground");
-  arguments->Text("--detach-keys", &detach_keys_, "KEYS",
-                  "Keys that leave a process with a terminal alone (default: ctrl-p,ctrl-q; empty: none)");
+  arguments->TextOrEmpty("--detach-keys", &detach_keys_, "KEYS",
+                         "Keys that leave a process with a terminal alone (default: ctrl-p,ctrl-q; empty: none)");
   arguments->Flag("--no-sig-proxy", &no_sig_proxy_,
                   "Signals end vc and do not go to a process without a terminal, as they never do to one with");
   arguments->Heading("");
