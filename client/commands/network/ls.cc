@@ -17,8 +17,9 @@ namespace {
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
-// "tc redirect" of a virtual one, "physical" of another.
+// Of a virtual one the word of --network-join, "physical" of another.
 std::string Kind(const v1::PodInterface& interface) {
+  if (interface.join() == v1::INTERFACE_JOIN_TC_REDIRECT && interface.kind() == v1::INTERFACE_KIND_VIRTUAL) return "tc";
   std::string word = interface.kind() == v1::INTERFACE_KIND_VIRTUAL ? v1::InterfaceJoin_Name(interface.join())
                                                                     : v1::InterfaceKind_Name(interface.kind());
   for (const char* prefix : {"INTERFACE_JOIN_", "INTERFACE_KIND_"}) word = std::string(absl::StripPrefix(word, prefix));

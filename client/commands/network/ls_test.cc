@@ -29,8 +29,7 @@ TEST(NetworkLsTest, ShowsWhatAnInterfaceIs) {
   server.AddPod(pod);
   const RunResult result = RunVc(server, {"network", "ls", "web"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const std::string part :
-       {"INTERFACE", "default", "10.88.0.7/16,fd00::7/64", "1400", "tc_redirect", "physical"}) {
+  for (const std::string part : {"INTERFACE", "default", "10.88.0.7/16,fd00::7/64", "1400", "tc", "physical"}) {
     EXPECT_THAT(result.out, HasSubstr(part));
   }
   EXPECT_EQ(RunVc(server, {"network", "ls", "-q", "web"}).out, "eth0\ncard0\n");
