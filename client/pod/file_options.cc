@@ -104,7 +104,7 @@ void FileOptions::Declare(Arguments* arguments) {
                       "Show a directory or file of the host, or a volume of the pod by its tag, in the container; "
                       "OPTIONS as ro,noexec");
   arguments->Repeated(
-      "--mount", &mounts_, "K=V,…",
+      "--mount", &mounts_, "K=V,...",
       "Mount type=TYPE,src=SOURCE,dst=PLACE,OPTION,…: of type bind, volume, tmpfs, or, of an image file "
       "or block device, ext4, xfs, erofs, squashfs");
   arguments->Repeated("--device", &devices_, "HOST[:CONTAINER[:ro]]",

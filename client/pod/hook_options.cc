@@ -28,7 +28,7 @@ v1::Hook* AddOfKind(const std::string& kind, v1::Hooks* hooks) {
 
 absl::Status AddHook(const std::string& text, v1::Hooks* hooks) {
   const auto pair = KeyAndValue("--hook", text);
-  if (!pair.ok()) return pair.status();
+  if (!pair.ok()) return absl::InvalidArgumentError(absl::StrCat("--hook \"", text, "\": must be KIND=PATH[,ARG...]"));
   const std::vector<std::string> words = absl::StrSplit(pair->second, ',');
   if (words[0].empty() || words[0][0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -68,6 +68,7 @@ void CmdOptions::Declare(Arguments* arguments) {
 absl::Status CmdOptions::Apply(const Environment& environment, v1::Cmd* cmd) const {
   for (const std::string& text : env_) {
     v1::EnvVar variable;
+    if (text.empty()) return absl::InvalidArgumentError("-e \"\": must be KEY=VALUE, or KEY");
     if (text.find('=') == std::string::npos) {
       const auto value = environment.variable(text);
       if (!value) {

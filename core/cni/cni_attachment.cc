@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -33,7 +34,9 @@ absl::Status CheckMac(const std::string& mac, const std::string& field) {
   for (size_t i = 0; is_mac && i < mac.size(); ++i) {
     is_mac = i % 3 == 2 ? mac[i] == ':' : absl::ascii_isxdigit(static_cast<unsigned char>(mac[i]));
   }
-  if (!is_mac) return InvalidField(field, "is none such as 02:00:5e:00:53:01");
+  if (!is_mac)
+    return InvalidField(
+        field, absl::StrCat("\"", absl::CHexEscape(mac), "\" is no hardware address, such as 02:00:5e:00:53:01"));
   // The lowest bit of the first byte (IEEE 802) says that it is of many interfaces.
   const char bits = mac[1];
   const int nibble = bits <= '9' ? bits - '0' : (bits | 0x20) - 'a' + 10;
@@ -109,7 +112,8 @@ absl::Status CheckAddressAndPrefix(const std::string& text, const std::string& f
       absl::SimpleAtoi(text.substr(slash + 1), &prefix) && prefix <= (absl::StrContains(text, ':') ? 128 : 32)) {
     return absl::OkStatus();
   }
-  return InvalidField(field, "is no address with a prefix, such as 10.88.0.7/16");
+  return InvalidField(
+      field, absl::StrCat("\"", absl::CHexEscape(text), "\" is no address with a prefix, such as 10.88.0.7/16"));
 }
 
 absl::StatusOr<CniJson> Runtime(const v1::CniNetwork& network, const std::string& field) {

@@ -40,7 +40,9 @@ absl::Status CheckRootfs(const v1::ContainerConfig& config, bool runs_processes,
     }
     case v1::Rootfs::SOURCE_NOT_SET:
       if (!runs_processes) return absl::OkStatus();
-      return InvalidField(field, "is missing; set rootfs.image.path, rootfs.directory.path or rootfs.block.path");
+      return InvalidField(
+          field,
+          "is missing; set rootfs.image.path, rootfs.directory.path or rootfs.block.path, or with vc --rootfs PATH");
   }
   return absl::OkStatus();
 }

@@ -34,7 +34,7 @@ class TemplateLsCommand : public Command {
     output_.DeclareWithNames(arguments);
     arguments->Footer(
         "The first pod of a kind boots, and has a template made; later ones start from that. CLONES counts them,\n"
-        "WARM the machines that wait for the next ones, FALLBACKS those that had to boot because the start from the "
+        "WARM the machines that wait for the next ones, FALLBACKS those that had to boot because the start from the\n"
         "template failed. One that could not be made is shown until it may be tried again.\n"
         "Example: vc template ls");
   }
