@@ -160,10 +160,20 @@ void KeepMemorySmall() {
   ::mallopt(M_TOP_PAD, 4 << 10);
 }
 
+// Whether it was started by hand or by a test, which give it a socket. What the kernel gives process 1 are the words of
+// its command line that it has no use for itself, such as a parameter of another kernel.
+bool IsGivenASocket(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--fd" || argument == "--listen-fd") return true;
+  }
+  return false;
+}
+
 int Main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   KeepMemorySmall();
-  if (::getpid() == 1 && argc < 2) RunGuest();
+  if (::getpid() == 1 && !IsGivenASocket(argc, argv)) RunGuest();
   HostOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];

@@ -40,6 +40,13 @@ class AssetTest : public E2eTest {
   FileDigestCache digests_;
 };
 
+TEST_F(AssetTest, AWordThatTheKernelHasNoUseForEndsNoGuest) {
+  // The kernel hands such a word to process 1, which is the agent.
+  const ProgramResult result = RunIn(image(), {"--kernel-param", "of-no-kernel"}, {"cat", "/proc/cmdline"});
+  EXPECT_THAT(result, ExitsWith(0));
+  EXPECT_THAT(result.out, HasSubstr(" of-no-kernel"));
+}
+
 TEST_F(AssetTest, ARunningPodNeedsItsKernelNoMoreAndAStoppedOneSaysThatItIsGone) {
   Must(Run("web", digest_));
   EXPECT_EQ(daemon().GetPod("web").config().hypervisor_config().kernel_path(), kernel_);
