@@ -23,7 +23,7 @@ class EventsCommand : public Command {
   void Declare(Arguments* arguments) override {
     arguments->Text("--pod", &pod_id_, "POD", "Only events of this pod");
     arguments->Number("--after", &after_revision_, "REVISION",
-                      "Begin with the events after this one (default: those to come)");
+                      "Begin with the events after this one (default, and 0: those to come)");
     output_.Declare(arguments);
     arguments->Footer(
         "Goes on until it is interrupted. JSON is one event a line.\nExample: vc events --pod web -o json");
