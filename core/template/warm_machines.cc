@@ -320,7 +320,10 @@ void WarmMachines::Shelve(std::unique_ptr<WarmMachine> machine) {
   {
     MutexLock lock(&mu_);
     Shelf& shelf = shelves_[machine->kind.template_directory];
-    if (shutdown_.status().ok() && shelf.machines.size() < options_.warm_machines) {
+    // An earlier daemon may have been allowed more.
+    const bool room = shelf.machines.size() < options_.warm_machines &&
+                      BytesLocked() + machine->memory_bytes <= options_.max_memory_bytes;
+    if (shutdown_.status().ok() && room) {
       // Nobody can take it before this is set, and it waits for no callback, as there was none before.
       machine->machine->OnExit([this, name = machine->name](const std::string& reason) { Died(name, reason); });
       shelf.machines.push_back(std::move(machine));

@@ -438,6 +438,16 @@ TEST_F(WarmMachinesTest, FewerMayWaitThanBefore) {
   ExpectCount(1);
 }
 
+TEST_F(WarmMachinesTest, TheyMayHaveLessMemoryThanBefore) {
+  Fill(Kind());
+  Crash();
+  // Each is reckoned with 32 MiB.
+  options_.max_memory_bytes = uint64_t{40} << 20;
+  Start();
+  EXPECT_EQ(warm_->Count(Template("one")), 1u);
+  ExpectCount(1);
+}
+
 TEST_F(WarmMachinesTest, KeepsTheConsoleOfAPod) {
   Fill(Kind());
   std::unique_ptr<WarmMachine> taken = warm_->Take(Kind());
