@@ -364,6 +364,11 @@ absl::StatusOr<PlannedInterface> PodEndpoints::JoinLink(const NetworkPod& pod, S
 }
 
 absl::Status PodEndpoints::Forget(const NetworkPod& pod, Session& session, int position) {
+  VCD_RETURN_IF_ERROR(Undo(session, position));
+  return Write(pod, session.record);
+}
+
+absl::Status PodEndpoints::Undo(Session& session, int position) {
   const state::v1::JoinedInterface joined = session.record.interfaces(position);
   if (joined.kind() == v1::INTERFACE_KIND_VIRTUAL) {
     VCD_RETURN_IF_ERROR(NetworkError(
@@ -373,7 +378,7 @@ absl::Status PodEndpoints::Forget(const NetworkPod& pod, Session& session, int p
                                               absl::StrCat("take interface ", joined.name(), " back"))));
   }
   session.record.mutable_interfaces()->DeleteSubrange(position, 1);
-  return Write(pod, session.record);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<PlannedInterface>> PodEndpoints::JoinAll(const NetworkPod& pod,
@@ -452,10 +457,12 @@ absl::Status PodEndpoints::LeaveAll(const NetworkPod& pod) {
   }
   VCD_RETURN_IF_ERROR(session.status());
   absl::Status first = ReturnDevices(session->earlier);
-  for (int position = session->record.interfaces_size() - 1; position >= 0; --position) {
-    first.Update(Forget(pod, *session, position));
-  }
-  if (first.ok()) first = filesystem_.RemoveFile(RecordFile(pod));
+  const int joined = session->record.interfaces_size();
+  for (int position = joined - 1; position >= 0; --position) first.Update(Undo(*session, position));
+  // With nothing to write on the way a full disk keeps no pod. To undo twice what a crash leaves on record does no
+  // harm.
+  if (first.ok()) return filesystem_.RemoveFile(RecordFile(pod));
+  if (session->record.interfaces_size() < joined) first.Update(Write(pod, session->record));
   return first;
 }
 

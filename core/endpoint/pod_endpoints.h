@@ -99,7 +99,9 @@ class PodEndpoints {
   // Gives vfio-pci the interface's device; on record. Nothing stays behind on failure. The device.
   absl::StatusOr<std::string> JoinPhysical(const NetworkPod& pod, Session& session, const NetworkLink& link);
   absl::StatusOr<std::vector<UniqueFd>> OpenVhost(const NetworkPod& pod, size_t queues) const;
-  // Undoes one that is on record, and takes it off.
+  // Undoes one of the record, and takes it off there.
+  absl::Status Undo(Session& session, int position);
+  // The same, and writes the record.
   absl::Status Forget(const NetworkPod& pod, Session& session, int position);
 
   Filesystem& filesystem_;

@@ -13,13 +13,17 @@
 #include "absl/strings/str_cat.h"
 #include "core/endpoint/testing/prepared_namespace.h"
 #include "core/netlink/testing/failing_netlink.h"
+#include "core/os/testing/fault_injection_filesystem.h"
 #include "core/status/error_detail.h"
 
 namespace vcd {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 // A kernel without traffic control.
 class NoTrafficControl : public FailingNetlink {
@@ -119,6 +123,22 @@ TEST_F(PodEndpointsTest, JoinsWhatHasAnAddressAndUndoesItAlsoAfterACrash) {
   EXPECT_EQ(Dump(), before);
   EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/network.json"));
   EXPECT_FALSE(std::filesystem::exists(PodEndpoints::NamespacePath(pod_)));
+}
+
+TEST_F(PodEndpointsTest, AFullDiskKeepsNoInterface) {
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  ASSERT_TRUE(endpoints_.JoinAll(pod_, {"idle"}, Soon()).ok());
+  FaultInjectionFilesystem counted(filesystem_);
+  PodEndpoints next(counted, {});
+  EXPECT_EQ(next.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_THAT(counted.calls(), Not(Contains(StartsWith("WriteFile"))));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/network.json"));
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+  LinkChange down;
+  down.up = false;
+  ASSERT_EQ(netlink_->ChangeLink(IndexOf("idle"), down), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
 }
 
 TEST_F(PodEndpointsTest, NothingStaysBehindWhicheverCallOfTheKernelFails) { FailEachCall(/*least=*/10); }
