@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "third_party/grpc/health/v1/health.grpc.pb.h"
 
@@ -130,6 +131,24 @@ TEST_F(GrpcServerTest, StaleSocketIsReplaced) {
   ASSERT_TRUE(server.ok()) << server.status();
   HealthCheckResponse response;
   EXPECT_TRUE(Check(*Connect(**server), "", response).ok());
+}
+
+TEST_F(GrpcServerTest, ASocketThatIsAboutToCloseIsWaitedFor) {
+  std::filesystem::create_directories(std::filesystem::path(address_.path).parent_path());
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, address_.path.c_str());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  // Closed once somebody has looked.
+  std::thread holder([fd] {
+    close(accept(fd, nullptr, nullptr));
+    close(fd);
+  });
+  auto server = GrpcServer::Start(address_, {});
+  EXPECT_TRUE(server.ok()) << server.status();
+  holder.join();
 }
 
 TEST_F(GrpcServerTest, FileThatIsNoSocketIsLeftAlone) {

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/os/unique_fd.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -22,6 +24,11 @@ namespace vcd {
 namespace {
 
 constexpr char kGroup[] = "vcd";
+
+// A child of a vcd that was killed holds its socket until it has become the program that it was forked for: so long,
+// and no longer, is waited for one that listens.
+constexpr absl::Duration kPatience = absl::Seconds(1);
+constexpr absl::Duration kInterval = absl::Milliseconds(10);
 
 // OK when nobody answers at the path.
 absl::Status CheckNobodyListens(const std::string& path, absl::string_view flag) {
@@ -63,7 +70,12 @@ absl::Status PrepareUnixSocketPath(const std::string& path, absl::string_view fl
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is there and is no socket; move it away, or listen elsewhere with ", flag));
   }
-  return CheckNobodyListens(path, flag);
+  const absl::Time give_up = absl::Now() + kPatience;
+  while (true) {
+    const absl::Status nobody = CheckNobodyListens(path, flag);
+    if (!absl::IsFailedPrecondition(nobody) || absl::Now() >= give_up) return nobody;
+    absl::SleepFor(kInterval);
+  }
 }
 
 absl::Status GiveUnixSocketToGroup(const std::string& path) {

@@ -16,8 +16,9 @@ namespace vcd {
 absl::Status MakeSocketDirectory(const std::string& path);
 
 // Makes sure that a socket can be bound at the path: makes its directory, and refuses when something is there that is
-// no socket, or when somebody listens on it. A socket on which nobody listens may stay: gRPC replaces it.
-// kFailedPrecondition, or as the kernel says; `flag` is what the message tells to use for another path.
+// no socket, or when somebody listens on it and still does after a second, for which it blocks. A socket on which nobody
+// listens may stay: gRPC replaces it. kFailedPrecondition, or as the kernel says; `flag` is what the message tells to
+// use for another path.
 absl::Status PrepareUnixSocketPath(const std::string& path, absl::string_view flag = "--listen");
 
 // Gives the socket to the group `vcd`; does nothing where there is no such group.
