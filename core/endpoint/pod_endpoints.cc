@@ -16,6 +16,7 @@
 #include "core/endpoint/interface_passthrough.h"
 #include "core/endpoint/route_order.h"
 #include "core/netlink/kernel_netlink.h"
+#include "core/netns/namespace_turn.h"
 #include "core/netns/network_namespace.h"
 #include "core/status/error_detail.h"
 #include "core/status/status_macros.h"
@@ -68,6 +69,8 @@ std::string MacFor(const std::string& pod_id, const std::string& name) {
 
 // One look at a pod's namespace, and what is on record of it.
 struct PodEndpoints::Session {
+  // Given back last: until then others who have the namespace see nothing half done.
+  NamespaceTurn turn;
   // At one place, as `netlink` enters it later.
   std::unique_ptr<NetworkNamespace> netns;
   std::unique_ptr<Netlink> netlink;
@@ -148,9 +151,10 @@ absl::StatusOr<PodEndpoints::Session> PodEndpoints::Enter(const NetworkPod& pod)
   absl::StatusOr<NetworkNamespace> opened = NetworkNamespace::Open(NamespacePath(pod));
   VCD_RETURN_IF_ERROR(opened.status());
   auto netns = std::make_unique<NetworkNamespace>(*std::move(opened));
+  NamespaceTurn turn = NamespaceTurn::Take(*netns);
   absl::StatusOr<std::unique_ptr<Netlink>> netlink = options_.netlink(*netns);
   VCD_RETURN_IF_ERROR(NetworkError(netlink.status()));
-  Session session{std::move(netns), *std::move(netlink), {}, {}, {}, {}, {}, {}};
+  Session session{std::move(turn), std::move(netns), *std::move(netlink), {}, {}, {}, {}, {}, {}};
   VCD_ASSIGN_OR_RETURN(state::v1::NetworkRecord record, Read(pod));
   const NetworkNamespace::Identity identity{record.netns_device(), record.netns_inode()};
   // One of another namespace tells of nothing that is here.

@@ -28,7 +28,8 @@ namespace vcd {
 // How an interface is joined says core/endpoint/interface_join.h, and how its PCI device is passed through in its place
 // core/endpoint/interface_passthrough.h. What is about to be done is written to
 // <run_dir>/network.json first, so that LeaveAll and Leave undo it however an earlier daemon ended. Thread-safe; one
-// call at a time for a pod. Errors have the reason NETWORK, and name the interface.
+// call at a time for a pod, and, of pods that have one namespace, for that namespace: the others wait. Errors have the
+// reason NETWORK, and name the interface.
 class PodEndpoints {
  public:
   struct Options {

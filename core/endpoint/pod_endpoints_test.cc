@@ -6,13 +6,16 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/endpoint/testing/prepared_namespace.h"
 #include "core/netlink/testing/failing_netlink.h"
+#include "core/netns/namespace_turn.h"
 #include "core/os/testing/fault_injection_filesystem.h"
 #include "core/status/error_detail.h"
 
@@ -30,6 +33,20 @@ class NoTrafficControl : public FailingNetlink {
  public:
   using FailingNetlink::FailingNetlink;
   absl::Status AddIngress(int) override { return absl::NotFoundError("no such queueing discipline"); }
+};
+
+// A kernel in which something comes in between, whenever an interface is changed.
+class Interrupted : public FailingNetlink {
+ public:
+  Interrupted(std::unique_ptr<Netlink> inner, int* left, std::function<void()> between)
+      : FailingNetlink(std::move(inner), left), between_(std::move(between)) {}
+  absl::Status ChangeLink(int index, const LinkChange& change) override {
+    between_();
+    return FailingNetlink::ChangeLink(index, change);
+  }
+
+ private:
+  const std::function<void()> between_;
 };
 
 class PodEndpointsTest : public PreparedNamespaceTest {
@@ -246,6 +263,44 @@ TEST_P(HeldInterfaceTest, ThePodThatHasItIsNamedAndKeepsIt) {
     EXPECT_EQ(endpoints_.LeaveAll(pod), absl::OkStatus());
     EXPECT_EQ(endpoints_.RemoveNamespace(pod), absl::OkStatus());
   }
+}
+
+TEST_P(HeldInterfaceTest, AnotherPodWaitsForOneThatIsAtIt) {
+  const NetworkPod first = PodOf("first");
+  const NetworkPod second = PodOf("second");
+  for (const NetworkPod& pod : {first, second}) ASSERT_TRUE(endpoints_.OpenNamespace(pod, Soon()).ok());
+  const std::string before = Dump();
+  int never = 0, interruptions = 0, free = 0;
+  absl::Status late;
+  std::thread other;
+  PodEndpoints::Options options;
+  options.netlink = [&](const NetworkNamespace& netns) -> absl::StatusOr<std::unique_ptr<Netlink>> {
+    auto kernel = OpenKernelNetlink(netns);
+    if (!kernel.ok()) return kernel.status();
+    return std::make_unique<Interrupted>(*std::move(kernel), &never, [&] {
+      if (NamespaceTurn::TryTake(*netns_).has_value()) ++free;
+      if (++interruptions > 1) return;
+      other = std::thread([&] { late = endpoints_.Join(second, "lan", Soon()).status(); });
+    });
+  };
+  PodEndpoints interrupted(filesystem_, options);
+  {
+    const auto held = interrupted.Join(first, "lan", Soon());
+    if (other.joinable()) other.join();
+    ASSERT_TRUE(held.ok()) << held.status();
+    EXPECT_GE(interruptions, 1);
+    EXPECT_EQ(free, 0);
+    EXPECT_EQ(late.code(), absl::StatusCode::kFailedPrecondition) << late;
+    EXPECT_THAT(std::string(late.message()), HasSubstr("interface lan: pod first has it"));
+    EXPECT_TRUE(endpoints_.Verify(first).ok());
+  }
+  EXPECT_TRUE(NamespaceTurn::TryTake(*netns_).has_value());
+  for (const NetworkPod& pod : {second, first}) {
+    EXPECT_EQ(interrupted.LeaveAll(pod), absl::OkStatus());
+    EXPECT_EQ(interrupted.RemoveNamespace(pod), absl::OkStatus());
+  }
+  EXPECT_EQ(free, 0);
+  EXPECT_EQ(Dump(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Joins, HeldInterfaceTest,

@@ -5,7 +5,6 @@
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -120,13 +119,6 @@ absl::Status NetworkNamespace::MountAt(const std::string& path) const {
   const int error = errno;
   ::unlink(path.c_str());
   return KernelError(error, absl::StrCat("mount a network namespace on ", path));
-}
-
-absl::Status NetworkNamespace::Lock() const {
-  while (::flock(fd_.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return KernelError(errno, "lock a network namespace");
-  }
-  return absl::OkStatus();
 }
 
 absl::Status RemoveNetworkNamespace(const std::string& path) {

@@ -44,9 +44,6 @@ class NetworkNamespace {
   // processes and without this. Nothing stays behind on failure.
   absl::Status MountAt(const std::string& path) const;
 
-  // Keeps others who call this, in any process, waiting as long as this object is there.
-  absl::Status Lock() const;
-
   int fd() const { return fd_.get(); }
   const Identity& identity() const { return identity_; }
 
