@@ -206,7 +206,8 @@ absl::Status RestoreInterface(Netlink& netlink, const JoinedInterface& joined) {
   if (link->master != 0) change.master = 0;
   if (link->mac != joined.mac()) change.mac = joined.mac();
   if (joined.has_address_generation()) change.address_generation = static_cast<uint8_t>(joined.address_generation());
-  if (!joined.up()) change.up = false;
+  // It may be down: some drivers take a hardware address only then.
+  change.up = joined.up();
   absl::Status status = netlink.ChangeLink(link->index, change);
   std::vector<std::string> addresses;
   for (const state::v1::SavedAddress& saved : joined.addresses()) {

@@ -201,6 +201,18 @@ TEST_P(ChangingJoinTest, TheGuestHasTheAddressesAndTheyComeBackAlsoAfterACrash) 
   EXPECT_EQ(Dump(), before);
 }
 
+TEST_P(ChangingJoinTest, WhatWasUpIsUpAgainAlsoWhenItIsFoundDown) {
+  const std::string before = Dump();
+  ASSERT_TRUE(endpoints_.OpenNamespace(pod_, Soon()).ok());
+  ASSERT_TRUE(endpoints_.JoinAll(pod_, {}, Soon()).ok());
+  LinkChange down;
+  down.up = false;
+  ASSERT_EQ(netlink_->ChangeLink(IndexOf("lan"), down), absl::OkStatus());
+  EXPECT_EQ(endpoints_.LeaveAll(pod_), absl::OkStatus());
+  EXPECT_EQ(Dump(), before);
+  EXPECT_EQ(endpoints_.RemoveNamespace(pod_), absl::OkStatus());
+}
+
 TEST_P(ChangingJoinTest, NothingStaysBehindWhicheverCallOfTheKernelFails) { FailEachCall(/*least=*/12); }
 
 TEST_P(ChangingJoinTest, AKernelWithoutTrafficControlJoinsByABridge) {
