@@ -247,7 +247,6 @@ absl::Status CheckpointWriter::WriteAll(CheckpointManifest& manifest, const v1::
   const std::string path = Below(making_, kManifest);
   VCD_RETURN_IF_ERROR(filesystem_.WriteFile(path, EncodeManifest(manifest)));
   VCD_RETURN_IF_ERROR(filesystem_.SyncFile(path));
-  VCD_RETURN_IF_ERROR(filesystem_.RemoveFile(Below(making_, kLock)));
   for (const std::string& directory : directories) VCD_RETURN_IF_ERROR(filesystem_.SyncDirectory(directory));
   return filesystem_.SyncDirectory(making_);
 }
@@ -263,6 +262,8 @@ absl::Status CheckpointWriter::Finish(CheckpointManifest manifest, const v1::Pod
     return durable;
   }
   finished_ = true;
+  // Not before it has its name: whoever finds it unlocked takes it for abandoned. Left behind it harms nobody.
+  filesystem_.RemoveFile(Below(directory_, kLock)).IgnoreError();
   return absl::OkStatus();
 }
 

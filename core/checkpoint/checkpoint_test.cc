@@ -454,6 +454,31 @@ TEST_F(CheckpointTest, LaterMakerRemovesWhatTheDeadLeftAndNothingElse) {
   EXPECT_FALSE(fs::exists(MakingPath(directory, "alive")));
 }
 
+// Somebody comes before anything gets its name.
+class Interrupted : public FaultInjectionFilesystem {
+ public:
+  Interrupted(Filesystem& inner, std::function<void()> before) : FaultInjectionFilesystem(inner), before_(before) {}
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    before_();
+    return FaultInjectionFilesystem::Rename(from, to);
+  }
+
+ private:
+  const std::function<void()> before_;
+};
+
+TEST_F(CheckpointTest, LaterMakerLeavesAloneWhatIsAboutToGetItsName) {
+  const std::string directory = root_ + "/web";
+  int others = 0;
+  Interrupted interrupted(filesystem_,
+                          [&] { others += CheckpointWriter::Begin(filesystem_, directory, "other").ok() ? 1 : 0; });
+  EXPECT_EQ(Make(interrupted, directory), absl::OkStatus());
+  EXPECT_EQ(others, 1);
+  EXPECT_TRUE(ReadCheckpoint(directory, CallContext()).ok());
+  EXPECT_FALSE(fs::exists(directory + "/lock"));
+  EXPECT_THAT(Names(), ElementsAre("web"));
+}
+
 TEST_F(CheckpointTest, ReadingEndsWithItsContext) {
   ASSERT_EQ(Make(filesystem_, root_ + "/web"), absl::OkStatus());
   const CallContext over{absl::InfinitePast(), nullptr};
