@@ -142,7 +142,7 @@ absl::StatusOr<std::string> CniPodNetworks::Add(const NetworkPod& pod, const std
   const std::string network_name = attachment.configuration.name;
   const absl::Status added = AddEntry(pod, std::move(attachment), entries, context).status();
   if (added.ok()) return network_name;
-  const absl::Status undone = Remove(pod, name, ReleaseContext(context));
+  const absl::Status undone = Undo(pod, name, context);
   return undone.ok() ? added : Annotate(added, absl::StrCat("undo: ", undone.message()));
 }
 
@@ -161,6 +161,11 @@ absl::Status CniPodNetworks::Remove(const NetworkPod& pod, const std::string& in
   }
   const absl::Status saved = Save(pod, entries);
   return deleted.ok() ? saved : deleted;
+}
+
+absl::Status CniPodNetworks::Undo(const NetworkPod& pod, const std::string& interface_name,
+                                  const CallContext& context) {
+  return Remove(pod, interface_name, ReleaseContext(context));
 }
 
 absl::Status CniPodNetworks::Verify(const NetworkPod& pod, const CallContext& context) const {

@@ -61,6 +61,10 @@ class CniPodNetworks {
   // Gives one back. OK when there is none of that name; what fails stays on record.
   absl::Status Remove(const NetworkPod& pod, const std::string& interface_name, const CallContext& context);
 
+  // As Remove, of what Add did for a call that failed later: takes the time that it needs, some seconds, also when the
+  // caller's is over.
+  absl::Status Undo(const NetworkPod& pod, const std::string& interface_name, const CallContext& context);
+
   // Whether all that is on record is as it was added, as far as the plugins know how to tell.
   absl::Status Verify(const NetworkPod& pod, const CallContext& context) const;
 

@@ -63,7 +63,7 @@ absl::StatusOr<PlannedInterface> CniNetwork::AddInterface(const NetworkPod& pod,
   VCD_ASSIGN_OR_RETURN(const std::string name, networks_.Add(pod, PodEndpoints::NamespacePath(pod), network, context));
   absl::StatusOr<PlannedInterface> planned = endpoints_.Join(pod, network.interface_name(), context);
   if (!planned.ok()) {
-    const absl::Status undone = networks_.Remove(pod, network.interface_name(), context);
+    const absl::Status undone = networks_.Undo(pod, network.interface_name(), context);
     if (!undone.ok()) LogError(pod.pod_id, absl::StrCat("undo: ", undone.message()));
     return planned.status();
   }

@@ -30,7 +30,8 @@ constexpr char kPluginsOfTheHost[] = "/usr/lib/cni";
 // The network `default`, or one of `plugin` alone, with a namespace of its own in the host's place.
 class ElsewhereNetwork : public Network {
  public:
-  explicit ElsewhereNetwork(const std::string& plugins = kPluginsOfTheHost, const std::string& plugin = "")
+  explicit ElsewhereNetwork(const std::string& plugins = kPluginsOfTheHost, const std::string& plugin = "",
+                            NetlinkFactory netlink = nullptr)
       : host_(*NetworkNamespace::Make()) {
     CniNetwork::Options options;
     options.config_dir = directory_.path() + "/net.d";
@@ -44,6 +45,7 @@ class ElsewhereNetwork : public Network {
     options.default_network.addresses_dir = directory_.path() + "/ipam";
     options.queue.directory = directory_.path() + "/pending";
     options.queue.netns_dir = directory_.path() + "/run";
+    options.endpoints.netlink = std::move(netlink);
     network_ = std::make_unique<CniNetwork>(options);
   }
 
@@ -152,6 +154,33 @@ TEST(CniNetworkTest, APluginThatMadeNoInterfaceIsFoundOut) {
   EXPECT_EQ(network.Detach(pod, Soon()), absl::OkStatus());
   EXPECT_THAT(plugins.Left(), SizeIs(0));
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+TEST(CniNetworkTest, AnInterfaceThatCameTooLateIsGivenBack) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  TemporaryDirectory directory;
+  ScriptedPlugins plugins({"slow"});
+  absl::Time deadline = absl::InfinitePast();
+  // Once the plugins are done, time is over before the interface is joined.
+  ElsewhereNetwork network(plugins.directory(), "slow", [&](const NetworkNamespace& netns) {
+    absl::SleepFor(deadline - absl::Now());
+    return OpenKernelNetlink(netns);
+  });
+  NetworkPod pod;
+  pod.pod_id = "web";
+  pod.run_dir = pod.state_dir = directory.path();
+  ASSERT_TRUE(network.Open(pod, Soon()).ok());
+  const auto netns = NetworkNamespace::Open(directory.path() + "/netns");
+  ASSERT_TRUE(netns.ok()) << netns.status();
+  ASSERT_EQ((*OpenKernelNetlink(*netns))->AddBridge("eth1"), absl::OkStatus());
+  v1::CniNetwork more;
+  more.set_interface_name("eth1");
+  deadline = absl::Now() + absl::Seconds(1);
+  const absl::Status added = network.AddInterface(pod, more, {deadline, nullptr}).status();
+  EXPECT_EQ(added.code(), absl::StatusCode::kDeadlineExceeded) << added;
+  EXPECT_THAT(plugins.Left(), SizeIs(0));
+  EXPECT_FALSE(std::filesystem::exists(directory.path() + "/cni.json"));
+  EXPECT_EQ(network.Detach(pod, Soon()), absl::OkStatus());
 }
 
 }  // namespace
