@@ -276,11 +276,10 @@ absl::StatusOr<CniAttachment> CniAttachment::FromJson(const CniJson& json) {
     *value = member->get<std::string>();
   }
   const auto configuration = json.find("configuration");
-  if (configuration == json.end() || attachment.container_id.empty()) {
+  if (configuration == json.end() || !configuration->is_object() || attachment.container_id.empty()) {
     return absl::DataLossError("record of a network: incomplete");
   }
-  absl::StatusOr<CniConfiguration> parsed =
-      ParseCniConfiguration(CniText(*configuration), attachment.configuration.source);
+  absl::StatusOr<CniConfiguration> parsed = DecodeCniConfiguration(*configuration, attachment.configuration.source);
   if (!parsed.ok()) return absl::DataLossError(absl::StrCat("record of a network: ", parsed.status().message()));
   attachment.configuration = *std::move(parsed);
   attachment.runtime = json.value("runtime", CniJson::object());

@@ -99,6 +99,10 @@ CniJson CniConfiguration::ToJson() const {
 
 absl::StatusOr<CniConfiguration> ParseCniConfiguration(const std::string& text, const std::string& source) {
   VCD_ASSIGN_OR_RETURN(const CniJson document, ParseCniObject(text, source));
+  return DecodeCniConfiguration(document, source);
+}
+
+absl::StatusOr<CniConfiguration> DecodeCniConfiguration(const CniJson& document, const std::string& source) {
   CniConfiguration configuration;
   configuration.source = source;
   VCD_ASSIGN_OR_RETURN(configuration.name, CniString(document, "name", source));

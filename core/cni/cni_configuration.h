@@ -30,7 +30,7 @@ struct CniConfiguration {
   bool Can(const std::string& capability) const;
   // Programs that must be there, each once.
   std::vector<std::string> Programs() const;
-  // As a list, from which ParseCniConfiguration makes the same again.
+  // As a list, from which DecodeCniConfiguration makes the same again.
   CniJson ToJson() const;
 };
 
@@ -42,6 +42,8 @@ bool KnowsCniCheck(const std::string& version);
 
 // A list of plugins, or the configuration of a single one. kInvalidArgument naming `source` and the field.
 absl::StatusOr<CniConfiguration> ParseCniConfiguration(const std::string& text, const std::string& source);
+// The same, of what is parsed already.
+absl::StatusOr<CniConfiguration> DecodeCniConfiguration(const CniJson& document, const std::string& source);
 
 }  // namespace vcd
 

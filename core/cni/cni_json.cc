@@ -7,6 +7,21 @@ namespace vcd {
 namespace {
 
 constexpr int kMaxDepth = 64;
+// What a record puts around a configuration or a result.
+constexpr int kRecordDepth = 16;
+
+absl::StatusOr<CniJson> Parse(const std::string& text, const std::string& what, int max_depth) {
+  bool too_deep = false;
+  const CniJson::parser_callback_t shallow = [&](int depth, CniJson::parse_event_t, CniJson&) {
+    too_deep = too_deep || depth > max_depth;
+    return depth <= max_depth;
+  };
+  CniJson json = CniJson::parse(text, shallow, /*allow_exceptions=*/false);
+  if (too_deep) return absl::InvalidArgumentError(absl::StrCat(what, ": nested deeper than ", max_depth));
+  if (json.is_discarded()) return absl::InvalidArgumentError(absl::StrCat(what, ": is not JSON"));
+  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(what, ": is no JSON object"));
+  return json;
+}
 
 }  // namespace
 
@@ -14,16 +29,11 @@ absl::StatusOr<CniJson> ParseCniObject(const std::string& text, const std::strin
   if (text.size() > kMaxCniBytes) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": more than ", kMaxCniBytes, " bytes"));
   }
-  bool too_deep = false;
-  const CniJson::parser_callback_t shallow = [&](int depth, CniJson::parse_event_t, CniJson&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
-  CniJson json = CniJson::parse(text, shallow, /*allow_exceptions=*/false);
-  if (too_deep) return absl::InvalidArgumentError(absl::StrCat(what, ": nested deeper than ", kMaxDepth));
-  if (json.is_discarded()) return absl::InvalidArgumentError(absl::StrCat(what, ": is not JSON"));
-  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(what, ": is no JSON object"));
-  return json;
+  return Parse(text, what, kMaxDepth);
+}
+
+absl::StatusOr<CniJson> ParseCniRecord(const std::string& text, const std::string& what) {
+  return Parse(text, what, kMaxDepth + kRecordDepth);
 }
 
 absl::StatusOr<std::string> CniString(const CniJson& object, const std::string& key, const std::string& what) {

@@ -181,7 +181,7 @@ absl::StatusOr<CniPodNetworks::Entries> CniPodNetworks::Load(const NetworkPod& p
   const absl::StatusOr<std::string> text = filesystem_.ReadFile(file);
   if (absl::IsNotFound(text.status())) return Entries();
   VCD_RETURN_IF_ERROR(text.status());
-  const absl::StatusOr<CniJson> json = ParseCniObject(*text, file);
+  const absl::StatusOr<CniJson> json = ParseCniRecord(*text, file);
   const auto unreadable = [&](absl::string_view problem) {
     return absl::DataLossError(absl::StrCat(
         file, ": ", problem, "; remove the file to go on, what the networks have reserved for the pod stays reserved"));

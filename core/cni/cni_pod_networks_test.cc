@@ -232,5 +232,25 @@ TEST_F(CniPodNetworksTest, CheckNamesThePackageOfAPluginThatIsMissing) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("containernetworking-plugins"));
 }
 
+// Each as large and as deep as it may be; the record of both is larger, and deeper.
+TEST_F(CniPodNetworksTest, NetworksOfAnySizeAreGivenBack) {
+  std::string deep = "1";
+  for (int i = 0; i < 60; ++i) deep = absl::StrCat("[", deep, "]");
+  const std::string pad = absl::StrCat(R"("pad": ")", std::string(700 << 10, 'x'), R"(", "deep": )", deep);
+  Write("10-lan.conflist", absl::StrCat(R"({"cniVersion": "1.0.0", "name": "lan", "plugins": [{"type": "one", )", pad,
+                                        R"(}, {"type": "two"}]})"));
+  Write("20-wan.conflist",
+        absl::StrCat(R"({"cniVersion": "1.0.0", "name": "wan", "plugins": [{"type": "three", )", pad, "}]}"));
+  const auto joined = AddAll();
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(networks_.Verify(pod_, Soon()), absl::OkStatus());
+  // By the queue, too.
+  scripts_.Fail("one", "DEL", /*times=*/1);
+  EXPECT_EQ(networks_.RemoveAll(pod_, Soon()), absl::OkStatus());
+  EXPECT_FALSE(OnRecord());
+  EXPECT_TRUE(queue_.WaitUntilAtMost(0, absl::Now() + absl::Seconds(60)));
+  EXPECT_THAT(scripts_.Left(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace vcd

@@ -171,7 +171,7 @@ absl::Status CniReleaseQueue::Release(const std::string& container_id) {
   // Somebody has taken it off our hands.
   if (absl::IsNotFound(text.status())) return RemoveNetworkNamespace(NamespaceOf(container_id));
   VCD_RETURN_IF_ERROR(text.status());
-  VCD_ASSIGN_OR_RETURN(const CniJson json, ParseCniObject(*text, file));
+  VCD_ASSIGN_OR_RETURN(const CniJson json, ParseCniRecord(*text, file));
   absl::StatusOr<CniAttachment> attachment = CniAttachment::FromJson(json);
   if (!attachment.ok()) return Annotate(attachment.status(), absl::StrCat(file, " (remove it to give up)"));
   // After a restart of the host: plugins then give back what does not need it.
