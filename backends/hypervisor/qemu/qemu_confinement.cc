@@ -90,7 +90,9 @@ absl::StatusOr<std::vector<UniqueFd>> QemuConfinement::JoinCgroup(const std::str
 
 absl::Status QemuConfinement::SetGuestMemory(const std::string& run_dir, uint64_t guest_memory_bytes) const {
   if (!cgroups_.has_value()) return absl::OkStatus();
-  return cgroups_->LimitMemory(NameOf(run_dir), MemoryLimit(guest_memory_bytes));
+  const absl::Status limited = cgroups_->LimitMemory(NameOf(run_dir), MemoryLimit(guest_memory_bytes));
+  // Where its group could not be made, or vcd was to make none, nothing limits it.
+  return absl::IsNotFound(limited) ? absl::OkStatus() : limited;
 }
 
 absl::Status QemuConfinement::LendVfioGroup(const std::string& run_dir, const std::string& group) {

@@ -39,7 +39,7 @@ class QemuConfinement {
   // How a helper of a pod that has a place joins its control group: LaunchSpec::cgroup_fds.
   absl::StatusOr<std::vector<UniqueFd>> JoinCgroup(const std::string& run_dir) const;
 
-  // The guest may have so much from now on.
+  // The guest may have so much from now on. OK when the pod is in no control group.
   absl::Status SetGuestMemory(const std::string& run_dir, uint64_t guest_memory_bytes) const;
 
   // Makes the node of a VFIO group the VMM's, who opens it by name; nothing where the VMM runs as vcd does. Until

@@ -60,6 +60,14 @@ TEST_F(QemuConfinementTest, ByDefaultNothingIsTaken) {
   EXPECT_TRUE(confinement.GiveBack(run_dir_).ok());
 }
 
+TEST_F(QemuConfinementTest, AMachineInNoControlGroupMayHaveAnyMemory) {
+  ConfinementOptions options;
+  // As where it could not be made, or vcd was told of none when the machine began.
+  options.cgroup = "/vcd-test-not-there";
+  const QemuConfinement confinement(options);
+  EXPECT_EQ(confinement.SetGuestMemory(run_dir_, 1 << 30), absl::OkStatus());
+}
+
 TEST_F(QemuConfinementTest, APodIsAUserWithNamespacesOfItsOwn) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   QemuConfinement confinement(Options());
