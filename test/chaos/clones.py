@@ -161,8 +161,9 @@ class Clones:
     def look_for_leftovers(self, when):
         """Without pods and templates there is to be nothing. Afterwards there is a template again."""
         self.call("template", "rm", "--all")
-        # What waited ends in the background.
+        # What waited ends in the background, and what a plugin did not give back is tried again.
         wait_for("machines that waited", lambda: not inventory.names(self.vcd.run_dir + "/warm"))
+        wait_for("networks to be given back", lambda: not inventory.names(self.vcd.run_dir + "/cni"))
         for accusation in inventory.leftovers(self.vcd, self.vcd.pods()):
             self.accuse("left over %s: %s" % (when, accusation))
         blocks = inventory.names(self.vcd.run_dir + "/uids")
