@@ -67,6 +67,14 @@ class HooksTest : public E2eTest {
                            ")\n[ $pid = 0 ] || readlink /proc/$pid/ns/net >", Path(kind + ".pidns"), "\n", more, "\n"));
   }
 
+  // A prestart hook that gives the namespace that vcd made for the pod an interface, whose peer is in the host's.
+  std::string NoteAndFill() {
+    return Note("prestart",
+                "export PATH=$PATH:/sbin:/usr/sbin\n"
+                "ip link add eth0 type veth peer name peer0 netns $PPID && ip addr add 192.0.2.17/24 dev "
+                "eth0 && ip link set eth0 up");
+  }
+
   // `vc run -d` of a pod `web` with further options.
   ProgramResult RunWeb(std::vector<std::string> options) {
     std::vector<std::string> words = {"run", "-d", "--id", "web", "--rootfs", image()};
@@ -84,16 +92,10 @@ class HooksTest : public E2eTest {
 };
 
 TEST_F(HooksTest, EachRunsWhereItBelongs) {
-  // Gives the namespace that vcd made for the pod an interface.
-  const std::string fill =
-      Note("prestart",
-           "export PATH=$PATH:/sbin:/usr/sbin\n"
-           "ip link add eth0 type veth peer name peer0 netns $PPID && ip addr add 192.0.2.17/24 dev "
-           "eth0 && ip link set eth0 up");
   const ProgramResult run =
-      RunWeb({"--network", "cnm", "--hook", "prestart=" + fill, "--hook", "create-runtime=" + Note("create-runtime"),
-              "--hook", "create-container=" + Note("create-container"), "--hook",
-              "start-container=/bin/sh,-c,cat >/tmp/state; id -u >/tmp/user", "--hook",
+      RunWeb({"--network", "cnm", "--hook", "prestart=" + NoteAndFill(), "--hook",
+              "create-runtime=" + Note("create-runtime"), "--hook", "create-container=" + Note("create-container"),
+              "--hook", "start-container=/bin/sh,-c,cat >/tmp/state; id -u >/tmp/user", "--hook",
               "poststart=" + Note("poststart"), "--hook", "poststop=" + Note("poststop")});
   ASSERT_THAT(run, ExitsWith(0)) << daemon().log();
   const std::string host = fs::read_symlink("/proc/self/ns/net").string() + "\n";
@@ -158,13 +160,8 @@ TEST_F(WarmHooksTest, AMachineThatWaitedJoinsAnyNetwork) {
   ASSERT_THAT(RunWeb({}), ExitsWith(0));
   AwaitWarm();
   Must({"rm", "-f", "web"});
-  const std::string fill =
-      Note("prestart",
-           "export PATH=$PATH:/sbin:/usr/sbin\n"
-           "ip link add eth0 type veth peer name peer0 netns $PPID && ip addr add 192.0.2.17/24 dev "
-           "eth0 && ip link set eth0 up");
   const ProgramResult run =
-      RunWeb({"--network", "cnm", "--hook", "prestart=" + fill, "--hook",
+      RunWeb({"--network", "cnm", "--hook", "prestart=" + NoteAndFill(), "--hook",
               "create-container=" + Note("create-container"), "--hook", "poststart=" + Note("poststart")});
   ASSERT_THAT(run, ExitsWith(0)) << daemon().log();
   EXPECT_EQ(daemon().GetPod("web").vm().start(), v1::VM_START_WARM);
