@@ -136,9 +136,8 @@ class StatsCommand : public Command {
       const std::string id = pod.pod_id();
       if (pod.has_vm()) {
         table.AddRow({id, "(machine)", CpuPercent(id, "", ToTime(pod.time()), vm.cpu_usage_us(), &samples),
-                      Bytes(vm.memory_rss_bytes()), OrNone(pod.guest().memory_total_bytes()),
-                      Bytes(vm.memory_unique_bytes()), Bytes(vm.memory_shared_bytes()), absl::StrCat(vm.threads()), "-",
-                      "-", "-"});
+                      Bytes(vm.memory_rss_bytes()), "-", Bytes(vm.memory_unique_bytes()),
+                      Bytes(vm.memory_shared_bytes()), absl::StrCat(vm.threads()), "-", "-", "-"});
       }
       for (const v1::ContainerStats& used : pod.containers()) {
         table.AddRow({id, used.container_id(),

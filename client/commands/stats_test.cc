@@ -39,9 +39,9 @@ TEST(StatsCommandTest, ComputesTheShareOfACpuBetweenTwoLooks) {
   const RunResult result = RunVc(server, {"stats", "--no-stream", "--interval", "0", "web"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_EQ(result.out,
-            "POD  CONTAINER  CPU%  MEMORY  LIMIT     UNIQUE  SHARED  PIDS  READ    WRITTEN  OOM\n"
-            "web  (machine)  50.0  3.0MiB  128.0MiB  1.0MiB  2.0MiB  4     -       -        -\n"
-            "web  main       25.0  5.0MiB  -         -       -       2     4.0KiB  0B       1\n");
+            "POD  CONTAINER  CPU%  MEMORY  LIMIT  UNIQUE  SHARED  PIDS  READ    WRITTEN  OOM\n"
+            "web  (machine)  50.0  3.0MiB  -      1.0MiB  2.0MiB  4     -       -        -\n"
+            "web  main       25.0  5.0MiB  -      -       -       2     4.0KiB  0B       1\n");
 }
 
 TEST(StatsCommandTest, PrintsOnePodALineAsJson) {
