@@ -57,8 +57,9 @@ LivePodRuntime::LivePodRuntime(const PodRuntimeOptions& options, const Backends&
       boot_gate_({options.max_parallel_boots, options.host_memory, options.memory_reserve_bytes}),
       hook_share_({kMostInFirstHooks, "run the hooks that come before their boot"}, io, work_),
       checkpoint_share_({kMostCheckpoints, "make checkpoints or are made of one"}, io, work_),
+      // Counted: what begins there may have its operation end elsewhere, and looks at the boot gate after that.
       locks_(
-          io, [&pool](std::function<void()> task) { pool.Post(std::move(task)); },
+          io, [this](std::function<void()> task) { work_.Post(std::move(task)); },
           [this](const std::string& pod_id) { return store_.layout().LockFile(pod_id); }),
       templates_(options.templates, filesystem, boot_gate_, work_, metrics_),
       environment_{options_, backends_, store_, registry_, locks_,       boot_gate_, events_,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -251,6 +252,38 @@ TEST_F(PodRequestTest, ForcedDeletionEndsWhatWaitsForAPlaceToBoot) {
   EXPECT_TRUE(Delete("boots", /*force=*/true).ok());
   EXPECT_FALSE(booting.Wait({Soon().deadline, nullptr}, "creation").ok());
   ExpectNothingLeft();
+}
+
+// Whoever comes for a place may be let in by another thread, and its pod be there, before it has looked itself.
+TEST_F(PodRequestTest, TheDaemonsEndWaitsForWhoStillLooksForAPlaceToBoot) {
+  struct Scene {
+    std::atomic<int> calls{0};
+    Completion<bool> looks, ending, gone, outlived;
+  };
+  const auto scene = std::make_shared<Scene>();
+  options_.host_memory = [scene]() -> std::optional<HostMemory> {
+    // The daemon that has this may be gone meanwhile.
+    const std::shared_ptr<Scene> held = scene;
+    // Of the first pod's thread, the first time before it waits in the line.
+    if (++held->calls == 2) {
+      held->looks.Set(true);
+      held->ending.Wait({Soon().deadline, nullptr}, "the daemon's end").IgnoreError();
+      held->outlived.Set(held->gone.Wait({absl::Now() + absl::Milliseconds(200), nullptr}, "that it is gone").ok());
+    }
+    return HostMemory{uint64_t{1000} << 20, uint64_t{1000} << 20};
+  };
+  Restart();
+  Completion<v1::Pod> first;
+  runtime_->CreatePod(Config("first"), Soon(), [first](absl::StatusOr<v1::Pod> pod) { first.Set(std::move(pod)); });
+  ASSERT_TRUE(scene->looks.Wait({Soon().deadline, nullptr}, "the first pod's look").ok());
+  EXPECT_TRUE(Create(Config("second")).ok());
+  EXPECT_TRUE(first.Wait({Soon().deadline, nullptr}, "creation").ok());
+  scene->ending.Set(true);
+  runtime_.reset();
+  scene->gone.Set(true);
+  const absl::StatusOr<bool> outlived = scene->outlived.Wait({Soon().deadline, nullptr}, "the end of the look");
+  ASSERT_TRUE(outlived.ok()) << outlived.status();
+  EXPECT_FALSE(*outlived);
 }
 
 }  // namespace
